@@ -1,0 +1,1 @@
+//! The reconciler: reads the manifest, looks at the world, plans, applies. Parent of no gateway, remembers nothing it cannot read again.

@@ -1,0 +1,1 @@
+//! One process per plane: parent and subreaper of its gateway. Knows no manifest.

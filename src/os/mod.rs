@@ -1,0 +1,1 @@
+//! The only unsafe and the only raw system calls. Knows nothing of planes.

@@ -1,0 +1,1 @@
+//! Values into text for people: tables, cards, diagnostics. Never reads the world, never prints.

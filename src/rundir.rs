@@ -1,0 +1,103 @@
+//! Path arithmetic: where locks, sockets, logs and journals are.
+//!
+//! Names only: nothing here touches a disk.
+
+use std::path::{Path, PathBuf};
+
+use crate::plane::{PlaneName, Supervisor};
+
+/// The daemon's socket.
+pub fn daemon_socket(run_dir: &Path) -> PathBuf {
+    run_dir.join("gateward.sock")
+}
+
+/// The folder of keepers' sockets.
+pub fn keeper_sockets(run_dir: &Path) -> PathBuf {
+    run_dir.join("planes")
+}
+
+/// One keeper's socket.
+pub fn keeper_socket(run_dir: &Path, plane: &PlaneName) -> PathBuf {
+    keeper_sockets(run_dir).join(format!("{plane}.sock"))
+}
+
+/// What the operator wanted of a plane, with the boot it was wanted in.
+pub fn want(run_dir: &Path, plane: &PlaneName) -> PathBuf {
+    run_dir.join("wants").join(plane.as_str())
+}
+
+/// Held by the one daemon of this state dir.
+pub fn daemon_lock(state_dir: &Path) -> PathBuf {
+    state_dir.join("gateward.lock")
+}
+
+/// The daemon's own log.
+pub fn daemon_log(state_dir: &Path) -> PathBuf {
+    state_dir.join("gateward.log")
+}
+
+/// The random id of this supervisor, made once.
+pub fn supervisor_id(state_dir: &Path) -> PathBuf {
+    state_dir.join("id")
+}
+
+/// What was last applied: the order of planes, no secret; read when the manifest cannot be.
+pub fn applied(state_dir: &Path) -> PathBuf {
+    state_dir.join("applied.json")
+}
+
+/// Everything that gateward keeps for one plane.
+#[derive(Clone, Debug)]
+pub struct PlaneDir(PathBuf);
+
+impl PlaneDir {
+    /// The folder of `plane` under this supervisor.
+    pub fn new(supervisor: &Supervisor, plane: &PlaneName) -> Self {
+        Self::under(&supervisor.state_dir, plane)
+    }
+
+    /// The folder of `plane` under a state dir.
+    pub fn under(state_dir: &Path, plane: &PlaneName) -> Self {
+        Self(state_dir.join("planes").join(plane.as_str()))
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    /// Held by the one keeper; close-on-exec.
+    pub fn keeper_lock(&self) -> PathBuf {
+        self.0.join("keeper.lock")
+    }
+
+    /// Inherited by the gateway; held means occupied.
+    pub fn plane_lock(&self) -> PathBuf {
+        self.0.join("plane.lock")
+    }
+
+    /// The last incarnation's number.
+    pub fn incarnation(&self) -> PathBuf {
+        self.0.join("incarnation")
+    }
+
+    /// The keeper's own log.
+    pub fn keeper_log(&self) -> PathBuf {
+        self.0.join("keeper.log")
+    }
+
+    /// Folder of the gateway's captured output.
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("log")
+    }
+
+    /// The current file of the gateway's captured output; rotated ones end in `.1` (newest) and up.
+    pub fn log(&self) -> PathBuf {
+        self.logs().join("gateway.log")
+    }
+
+    /// What happened to the plane, one JSON object a line; rotated to `.1`.
+    pub fn journal(&self) -> PathBuf {
+        self.0.join("journal.jsonl")
+    }
+}

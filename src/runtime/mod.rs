@@ -1,0 +1,1 @@
+//! Installed OpenClaw releases, through npm. Starts no gateway.

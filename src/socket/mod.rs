@@ -1,0 +1,1 @@
+//! Carries wire messages over unix sockets: frames, callers, listeners. Decides nothing.

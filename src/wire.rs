@@ -1,0 +1,314 @@
+//! What the processes say to one another, one JSON object a line; versioned, and only ever grows.
+//!
+//! No behaviour and no effects. Rules of growth: fields are added with a default, variants are added at the end, nothing is
+//! renamed or removed; a reader skips fields that it does not know and answers [`Answer::Refused`] to an ask that it does
+//! not know. `docs/wire.md` is the same in prose.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plane::{PlaneName, Sealed};
+
+/// The version spoken here; said in every request and answer.
+pub const VERSION: u32 = 1;
+
+/// The longest frame, in bytes with its newline; a longer one is refused unread.
+pub const FRAME_CAP: usize = 1 << 20;
+
+/// One question to a keeper or to the daemon.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The asker's [`VERSION`].
+    pub v: u32,
+    /// What is asked.
+    pub ask: Ask,
+    /// Who asks, for the journal: `cli`, `daemon`, or `plane rescue`.
+    #[serde(default)]
+    pub by: String,
+}
+
+/// What may be asked. A keeper answers the first group, the daemon the second, both `Status`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// How is it now? One [`Answer::Plane`] or [`Answer::Daemon`].
+    Status,
+    /// As `Status`, then again whenever something an operator would notice has changed, until the asker hangs up.
+    Follow,
+    /// Be up.
+    Start(Start),
+    /// Be down, also after a restart of keeper or daemon, until the next boot.
+    Stop(Stop),
+    /// Be up, as another incarnation than now.
+    Restart(Restart),
+    /// From the next spawn on be this plane; restarts a living gateway with its grace unless `at_next_start`.
+    Replace {
+        /// The new definition.
+        sealed: Box<Sealed>,
+        /// Leave the living gateway; use the definition at its next natural restart.
+        #[serde(default)]
+        at_next_start: bool,
+    },
+    /// Stop the gateway, then exit. The operator's want is left as it was.
+    Retire(Stop),
+    /// Daemon: apply the manifest again.
+    Reload(Reload),
+    /// Daemon: stop every plane gracefully, then the supervisor.
+    Down(Stop),
+    /// Daemon: see that a keeper for this plane runs (the caller then asks the keeper).
+    Keep {
+        /// The plane.
+        plane: PlaneName,
+        /// Codes of findings to go ahead in spite of.
+        #[serde(default)]
+        allow: Vec<String>,
+    },
+    /// Daemon: the findings of the last proof.
+    Findings,
+}
+
+/// How to start.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Start {
+    /// Also into a config that does not validate.
+    pub force: bool,
+    /// Codes of findings that were overridden, for the journal.
+    pub allow: Vec<String>,
+}
+
+/// How to stop.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stop {
+    /// Skip the grace.
+    pub now: bool,
+}
+
+/// How to restart.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Restart {
+    /// Skip the grace.
+    pub now: bool,
+    /// Also into a config that does not validate.
+    pub force: bool,
+    /// Through the gateway's own safe restart.
+    pub safe: bool,
+    /// Codes of findings that were overridden, for the journal.
+    pub allow: Vec<String>,
+}
+
+/// How to reload.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reload {
+    /// Say what would be done, do nothing.
+    pub dry_run: bool,
+    /// Replace the daemon by the binary now on disk first.
+    pub exec: bool,
+    /// Codes of findings to go ahead in spite of.
+    pub allow: Vec<String>,
+}
+
+/// What may be answered; each line carries its version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Response {
+    /// The answerer's [`VERSION`].
+    pub v: u32,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// The answer to one [`Ask`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// A keeper's state.
+    Plane(Box<PlaneStatus>),
+    /// The daemon's state.
+    Daemon(DaemonStatus),
+    /// The ask was taken and will be carried out, whether or not the asker stays.
+    Accepted {
+        /// The incarnation that lives at the time of the ask and will be replaced or ended, if any.
+        #[serde(default)]
+        replaces: Option<u64>,
+        /// What follows, for people.
+        #[serde(default)]
+        note: String,
+    },
+    /// The ask was not taken; nothing was changed.
+    Refused(Refusal),
+    /// What a reload did or, dry, would do.
+    Plan(Plan),
+    /// The findings of the last proof, as in `check --json`.
+    Findings(serde_json::Value),
+}
+
+/// Why an ask was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The kind, which decides the exit code.
+    pub kind: RefusalKind,
+    /// What and why.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default)]
+    pub hint: String,
+}
+
+/// The kinds of refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// The request cannot be carried out now.
+    Failed,
+    /// No such plane.
+    NoSuchPlane,
+    /// The manifest cannot be read or is invalid.
+    Manifest,
+    /// An error finding stands against it.
+    Collision,
+    /// The ask, or its version, is not known here.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a reload does to each plane; every plane stands in exactly one list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Plan {
+    /// New here, or without a keeper: started.
+    pub start: Vec<PlaneName>,
+    /// No longer in the manifest: stopped, its keeper retired.
+    pub stop: Vec<PlaneName>,
+    /// Its definition changed: restarted as the new one.
+    pub replace: Vec<PlaneName>,
+    /// Left as it is.
+    pub leave: Vec<PlaneName>,
+    /// Wanted, but an error finding stands against it; what lives is left alive.
+    pub blocked: Vec<PlaneName>,
+}
+
+/// The states an operator is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Not running, and not wanted.
+    Stopped,
+    /// On its way up: sweeping, proving, spawned, not ready yet.
+    Starting,
+    /// Started.
+    Up,
+    /// On its way down.
+    Stopping,
+    /// Waiting for the next attempt.
+    Backoff,
+    /// Given up until something changes or an operator asks.
+    Parked,
+    /// Nobody answers for it.
+    #[serde(other)]
+    Unknown,
+}
+
+impl State {
+    /// The word shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::Stopping => "stopping",
+            Self::Backoff => "backoff",
+            Self::Parked => "parked",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One plane as its keeper sees it; also the element of `status --json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlaneStatus {
+    /// Its name.
+    pub name: PlaneName,
+    /// `main`, `rescue`, `staging`, `other`.
+    pub role: String,
+    /// The state.
+    pub state: State,
+    /// `/readyz` said so at the last probe.
+    pub ready: bool,
+    /// `/healthz` said so at the last probe.
+    pub live: bool,
+    /// The gateway.
+    pub pid: Option<i32>,
+    /// Its keeper.
+    pub keeper_pid: Option<i32>,
+    /// The keeper's release.
+    pub keeper_version: Option<String>,
+    /// Counts every spawn of this plane, across keepers.
+    pub incarnation: u64,
+    /// Respawns since the keeper or the operator last started it.
+    pub restarts: u64,
+    /// Seconds since the gateway was spawned.
+    pub uptime_s: Option<u64>,
+    /// Base port.
+    pub port: Option<u16>,
+    /// Resident bytes of the gateway and all its descendants.
+    pub rss_bytes: Option<u64>,
+    /// Processor use of the same, 100 is one core.
+    pub cpu_percent: Option<f64>,
+    /// How the last incarnation ended.
+    pub last_exit: Option<LastExit>,
+    /// In words, why it is as it is; empty when all is well.
+    pub why: String,
+    /// What `/readyz` named as failing.
+    #[serde(default)]
+    pub failing: Vec<String>,
+    /// SHA-256 of the definition in force.
+    #[serde(default)]
+    pub definition: String,
+    /// Whether the operator wants it up.
+    #[serde(default)]
+    pub wanted: bool,
+    /// When the present wait or grace ends, RFC 3339 UTC.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// In-process restarts of the gateway (same pid), counted apart.
+    #[serde(default)]
+    pub generations: u64,
+    /// Things of note that are not the state: channels suppressed, an old keeper, a limit not to be had.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Bytes and lines of output lost because the disk did not take them.
+    #[serde(default)]
+    pub log_lines_lost: u64,
+}
+
+/// How an incarnation ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastExit {
+    /// Exit code, when it exited.
+    pub code: Option<i32>,
+    /// Signal number, when it was killed.
+    pub signal: Option<i32>,
+    /// When, RFC 3339 UTC.
+    pub at: String,
+    /// What that means, in words.
+    pub meaning: String,
+}
+
+/// The daemon as it sees itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Its process.
+    pub pid: i32,
+    /// Its release.
+    pub version: String,
+    /// The manifest it reads.
+    pub manifest: String,
+    /// What stands against the manifest as it is now; empty when all is well.
+    #[serde(default)]
+    pub trouble: String,
+    /// Planes in manifest order.
+    #[serde(default)]
+    pub planes: Vec<PlaneName>,
+}
