@@ -1,1 +1,3 @@
 //! What OpenClaw is, as pure facts: ports, its own config, a child's environment, exits, the restart handoff. Runs and reads nothing.
+
+pub mod ports;
