@@ -1,1 +1,4 @@
 //! Values into text for people: tables, cards, diagnostics. Never reads the world, never prints.
+
+pub mod diagnostic;
+pub mod sources;
