@@ -1,3 +1,4 @@
 //! What OpenClaw is, as pure facts: ports, its own config, a child's environment, exits, the restart handoff. Runs and reads nothing.
 
+pub mod config;
 pub mod ports;

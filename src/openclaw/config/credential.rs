@@ -1,0 +1,106 @@
+//! Secrets that a configuration holds: compared by keyed fingerprint, shown by nothing.
+//!
+//! No `Display`, no `Serialize`, a `Debug` without the value: a secret, or a digest of one, must not reach a terminal, a
+//! log, the wire or a disk.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// What an account logs in with, or how a gateway is asked for entrance.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// The secret itself is known here.
+    Known(Secret),
+    /// A reference that only OpenClaw resolves: a file, a program, a store.
+    Reference {
+        /// Kind of source: `file`, `exec`, `env`, `store`.
+        source: String,
+        /// The provider's name.
+        provider: String,
+        /// What the provider is asked for.
+        id: String,
+    },
+    /// It names a variable that nothing sets, so OpenClaw has no credential here.
+    Missing {
+        /// The variable.
+        variable: String,
+    },
+}
+
+impl Credential {
+    /// Something that is equal for two planes exactly when both hold the same credential, as far as can be known without
+    /// asking a provider. `None` for a credential that is missing.
+    pub fn fingerprint(&self, key: &[u8; 32]) -> Option<Fingerprint> {
+        match self {
+            Self::Known(secret) => Some(secret.fingerprint(key)),
+            Self::Reference { .. } | Self::Missing { .. } => None,
+        }
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(_) => f.write_str("Known(…)"),
+            Self::Reference { source, provider, id } => write!(f, "Reference({source}:{provider}:{id})"),
+            Self::Missing { variable } => write!(f, "Missing({variable})"),
+        }
+    }
+}
+
+/// A secret text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text over.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Equal for equal secrets under one key. The key is random for each run and stays in memory, so a fingerprint says
+    /// nothing to anybody else.
+    pub fn fingerprint(&self, key: &[u8; 32]) -> Fingerprint {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
+        mac.update(self.0.as_bytes());
+        Fingerprint(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Stands for a secret in comparisons within one run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Credential, Secret};
+
+    #[test]
+    fn equal_secrets_have_equal_fingerprints_under_one_key_only() {
+        let secret = |text: &str| Secret::new(text.to_owned());
+        assert_eq!(secret("a").fingerprint(&[1; 32]), secret("a").fingerprint(&[1; 32]));
+        assert_ne!(secret("a").fingerprint(&[1; 32]), secret("b").fingerprint(&[1; 32]));
+        assert_ne!(secret("a").fingerprint(&[1; 32]), secret("a").fingerprint(&[2; 32]));
+    }
+
+    #[test]
+    fn debug_shows_neither_secret_nor_digest() {
+        let secret = Secret::new("hunter2".to_owned());
+        let shown = format!("{:?} {:?} {:?}", secret.fingerprint(&[0; 32]), secret, Credential::Known(secret.clone()));
+        assert_eq!(shown, "Fingerprint(…) Secret(…) Known(…)");
+    }
+}
