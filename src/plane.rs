@@ -442,3 +442,50 @@ pub fn spelled_out(path: &Path) -> PathBuf {
     }
     out
 }
+
+/// A plane and its supervisor for unit tests of other modules.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A plane as a short manifest would resolve to, in folders under `/x`.
+    pub(crate) fn plane(name: &str, port: u16) -> (Plane, Supervisor) {
+        let state_dir = PathBuf::from(format!("/x/.openclaw-{name}"));
+        let plane = Plane {
+            name: PlaneName::new(name).expect("a plane name"),
+            role: Role::Other,
+            isolates: Some("a test".into()),
+            contract: Contract::Openclaw,
+            launch: Launch::OnPath,
+            args: Vec::new(),
+            profile: name.into(),
+            config: state_dir.join("openclaw.json"),
+            workspace: None,
+            port: Some(port),
+            browser_profiles: None,
+            production_channels: false,
+            home: "/x".into(),
+            account: None,
+            cwd: state_dir.clone(),
+            state_dir,
+            umask: None,
+            environment: BTreeMap::new(),
+            autostart: true,
+            after: Vec::new(),
+            stop_grace: Duration::from_secs(330),
+            restart: Restart::default(),
+            health: Health::default(),
+            log: LogRules::default(),
+            limits: Limits::default(),
+        };
+        let supervisor = Supervisor {
+            manifest: "/x/supervisor.toml".into(),
+            run_dir: "/x/run".into(),
+            state_dir: "/x/state".into(),
+            watch: true,
+            stagger: Duration::ZERO,
+            socket_group: None,
+        };
+        (plane, supervisor)
+    }
+}

@@ -1,1 +1,445 @@
 //! One plane's life as a machine: facts in, orders out, time an argument. Spawns and signals nothing itself.
+//!
+//! ```text
+//!            start                 swept, clear              started
+//!   Down ───────────▶ Sweeping ─────────────────▶ Starting ──────────▶ Up
+//!    ▲ ▲               ▲  ▲ │ swept, held             │                 │
+//!    │ │ swept, then   │  │ └──────────▶ Waiting ◀──┐ │ stuck, asked    │ unhealthy, asked
+//!    │ └───────────────┘  │   retry_at, │           │ ▼                 ▼
+//!    │     down           └── start ────┘           │ Stopping ◀────────┘
+//!    └──────────────── parked, stopped ── Sweeping ◀┴──┴── exited (from Starting, Up, Stopping)
+//! ```
+//!
+//! Every end of an incarnation leads through `Sweeping`, and so does every wait that ends in a spawn: nothing is spawned
+//! that a clean sweep did not directly precede. What is wanted ([`Want`]) and what is ([`Phase`]) are two fields.
+
+pub mod event;
+pub mod order;
+pub mod pace;
+pub mod phase;
+
+mod asked;
+mod ended;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::plane::{Contract, Health, Plane, Restart};
+use event::{Conflict, Event, Hope, Told};
+use order::{Order, Record, Want};
+use pace::Pace;
+use phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
+
+/// A gateway that was sent SIGTERM because it did not answer, and shows no drain for so long, is hung (contract: an idle
+/// gateway leaves within 2 s, a busy one says `draining` at once).
+pub const HUNG_AFTER: Duration = Duration::from_secs(30);
+
+/// The longest start, as a multiple of the longest time without progress: a process that burns CPU for ever makes
+/// "progress" for ever.
+const CEILING: u32 = 3;
+
+/// How long the answer about a handoff may take before it counts as none (13 s seen, 60 s allowed by the contract).
+pub const HANDOFF_WAIT: Duration = Duration::from_secs(60);
+
+/// The wait between two looks at a conflict: short at first, since the holder is often just leaving.
+const CONFLICT_WAITS: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
+
+/// The parts of a plane's definition that its life depends on.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What is expected of the process.
+    pub contract: Contract,
+    /// SIGTERM to SIGKILL.
+    pub stop_grace: Duration,
+    /// The pace of restarts.
+    pub restart: Restart,
+    /// How liveness is judged.
+    pub health: Health,
+}
+
+impl From<&Plane> for Rules {
+    fn from(plane: &Plane) -> Self {
+        Self {
+            contract: plane.contract,
+            stop_grace: plane.stop_grace,
+            restart: plane.restart.clone(),
+            health: plane.health.clone(),
+        }
+    }
+}
+
+/// Whether the keeper stays when the plane is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tenure {
+    Stays,
+    Leaves,
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Life {
+    rules: Rules,
+    want: Want,
+    phase: Phase,
+    tenure: Tenure,
+    pace: Pace,
+    /// The incarnation spawned last, or before this keeper.
+    incarnation: u64,
+    /// Respawns that no operator asked for, since the last that one did.
+    restarts: u64,
+    /// Whether the next spawn was asked for by somebody.
+    insisted: bool,
+    waits: u32,
+    /// The ended incarnation whose handoff is being asked for, and that was counted as a death.
+    handoff: Option<u64>,
+    orders: Vec<Order>,
+}
+
+/// A moment at which `handle(Event::DeadlinePassed, …)` is due, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub at: Moment,
+    /// Why.
+    pub why: DeadlineReason,
+}
+
+/// Why a deadline is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadlineReason {
+    /// A start without progress.
+    Startup,
+    /// The grace of a stop ends.
+    Grace,
+    /// A hung gateway shows no drain.
+    Hung,
+    /// The next attempt is due.
+    Retry,
+}
+
+impl Life {
+    /// A life that has not begun. `last_incarnation` is the number of the latest spawn by any keeper of this plane.
+    pub fn new(rules: Rules, want: Want, last_incarnation: u64, seed: u64) -> Self {
+        let pace = Pace::new(rules.restart.clone(), rules.contract, seed);
+        Self {
+            rules,
+            want,
+            phase: Phase::Down { because: Rest::Fresh },
+            tenure: Tenure::Stays,
+            pace,
+            incarnation: last_incarnation,
+            restarts: 0,
+            insisted: true,
+            waits: 0,
+            handoff: None,
+            orders: Vec::new(),
+        }
+    }
+
+    /// The first orders: a sweep, whatever is wanted, since a killed predecessor may have left processes behind.
+    pub fn begin(&mut self, now: Moment) -> Vec<Order> {
+        let then = match self.want {
+            Want::Up => Next::Spawn,
+            Want::Down => Next::Down(Rest::Asked),
+        };
+        self.sweep(then, now);
+        std::mem::take(&mut self.orders)
+    }
+
+    /// As `begin`, for a plane that is not started by itself: what is wanted is down until somebody asks.
+    pub fn begin_at_rest(&mut self, now: Moment) -> Vec<Order> {
+        self.want = Want::Down;
+        self.sweep(Next::Down(Rest::Fresh), now);
+        std::mem::take(&mut self.orders)
+    }
+
+    /// Takes a new definition's rules; they hold from now on, also for the living incarnation.
+    pub fn adopt(&mut self, rules: Rules) {
+        self.pace.adopt(rules.restart.clone(), rules.contract);
+        self.rules = rules;
+    }
+
+    /// Where it stands.
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// What is wanted.
+    pub fn want(&self) -> Want {
+        self.want
+    }
+
+    /// The incarnation spawned last.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// Respawns since an operator last started it.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// The living incarnation, if one lives.
+    pub fn living(&self) -> Option<u64> {
+        match &self.phase {
+            Phase::Starting { incarnation, .. } | Phase::Up { incarnation, .. } | Phase::Stopping { incarnation, .. } => {
+                Some(*incarnation)
+            }
+            Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => None,
+        }
+    }
+
+    /// When `DeadlinePassed` is due. None in `Down`, `Up` and `Sweeping`, which others move.
+    pub fn deadline(&self) -> Option<Deadline> {
+        match &self.phase {
+            Phase::Down { .. } | Phase::Up { .. } | Phase::Sweeping { .. } => None,
+            Phase::Starting { since, moved, .. } => {
+                let quiet = *moved + self.rules.health.startup;
+                let ceiling = *since + self.rules.health.startup.saturating_mul(CEILING);
+                Some(Deadline { at: quiet.min(ceiling), why: DeadlineReason::Startup })
+            }
+            Phase::Stopping { why, termed, kill_at, drain, .. } => match (drain, why, termed) {
+                (Drain::Killed, _, _) => None,
+                (Drain::Unseen, StopCause::Unhealthy(_) | StopCause::Stuck(_), Some(at)) => {
+                    let hung = Deadline { at: *at + HUNG_AFTER, why: DeadlineReason::Hung };
+                    let grace = Deadline { at: *kill_at, why: DeadlineReason::Grace };
+                    Some(if hung.at < grace.at { hung } else { grace })
+                }
+                (Drain::Unseen | Drain::Seen, _, _) => Some(Deadline { at: *kill_at, why: DeadlineReason::Grace }),
+            },
+            Phase::Waiting { retry_at, .. } => Some(Deadline { at: *retry_at, why: DeadlineReason::Retry }),
+        }
+    }
+
+    /// Takes one fact; gives what is to be done about it, in order. A fact about another incarnation than the living one
+    /// changes nothing.
+    pub fn handle(&mut self, event: Event, now: Moment) -> Vec<Order> {
+        match event {
+            Event::Asked { id, asking, by } => self.asked(id, asking, &by, now),
+            Event::Swept { survivors, conflicts } => self.swept(&survivors, conflicts, now),
+            Event::Spawned { incarnation } => self.spawned(incarnation, now),
+            Event::SpawnFailed { incarnation, error, hope } => self.spawn_failed(incarnation, error, hope, now),
+            Event::Progressed { incarnation, reached } => self.progressed(incarnation, reached, now),
+            Event::Started { incarnation } => self.started(incarnation, now),
+            Event::Lived { incarnation } => self.lived(incarnation),
+            Event::Drained { incarnation } => self.drained(incarnation),
+            Event::Failed { incarnation, how } => self.failed(incarnation, how, now),
+            Event::Exited { incarnation, exit, meaning } => self.exited(incarnation, exit, meaning, now),
+            Event::HandoffTold { incarnation, told } => self.handoff_told(incarnation, told, now),
+            Event::FilesChanged => self.files_changed(now),
+            Event::SafeRestartRefused { incarnation, why } => {
+                self.record("safe-restart-refused", why, "nothing", format!("incarnation {incarnation} lives on"));
+            }
+            Event::DeadlinePassed => self.deadline_passed(now),
+        }
+        std::mem::take(&mut self.orders)
+    }
+
+    fn swept(&mut self, survivors: &[String], conflicts: Vec<Conflict>, now: Moment) {
+        let Phase::Sweeping { then, .. } = &self.phase else { return };
+        let then = then.clone();
+        if !survivors.is_empty() {
+            self.record("survivors", survivors.join(", "), "left", "they hold nothing that the plane needs");
+        }
+        match then {
+            Next::Spawn if conflicts.is_empty() => self.spawn(now),
+            Next::Spawn => self.wait_for_holders(Wait::Conflict(conflicts), now),
+            Next::Wait { retry_at, attempt, because } => self.phase = Phase::Waiting { retry_at, attempt, because },
+            Next::Down(rest) => {
+                for conflict in &conflicts {
+                    self.record("held", conflict.to_string(), "left", "another process, not this plane's");
+                }
+                self.rest(rest);
+            }
+        }
+    }
+
+    fn spawn(&mut self, now: Moment) {
+        self.incarnation += 1;
+        let incarnation = self.incarnation;
+        if std::mem::replace(&mut self.insisted, false) {
+            self.restarts = 0;
+        } else {
+            self.restarts += 1;
+        }
+        self.phase = Phase::Starting { incarnation, since: now, moved: now, reached: "spawned".into() };
+        self.orders.push(Order::Spawn { incarnation });
+    }
+
+    fn spawned(&mut self, incarnation: u64, now: Moment) {
+        let Phase::Starting { incarnation: living, since, moved, .. } = &mut self.phase else { return };
+        if *living != incarnation {
+            return;
+        }
+        (*since, *moved) = (now, now);
+        self.record("spawned", "an empty plane and free ports", "spawned", format!("incarnation {incarnation} starts"));
+        if self.rules.contract == Contract::Plain && self.rules.health.url.is_none() {
+            self.started(incarnation, now);
+        }
+    }
+
+    fn spawn_failed(&mut self, incarnation: u64, error: String, hope: Hope, now: Moment) {
+        if self.living() != Some(incarnation) {
+            return;
+        }
+        match hope {
+            Hope::Some => {
+                self.record("spawn-failed", error.clone(), "try again", "after a short wait");
+                self.wait_for_holders(Wait::Launch(error), now);
+            }
+            Hope::None => {
+                self.record("spawn-failed", error.clone(), "parked", "until the manifest changes or a start is asked");
+                self.rest(Rest::Parked(Park::Launch(error)));
+            }
+        }
+    }
+
+    fn progressed(&mut self, incarnation: u64, now_at: String, now: Moment) {
+        if let Phase::Starting { incarnation: living, moved, reached, .. } = &mut self.phase
+            && *living == incarnation
+        {
+            *moved = now;
+            *reached = now_at;
+        }
+    }
+
+    fn started(&mut self, incarnation: u64, now: Moment) {
+        let Phase::Starting { incarnation: living, since, .. } = &self.phase else { return };
+        if *living != incarnation {
+            return;
+        }
+        let took = now.saturating_sub(*since);
+        self.phase = Phase::Up { incarnation, since: *since, failures: 0 };
+        self.waits = 0;
+        self.record("started", format!("started after {:.1} s", took.as_secs_f64()), "up", "liveness is watched");
+    }
+
+    fn lived(&mut self, incarnation: u64) {
+        if let Phase::Up { incarnation: living, failures, .. } = &mut self.phase
+            && *living == incarnation
+        {
+            *failures = 0;
+        }
+    }
+
+    fn drained(&mut self, incarnation: u64) {
+        if let Phase::Stopping { incarnation: living, drain: drain @ Drain::Unseen, .. } = &mut self.phase
+            && *living == incarnation
+        {
+            *drain = Drain::Seen;
+        }
+    }
+
+    fn failed(&mut self, incarnation: u64, how: String, now: Moment) {
+        let Phase::Up { incarnation: living, failures, since } = &mut self.phase else { return };
+        if *living != incarnation {
+            return;
+        }
+        *failures += 1;
+        let (failures, since) = (*failures, *since);
+        if failures < self.rules.health.failures {
+            return;
+        }
+        self.record(
+            "unhealthy",
+            format!("no sign of life, {failures} times in a row: {how}"),
+            "replaced",
+            format!("SIGTERM now; SIGKILL after {} s without a drain", HUNG_AFTER.as_secs()),
+        );
+        self.stop(incarnation, since, StopCause::Unhealthy(how), Next::Spawn, now);
+    }
+
+    fn files_changed(&mut self, now: Moment) {
+        if let Phase::Down { because: Rest::Parked(Park::Config) } = self.phase {
+            self.record("files-changed", "config, an include or .env changed", "try again", "swept, then spawned");
+            self.insisted = true;
+            self.sweep(Next::Spawn, now);
+        }
+    }
+
+    fn deadline_passed(&mut self, now: Moment) {
+        let Some(deadline) = self.deadline() else { return };
+        if now < deadline.at {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Down { .. } | Phase::Up { .. } | Phase::Sweeping { .. } => {}
+            Phase::Starting { incarnation, since, reached, .. } => {
+                let (incarnation, since, reached) = (*incarnation, *since, reached.clone());
+                let saw = format!("no progress past `{reached}`");
+                self.record("stuck", saw.clone(), "replaced", "SIGTERM, then SIGKILL");
+                self.stop(incarnation, since, StopCause::Stuck(saw), Next::Spawn, now);
+            }
+            Phase::Stopping { incarnation, drain, .. } => {
+                *drain = Drain::Killed;
+                let incarnation = *incarnation;
+                let saw = match deadline.why {
+                    DeadlineReason::Hung => "no drain after SIGTERM from a gateway that does not answer",
+                    DeadlineReason::Grace | DeadlineReason::Startup | DeadlineReason::Retry => "the grace ran out",
+                };
+                self.record("killed", saw, "SIGKILL", "to the gateway, then its group, then every child left");
+                self.orders.push(Order::Kill { incarnation });
+            }
+            Phase::Waiting { because: Wait::Handoff, .. } => {
+                let told = Told::Unknown(format!("no answer within {} s", HANDOFF_WAIT.as_secs()));
+                self.handoff_told(self.incarnation, told, now);
+            }
+            Phase::Waiting { .. } => self.sweep(Next::Spawn, now),
+        }
+    }
+
+    /// SIGTERM now, SIGKILL at the end of the grace.
+    fn stop(&mut self, incarnation: u64, since: Moment, why: StopCause, then: Next, now: Moment) {
+        let kill_at = now + self.rules.stop_grace;
+        let drain = Drain::Unseen;
+        self.phase = Phase::Stopping { incarnation, since, why, then, termed: Some(now), kill_at, drain };
+        self.orders.push(Order::Terminate { incarnation });
+    }
+
+    fn sweep(&mut self, then: Next, now: Moment) {
+        if let Phase::Sweeping { then: planned, .. } = &mut self.phase {
+            *planned = then;
+            return;
+        }
+        self.phase = Phase::Sweeping { then, since: now };
+        self.orders.push(Order::Sweep);
+    }
+
+    fn wait_for_holders(&mut self, because: Wait, now: Moment) {
+        if self.waits == 0
+            && let Wait::Conflict(conflicts) = &because
+        {
+            let saw = conflicts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            self.record("conflict", saw, "wait", "until the holder leaves; spawning into it would fail");
+        }
+        let wait = CONFLICT_WAITS[(self.waits as usize).min(CONFLICT_WAITS.len() - 1)];
+        self.waits = self.waits.saturating_add(1);
+        self.phase = Phase::Waiting { retry_at: now + wait, attempt: self.waits, because };
+    }
+
+    fn rest(&mut self, because: Rest) {
+        self.phase = Phase::Down { because };
+        self.waits = 0;
+        if self.tenure == Tenure::Leaves {
+            self.orders.push(Order::Leave);
+        }
+    }
+
+    fn record(
+        &mut self,
+        event: &'static str,
+        saw: impl Into<String>,
+        decided: impl Into<String>,
+        follows: impl Into<String>,
+    ) {
+        self.orders.push(Order::Record(Record {
+            incarnation: self.incarnation,
+            event,
+            saw: saw.into(),
+            decided: decided.into(),
+            follows: follows.into(),
+        }));
+    }
+}

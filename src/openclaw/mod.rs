@@ -2,3 +2,8 @@
 
 pub mod config;
 pub mod ports;
+
+pub mod exits;
+
+pub mod environment;
+pub mod handoff;

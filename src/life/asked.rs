@@ -1,0 +1,193 @@
+//! What an ask changes: reach this state. A repeat is harmless; each ask gets exactly one answer.
+//!
+//! Whether a config validates is asked by the keeper before a start or restart gets here.
+
+use super::event::{AskId, Asking, Haste};
+use super::order::{Order, Reply, Want};
+use super::phase::{Drain, Moment, Next, Phase, Rest, StopCause};
+use super::{Life, Tenure};
+
+impl Life {
+    pub(super) fn asked(&mut self, id: AskId, asking: Asking, by: &str, now: Moment) {
+        let replaces = self.living();
+        let leaving = self.tenure == Tenure::Leaves;
+        let note = match asking {
+            Asking::Start | Asking::Restart(_) | Asking::RestartSafely | Asking::Replace if leaving => {
+                return self.refuse(id, "the keeper of this plane is leaving", "ask again in a moment");
+            }
+            Asking::Start => self.ask_start(by, now),
+            Asking::Stop(haste) => self.ask_stop(haste, by, now),
+            Asking::Restart(haste) => self.ask_restart(haste, by, now),
+            Asking::RestartSafely => match self.ask_safely(by) {
+                Some(note) => note,
+                None => {
+                    let hint = "use `restart` without --safe";
+                    return self.refuse(id, "a safe restart needs a gateway that is up", hint);
+                }
+            },
+            Asking::Replace => self.ask_replace(by, now),
+            Asking::Retire(haste) => self.ask_retire(haste, by, now),
+        };
+        self.orders.push(Order::Answer { id, reply: Reply::Accepted { replaces, note: note.to_owned() } });
+        self.leave_if_at_rest();
+    }
+
+    fn refuse(&mut self, id: AskId, message: &str, hint: &str) {
+        let reply = Reply::Refused { message: message.into(), hint: hint.into() };
+        self.orders.push(Order::Answer { id, reply });
+    }
+
+    fn ask_start(&mut self, by: &str, now: Moment) -> &'static str {
+        self.wish(Want::Up);
+        match &mut self.phase {
+            Phase::Starting { .. } => "already starting",
+            Phase::Up { .. } => "already up",
+            Phase::Stopping { then, .. } => {
+                *then = Next::Spawn;
+                self.insist(by, "start", "spawned once the present one has gone")
+            }
+            Phase::Sweeping { .. } | Phase::Waiting { .. } | Phase::Down { .. } => {
+                let note = self.insist(by, "start", "swept, then spawned");
+                self.sweep(Next::Spawn, now);
+                note
+            }
+        }
+    }
+
+    fn ask_restart(&mut self, haste: Haste, by: &str, now: Moment) -> &'static str {
+        self.wish(Want::Up);
+        match &mut self.phase {
+            Phase::Starting { .. } | Phase::Up { .. } => {
+                let note = self.insist(by, "restart", "stopped, swept, then spawned");
+                self.end(haste, Next::Spawn, now);
+                note
+            }
+            Phase::Stopping { then, .. } => {
+                *then = Next::Spawn;
+                let note = self.insist(by, "restart", "spawned once the present one has gone");
+                self.hasten(haste);
+                note
+            }
+            Phase::Sweeping { .. } | Phase::Waiting { .. } | Phase::Down { .. } => {
+                let note = self.insist(by, "restart", "swept, then spawned");
+                self.sweep(Next::Spawn, now);
+                note
+            }
+        }
+    }
+
+    fn ask_safely(&mut self, by: &str) -> Option<&'static str> {
+        match self.phase {
+            Phase::Up { incarnation, .. } => {
+                self.wish(Want::Up);
+                self.record("asked", format!("restart --safe by {by}"), "passed on", "the gateway restarts itself");
+                self.orders.push(Order::RestartSafely { incarnation });
+                Some("passed on to the gateway, which restarts once its work has drained")
+            }
+            Phase::Down { .. }
+            | Phase::Sweeping { .. }
+            | Phase::Starting { .. }
+            | Phase::Stopping { .. }
+            | Phase::Waiting { .. } => None,
+        }
+    }
+
+    fn ask_replace(&mut self, by: &str, now: Moment) -> &'static str {
+        match self.want {
+            Want::Up => self.ask_restart(Haste::Graceful, by, now),
+            Want::Down => "taken for the next start",
+        }
+    }
+
+    fn ask_stop(&mut self, haste: Haste, by: &str, now: Moment) -> &'static str {
+        self.wish(Want::Down);
+        self.bring_down(haste, by, "stop", now)
+    }
+
+    fn ask_retire(&mut self, haste: Haste, by: &str, now: Moment) -> &'static str {
+        self.tenure = Tenure::Leaves;
+        self.bring_down(haste, by, "retire", now)
+    }
+
+    fn bring_down(&mut self, haste: Haste, by: &str, word: &'static str, now: Moment) -> &'static str {
+        match &mut self.phase {
+            Phase::Down { because } => {
+                // A parked plane that is stopped is at rest because somebody wants it so.
+                if word == "stop" {
+                    *because = Rest::Asked;
+                }
+                "already down"
+            }
+            Phase::Sweeping { then, .. } => {
+                *then = Next::Down(Rest::Asked);
+                self.record("asked", format!("{word} by {by}"), "down", "nothing was running");
+                "nothing was running"
+            }
+            Phase::Waiting { .. } => {
+                self.record("asked", format!("{word} by {by}"), "down", "nothing was running");
+                self.rest_quietly();
+                "nothing was running"
+            }
+            Phase::Stopping { then, .. } => {
+                *then = Next::Down(Rest::Asked);
+                self.hasten(haste);
+                "already stopping"
+            }
+            Phase::Starting { .. } | Phase::Up { .. } => {
+                self.record("asked", format!("{word} by {by}"), "stopped", "SIGTERM, then its own drain");
+                self.end(haste, Next::Down(Rest::Asked), now);
+                "stopping"
+            }
+        }
+    }
+
+    /// Begins the end of the living incarnation.
+    fn end(&mut self, haste: Haste, then: Next, now: Moment) {
+        let (Phase::Starting { incarnation, since, .. } | Phase::Up { incarnation, since, .. }) = self.phase else { return };
+        match haste {
+            Haste::Graceful => self.stop(incarnation, since, StopCause::Asked, then, now),
+            Haste::Now => {
+                let (why, drain) = (StopCause::Asked, Drain::Killed);
+                self.phase = Phase::Stopping { incarnation, since, why, then, termed: None, kill_at: now, drain };
+                self.orders.push(Order::Kill { incarnation });
+            }
+        }
+    }
+
+    /// `--now` cuts a running grace short; a second graceful ask does not.
+    fn hasten(&mut self, haste: Haste) {
+        if let (Haste::Now, Phase::Stopping { incarnation, drain, .. }) = (haste, &mut self.phase)
+            && *drain != Drain::Killed
+        {
+            *drain = Drain::Killed;
+            let incarnation = *incarnation;
+            self.orders.push(Order::Kill { incarnation });
+        }
+    }
+
+    fn wish(&mut self, want: Want) {
+        self.want = want;
+        self.orders.push(Order::Remember(want));
+    }
+
+    fn insist(&mut self, by: &str, word: &'static str, follows: &'static str) -> &'static str {
+        self.pace.insist();
+        self.insisted = true;
+        self.waits = 0;
+        self.handoff = None;
+        self.record("asked", format!("{word} by {by}"), "accepted", follows);
+        follows
+    }
+
+    fn rest_quietly(&mut self) {
+        self.phase = Phase::Down { because: Rest::Asked };
+        self.waits = 0;
+        self.handoff = None;
+    }
+
+    fn leave_if_at_rest(&mut self) {
+        if self.tenure == Tenure::Leaves && matches!(self.phase, Phase::Down { .. }) {
+            self.orders.push(Order::Leave);
+        }
+    }
+}

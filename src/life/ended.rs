@@ -1,0 +1,220 @@
+//! What an end changes: the sweep comes first, then respawn, wait, or rest, by what the end meant.
+//!
+//! The only place that decides whether a death is followed by another spawn.
+
+use super::event::Told;
+use super::order::{Order, Want};
+use super::pace::Verdict;
+use super::phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
+use super::{HANDOFF_WAIT, Life, Tenure};
+use crate::openclaw::exits::{Exit, Meaning};
+use crate::plane::{Contract, Policy};
+
+impl Life {
+    pub(super) fn exited(&mut self, incarnation: u64, exit: Exit, meaning: Meaning, now: Moment) {
+        if self.living() != Some(incarnation) {
+            return;
+        }
+        let next = match &self.phase {
+            Phase::Stopping { then, why, since, drain, .. } => {
+                let (then, why, since, drain) = (then.clone(), why.clone(), *since, *drain);
+                self.after_stop(then, &why, since, drain, now)
+            }
+            Phase::Starting { since, .. } => {
+                let since = *since;
+                let counted = match exit {
+                    Exit::Code(_) => now,
+                    Exit::Signal(_) | Exit::OutOfMemory => since,
+                };
+                self.after_death(incarnation, meaning, exit, since, counted, now)
+            }
+            Phase::Up { since, .. } => {
+                let since = *since;
+                self.after_death(incarnation, meaning, exit, since, since, now)
+            }
+            Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => return,
+        };
+        self.record("exited", format!("{exit}: {}", meaning.sentence()), decision(&next), consequence(&next, now));
+        self.sweep(next, now);
+    }
+
+    /// The end of an incarnation that we had asked to go.
+    fn after_stop(&mut self, then: Next, why: &StopCause, since: Moment, drain: Drain, now: Moment) -> Next {
+        match why {
+            StopCause::Asked => then,
+            StopCause::Unhealthy(_) | StopCause::Stuck(_) if then != Next::Spawn => then,
+            StopCause::Unhealthy(how) | StopCause::Stuck(how) => {
+                let unclean = (drain != Drain::Seen).then_some(since);
+                self.paced(since, unclean, how.clone(), now)
+            }
+        }
+    }
+
+    /// The end of an incarnation that nobody had asked to go.
+    fn after_death(
+        &mut self,
+        incarnation: u64,
+        meaning: Meaning,
+        exit: Exit,
+        since: Moment,
+        counted: Moment,
+        now: Moment,
+    ) -> Next {
+        if self.want == Want::Down || self.tenure == Tenure::Leaves {
+            return Next::Down(Rest::Asked);
+        }
+        let words = format!("{exit}: {}", meaning.sentence());
+        let policy = self.rules.restart.policy;
+        match meaning {
+            Meaning::Config => Next::Down(Rest::Parked(Park::Config)),
+            Meaning::Conflict => {
+                self.waits = self.waits.saturating_add(1);
+                match self.paced(since, Some(counted), words.clone(), now) {
+                    Next::Spawn => self.wait_at_least(Wait::Refused(words), now),
+                    Next::Wait { retry_at, attempt, .. } => {
+                        Next::Wait { retry_at, attempt, because: Wait::Refused(words) }
+                    }
+                    Next::Down(rest) => Next::Down(rest),
+                }
+            }
+            Meaning::Clean if self.rules.contract == Contract::Openclaw => {
+                self.orders.push(Order::ConsumeHandoff { incarnation });
+                self.handoff = Some(incarnation);
+                match policy {
+                    Policy::Always => self.paced(since, None, words, now),
+                    Policy::OnFailure | Policy::Never => {
+                        Next::Wait { retry_at: now + HANDOFF_WAIT, attempt: 1, because: Wait::Handoff }
+                    }
+                }
+            }
+            Meaning::Clean if policy == Policy::OnFailure => park(words, "on-failure"),
+            Meaning::Clean
+            | Meaning::Crash
+            | Meaning::Killed
+            | Meaning::OutOfMemory
+            | Meaning::Asked
+            | Meaning::AskedForced => match policy {
+                Policy::Never => park(words, "never"),
+                Policy::Always | Policy::OnFailure => {
+                    self.paced(since, meaning.unclean().then_some(counted), words, now)
+                }
+            },
+        }
+    }
+
+    fn paced(&mut self, since: Moment, unclean: Option<Moment>, words: String, now: Moment) -> Next {
+        match self.pace.died(since, now, unclean) {
+            Verdict::AtOnce => Next::Spawn,
+            Verdict::After(delay, attempt) => {
+                Next::Wait { retry_at: now + delay, attempt, because: Wait::Backoff(words) }
+            }
+            Verdict::Breaker(retry_at) => Next::Wait { retry_at, attempt: 1, because: Wait::Breaker(words) },
+            Verdict::GiveUp(deaths) => Next::Down(Rest::Parked(Park::Deaths(deaths))),
+        }
+    }
+
+    fn wait_at_least(&self, because: Wait, now: Moment) -> Next {
+        let floor = super::CONFLICT_WAITS[0].max(self.pace.rules().min_delay);
+        Next::Wait { retry_at: now + floor, attempt: self.waits, because }
+    }
+
+    pub(super) fn handoff_told(&mut self, incarnation: u64, told: Told, now: Moment) {
+        if self.handoff != Some(incarnation) {
+            return;
+        }
+        self.handoff = None;
+        match told {
+            Told::Accepted(reason) => self.handed_off(reason, now),
+            Told::Nothing(reason) | Told::Unknown(reason) => self.not_handed_off(reason, now),
+        }
+    }
+
+    fn handed_off(&mut self, reason: String, now: Moment) {
+        self.pace.forgive();
+        self.record("handoff", reason, "no penalty", "the successor is spawned at once");
+        match &mut self.phase {
+            Phase::Waiting { .. } => {
+                self.insisted = true;
+                self.sweep(Next::Spawn, now);
+            }
+            Phase::Sweeping { then: then @ Next::Wait { .. }, .. } => {
+                self.insisted = true;
+                *then = Next::Spawn;
+            }
+            Phase::Starting { .. } | Phase::Up { .. } => self.restarts = self.restarts.saturating_sub(1),
+            Phase::Sweeping { .. } | Phase::Down { .. } | Phase::Stopping { .. } => {}
+        }
+    }
+
+    /// Nobody asked for a successor: the policy decides. Under `always` it has decided already.
+    fn not_handed_off(&mut self, reason: String, now: Moment) {
+        let policy = match self.rules.restart.policy {
+            Policy::Always => "always",
+            Policy::OnFailure => "on-failure",
+            Policy::Never => "never",
+        };
+        let awaited = matches!(
+            self.phase,
+            Phase::Waiting { because: Wait::Handoff, .. }
+                | Phase::Sweeping { then: Next::Wait { because: Wait::Handoff, .. }, .. }
+        );
+        if !awaited {
+            return self.record("handoff", reason, "none", format!("restart policy `{policy}` has decided"));
+        }
+        match self.rules.restart.policy {
+            // The definition changed while the answer was awaited.
+            Policy::Always => self.sweep(Next::Spawn, now),
+            Policy::OnFailure | Policy::Never => {
+                self.record("handoff", reason, "parked", format!("restart policy `{policy}` leaves a clean exit"));
+                let rest = Rest::Parked(Park::Policy(format!("it exited cleanly and restart.policy is `{policy}`")));
+                match &mut self.phase {
+                    Phase::Sweeping { then, .. } => *then = Next::Down(rest),
+                    Phase::Waiting { .. }
+                    | Phase::Down { .. }
+                    | Phase::Starting { .. }
+                    | Phase::Up { .. }
+                    | Phase::Stopping { .. } => self.rest(rest),
+                }
+            }
+        }
+    }
+}
+
+fn park(words: String, policy: &str) -> Next {
+    Next::Down(Rest::Parked(Park::Policy(format!("{words}, and restart.policy is `{policy}`"))))
+}
+
+fn decision(next: &Next) -> &'static str {
+    match next {
+        Next::Spawn => "respawn",
+        Next::Wait { because: Wait::Backoff(_), .. } => "back off",
+        Next::Wait { because: Wait::Breaker(_), .. } => "hold back",
+        Next::Wait { because: Wait::Handoff, .. } => "ask for a handoff",
+        Next::Wait { because: Wait::Conflict(_) | Wait::Refused(_) | Wait::Launch(_), .. } => "wait",
+        Next::Down(Rest::Parked(_)) => "park",
+        Next::Down(Rest::Asked | Rest::Fresh) => "down",
+    }
+}
+
+fn consequence(next: &Next, now: Moment) -> String {
+    match next {
+        Next::Spawn => "swept, then spawned at once".into(),
+        Next::Wait { retry_at, because, .. } => {
+            let wait = retry_at.saturating_sub(now).as_secs_f64();
+            match because {
+                Wait::Breaker(_) => format!(
+                    "spawned in {wait:.0} s: sooner, one more unclean end would make OpenClaw suppress every channel"
+                ),
+                Wait::Handoff => "its answer decides".into(),
+                Wait::Backoff(_) | Wait::Conflict(_) | Wait::Refused(_) | Wait::Launch(_) => {
+                    format!("swept, then spawned in {wait:.1} s")
+                }
+            }
+        }
+        Next::Down(Rest::Parked(Park::Config)) => "left alone until config, include or .env change".into(),
+        Next::Down(Rest::Parked(Park::Policy(_) | Park::Deaths(_) | Park::Launch(_))) => {
+            "left alone until a start is asked".into()
+        }
+        Next::Down(Rest::Asked | Rest::Fresh) => "swept, then left down".into(),
+    }
+}

@@ -1,0 +1,212 @@
+//! How soon a dead plane is started again: backoff with jitter, OpenClaw's breaker, and giving up.
+//!
+//! Remembers deaths, reads no clock. The breaker's rule is OpenClaw's own (2026.9.6, `gateway-boot-lifecycle`): at a
+//! boot it counts, over the last 300 s, the boots without a recorded end by their *start*, and the failed starts by
+//! their end; from three on, the new boot comes up with every channel suppressed.
+
+use std::time::Duration;
+
+use super::phase::Moment;
+use crate::plane::{Contract, Restart};
+
+/// The span over which OpenClaw counts unclean boots.
+pub const BREAKER_WINDOW: Duration = Duration::from_secs(300);
+
+/// How many unclean boots may stand in that span when another boot begins, so that its own death trips nothing.
+const BREAKER_ALLOWS: usize = 1;
+
+/// What to do about a death.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Spawn at once.
+    AtOnce,
+    /// Spawn after the delay, the n-th early death in a row.
+    After(Duration, u32),
+    /// Not before this moment, for the breaker's sake.
+    Breaker(Moment),
+    /// Give up after so many deaths.
+    GiveUp(u32),
+}
+
+/// The deaths that still matter.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    rules: Restart,
+    contract: Contract,
+    early: u32,
+    deaths: Vec<Moment>,
+    unclean: Vec<Moment>,
+    last_delay: Duration,
+    jitter: fastrand::Rng,
+}
+
+impl Pace {
+    /// Nothing has died yet. `seed` makes the jitter of several planes differ.
+    pub fn new(rules: Restart, contract: Contract, seed: u64) -> Self {
+        Self {
+            rules,
+            contract,
+            early: 0,
+            deaths: Vec::new(),
+            unclean: Vec::new(),
+            last_delay: Duration::ZERO,
+            jitter: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// Takes new rules; what is remembered stays.
+    pub fn adopt(&mut self, rules: Restart, contract: Contract) {
+        self.rules = rules;
+        self.contract = contract;
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Restart {
+        &self.rules
+    }
+
+    /// An operator insists: early deaths are forgotten, and so is the breaker's count.
+    pub fn insist(&mut self) {
+        self.early = 0;
+        self.deaths.clear();
+        self.unclean.clear();
+        self.last_delay = Duration::ZERO;
+    }
+
+    /// The last death turned out to have been wanted.
+    pub fn forgive(&mut self) {
+        self.early = self.early.saturating_sub(1);
+        self.deaths.pop();
+    }
+
+    /// A death at `now` of an incarnation spawned at `since`. `counted` is the moment under which OpenClaw counts an
+    /// unclean end, `None` for a clean one.
+    pub fn died(&mut self, since: Moment, now: Moment, counted: Option<Moment>) -> Verdict {
+        let stable = now.saturating_sub(since) >= self.rules.stable;
+        if stable {
+            self.early = 0;
+            self.last_delay = Duration::ZERO;
+        } else {
+            self.early = self.early.saturating_add(1);
+        }
+        self.deaths.retain(|at| now.saturating_sub(*at) < self.rules.window);
+        self.deaths.push(now);
+        self.unclean.extend(counted);
+        self.unclean.retain(|at| now.saturating_sub(*at) < BREAKER_WINDOW);
+
+        let count = u32::try_from(self.deaths.len()).unwrap_or(u32::MAX);
+        if self.rules.max_deaths > 0 && count >= self.rules.max_deaths {
+            return Verdict::GiveUp(count);
+        }
+        let delay = self.delay();
+        match self.breaker_opens() {
+            Some(at) if at > now + delay => Verdict::Breaker(at),
+            Some(_) | None if delay.is_zero() => Verdict::AtOnce,
+            Some(_) | None => Verdict::After(delay, self.early),
+        }
+    }
+
+    /// The wait after the present run of early deaths: min_delay × 2^(n−1), at most max_delay, with up to a quarter of
+    /// jitter taken off, never less than the wait before it.
+    fn delay(&mut self) -> Duration {
+        if self.early == 0 {
+            return Duration::ZERO;
+        }
+        let doublings = (self.early - 1).min(30);
+        let full = self.rules.min_delay.saturating_mul(1 << doublings).min(self.rules.max_delay);
+        let jittered = full.mul_f64(1.0 - 0.25 * self.jitter.f64());
+        let floor = self.rules.min_delay.min(self.rules.max_delay);
+        self.last_delay = jittered.max(floor).max(self.last_delay).min(self.rules.max_delay.max(floor));
+        self.last_delay
+    }
+
+    /// When so few unclean boots stand in the window that one more may fail.
+    fn breaker_opens(&mut self) -> Option<Moment> {
+        match self.contract {
+            Contract::Plain => None,
+            Contract::Openclaw => {
+                self.unclean.sort_unstable();
+                let blocking = self.unclean.len().checked_sub(BREAKER_ALLOWS + 1)?;
+                self.unclean.get(blocking).map(|at| *at + BREAKER_WINDOW)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    fn pace(contract: Contract) -> Pace {
+        Pace::new(Restart::default(), contract, 7)
+    }
+
+    #[test]
+    fn a_death_after_a_stable_time_respawns_at_once() {
+        assert_eq!(pace(Contract::Plain).died(S(0), S(60), Some(S(0))), Verdict::AtOnce);
+    }
+
+    #[test]
+    fn early_deaths_wait_longer_and_longer() {
+        let mut pace = pace(Contract::Plain);
+        let waits: Vec<_> = (1..=12).map(|n| pace.died(S(n), S(n), Some(S(n)))).collect();
+        assert_eq!(waits[0], Verdict::After(S(1), 1));
+        let Verdict::After(last, 12) = waits[11] else { panic!("{waits:?}") };
+        assert!(last >= S(225) && last <= S(300), "{last:?}");
+    }
+
+    #[test]
+    fn the_second_unclean_boot_within_300_s_waits_for_the_first_to_leave_the_window() {
+        let mut pace = pace(Contract::Openclaw);
+        assert_eq!(pace.died(S(10), S(80), Some(S(10))), Verdict::AtOnce);
+        assert_eq!(pace.died(S(80), S(150), Some(S(80))), Verdict::Breaker(S(310)));
+    }
+
+    #[test]
+    fn a_kill_long_after_the_boot_does_not_count_for_the_breaker() {
+        let mut pace = pace(Contract::Openclaw);
+        assert_eq!(pace.died(S(0), S(400), Some(S(0))), Verdict::AtOnce);
+        assert_eq!(pace.died(S(400), S(800), Some(S(400))), Verdict::AtOnce);
+        assert_eq!(pace.died(S(800), S(1200), Some(S(800))), Verdict::AtOnce);
+    }
+
+    #[test]
+    fn max_deaths_in_the_window_gives_up_and_insisting_starts_afresh() {
+        let rules = Restart { max_deaths: 3, ..Restart::default() };
+        let mut pace = Pace::new(rules, Contract::Plain, 1);
+        pace.died(S(1), S(1), None);
+        pace.died(S(2), S(2), None);
+        assert_eq!(pace.died(S(3), S(3), None), Verdict::GiveUp(3));
+        pace.insist();
+        assert_eq!(pace.died(S(4), S(4), None), Verdict::After(S(1), 1));
+    }
+
+    proptest! {
+        #[test]
+        fn within_a_storm_the_wait_never_shrinks_and_stays_between_floor_and_ceiling(
+            min in 0u64..5_000, more in 0u64..600_000, seed: u64, deaths in 1usize..40
+        ) {
+            let rules = Restart {
+                min_delay: Duration::from_millis(min),
+                max_delay: Duration::from_millis(min + more),
+                ..Restart::default()
+            };
+            let (floor, ceiling) = (rules.min_delay, rules.max_delay);
+            let mut pace = Pace::new(rules, Contract::Plain, seed);
+            let mut before = Duration::ZERO;
+            for n in 0..deaths {
+                let at = S(n as u64);
+                let wait = match pace.died(at, at, Some(at)) {
+                    Verdict::After(wait, _) => wait,
+                    Verdict::AtOnce => Duration::ZERO,
+                    other => panic!("{other:?}"),
+                };
+                prop_assert!(wait >= before && wait >= floor && wait <= ceiling);
+                before = wait;
+            }
+        }
+    }
+}

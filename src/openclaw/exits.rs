@@ -1,0 +1,185 @@
+//! What the end of a gateway means: (contract, exit, stage, last words) as one table.
+//!
+//! Facts only; what follows from a meaning is `life`'s. Source: OpenClaw 2026.9.6 measured in external mode
+//! (`docs/openclaw.md`), and its pages `gateway/gateway-lock.md` and `cli/gateway/restart-and-supervision.md`.
+
+use std::fmt;
+
+use crate::plane::Contract;
+
+/// OpenClaw's exit code for "do not start me again as I am": a config it refuses, or a state dir that is owned.
+pub const CONFIG_EXIT: i32 = 78;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// The kernel ended it for want of memory.
+    OutOfMemory,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => match signal_name(*signal) {
+                Some(name) => write!(f, "signal {signal} ({name})"),
+                None => write!(f, "signal {signal}"),
+            },
+            Self::OutOfMemory => f.write_str("signal 9 from the kernel, out of memory"),
+        }
+    }
+}
+
+/// The usual name of a signal number on Linux, for the ones that end processes.
+pub fn signal_name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        10 => "SIGUSR1",
+        11 => "SIGSEGV",
+        12 => "SIGUSR2",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => return None,
+    })
+}
+
+/// How far the incarnation had come when it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Spawned, not started yet.
+    Starting,
+    /// Started.
+    Up,
+    /// We had asked it to stop.
+    Stopping,
+}
+
+/// What an end means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// We asked, it went.
+    Asked,
+    /// We asked, it went, but work in flight was cut off (code 1 while stopping).
+    AskedForced,
+    /// Code 0 that nobody of ours asked for: perhaps a restart handoff.
+    Clean,
+    /// Code 78: the gateway refuses its config.
+    Config,
+    /// Something else holds its port or its state dir.
+    Conflict,
+    /// It failed.
+    Crash,
+    /// A signal that was not ours.
+    Killed,
+    /// The kernel took it.
+    OutOfMemory,
+}
+
+/// The meaning of an end. `tail` is the last few KiB that the gateway wrote to stdout and stderr.
+pub fn meaning(contract: Contract, exit: Exit, stage: Stage, tail: &str) -> Meaning {
+    match (stage, exit) {
+        (_, Exit::OutOfMemory) => Meaning::OutOfMemory,
+        (Stage::Stopping, Exit::Code(0) | Exit::Signal(_)) => Meaning::Asked,
+        (Stage::Stopping, Exit::Code(_)) => Meaning::AskedForced,
+        (Stage::Starting | Stage::Up, Exit::Signal(_)) => Meaning::Killed,
+        (Stage::Starting | Stage::Up, Exit::Code(code)) => match contract {
+            Contract::Plain if code == 0 => Meaning::Clean,
+            Contract::Plain => Meaning::Crash,
+            Contract::Openclaw => unasked(code, tail),
+        },
+    }
+}
+
+fn unasked(code: i32, tail: &str) -> Meaning {
+    match code {
+        0 => Meaning::Clean,
+        CONFIG_EXIT if says_owned(tail) => Meaning::Conflict,
+        CONFIG_EXIT => Meaning::Config,
+        1 if says_port_busy(tail) => Meaning::Conflict,
+        _ => Meaning::Crash,
+    }
+}
+
+/// The texts with which a gateway says that another one owns its state dir.
+fn says_owned(tail: &str) -> bool {
+    says_port_busy(tail)
+        || tail.contains("gateway already running")
+        || (tail.contains("Doctor") && tail.contains("maintenance"))
+}
+
+/// The texts with which a gateway says that its port is held.
+fn says_port_busy(tail: &str) -> bool {
+    tail.contains("EADDRINUSE") || tail.contains("is already listening on") || tail.contains("already in use")
+}
+
+impl Meaning {
+    /// A sentence fragment for `status` and `why`.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Asked => "stopped as asked",
+            Self::AskedForced => "stopped as asked, with work cut off when its own drain ran out",
+            Self::Clean => "exited cleanly though nobody asked",
+            Self::Config => "refused its config",
+            Self::Conflict => "found its port or state dir held by another process",
+            Self::Crash => "crashed",
+            Self::Killed => "was killed from outside",
+            Self::OutOfMemory => "was killed by the kernel for want of memory",
+        }
+    }
+
+    /// Whether OpenClaw's crash-loop breaker counts such a boot as unclean.
+    pub fn unclean(self) -> bool {
+        match self {
+            Self::Asked | Self::AskedForced | Self::Clean | Self::Config => false,
+            Self::Conflict | Self::Crash | Self::Killed | Self::OutOfMemory => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_78_is_config_unless_the_text_speaks_of_an_owner() {
+        let of = |tail| meaning(Contract::Openclaw, Exit::Code(78), Stage::Starting, tail);
+        assert_eq!(of("Invalid config: unknown key"), Meaning::Config);
+        assert_eq!(of("gateway already running (pid 12); lock timeout after 5000ms"), Meaning::Conflict);
+        assert_eq!(of("run Doctor when no maintenance is under way"), Meaning::Conflict);
+    }
+
+    #[test]
+    fn code_1_is_a_crash_unless_the_port_was_busy() {
+        let of = |tail| meaning(Contract::Openclaw, Exit::Code(1), Stage::Starting, tail);
+        assert_eq!(of("TypeError: x is not a function"), Meaning::Crash);
+        assert_eq!(of("another gateway instance is already listening on ws://127.0.0.1:21000"), Meaning::Conflict);
+    }
+
+    #[test]
+    fn a_plain_process_knows_no_openclaw_codes() {
+        assert_eq!(meaning(Contract::Plain, Exit::Code(78), Stage::Up, ""), Meaning::Crash);
+        assert_eq!(meaning(Contract::Plain, Exit::Code(0), Stage::Up, ""), Meaning::Clean);
+    }
+
+    #[test]
+    fn whatever_ends_it_while_stopping_was_asked_for() {
+        assert_eq!(meaning(Contract::Openclaw, Exit::Signal(9), Stage::Stopping, ""), Meaning::Asked);
+        assert_eq!(meaning(Contract::Openclaw, Exit::Code(1), Stage::Stopping, ""), Meaning::AskedForced);
+    }
+}
