@@ -143,7 +143,9 @@ impl Life {
 
     /// Begins the end of the living incarnation.
     fn end(&mut self, haste: Haste, then: Next, now: Moment) {
-        let (Phase::Starting { incarnation, since, .. } | Phase::Up { incarnation, since, .. }) = self.phase else { return };
+        let (Phase::Starting { incarnation, since, .. } | Phase::Up { incarnation, since, .. }) = self.phase else {
+            return;
+        };
         match haste {
             Haste::Graceful => self.stop(incarnation, since, StopCause::Asked, then, now),
             Haste::Now => {

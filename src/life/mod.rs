@@ -184,9 +184,9 @@ impl Life {
     /// The living incarnation, if one lives.
     pub fn living(&self) -> Option<u64> {
         match &self.phase {
-            Phase::Starting { incarnation, .. } | Phase::Up { incarnation, .. } | Phase::Stopping { incarnation, .. } => {
-                Some(*incarnation)
-            }
+            Phase::Starting { incarnation, .. }
+            | Phase::Up { incarnation, .. }
+            | Phase::Stopping { incarnation, .. } => Some(*incarnation),
             Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => None,
         }
     }

@@ -16,12 +16,7 @@ use crate::plane::{Contract, Health, Policy, Restart};
 const S: fn(u64) -> Duration = Duration::from_secs;
 
 fn rules(contract: Contract, policy: Policy) -> Rules {
-    Rules {
-        contract,
-        stop_grace: S(330),
-        restart: Restart { policy, ..Restart::default() },
-        health: Health::default(),
-    }
+    Rules { contract, stop_grace: S(330), restart: Restart { policy, ..Restart::default() }, health: Health::default() }
 }
 
 fn life() -> Life {
@@ -213,7 +208,12 @@ fn apply(world: &mut World, life: &mut Life, step: Move) {
         _ => return,
     };
     world.tell(life, event);
-    assert_eq!(life.living().is_some(), world.alive.is_some(), "the machine knows whether a gateway lives: {:?}", life.phase());
+    assert_eq!(
+        life.living().is_some(),
+        world.alive.is_some(),
+        "the machine knows whether a gateway lives: {:?}",
+        life.phase()
+    );
 }
 
 proptest! {
@@ -352,6 +352,9 @@ fn a_second_stop_does_not_shorten_the_grace_but_now_does() {
     let before = life.deadline();
     let orders = life.handle(ask(2, Haste::Graceful), S(20));
     assert_eq!(life.deadline(), before);
-    assert!(matches!(&orders[..], [Order::Remember(Want::Down), Order::Answer { id: 2, reply: Reply::Accepted { .. } }]));
+    assert!(matches!(
+        &orders[..],
+        [Order::Remember(Want::Down), Order::Answer { id: 2, reply: Reply::Accepted { .. } }]
+    ));
     assert!(life.handle(ask(3, Haste::Now), S(30)).contains(&Order::Kill { incarnation: first }));
 }

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn answers_of_the_protocol() {
-        let accepted = r#"{"ok":true,"status":"accepted","handoff":{"pid":7,"reason":"config reload","source":"sigusr2"}}"#;
+        let accepted =
+            r#"{"ok":true,"status":"accepted","handoff":{"pid":7,"reason":"config reload","source":"sigusr2"}}"#;
         assert_eq!(consumed(Some(0), accepted), Handoff::Accepted("config reload (sigusr2)".into()));
         let none = r#"{"ok":true,"status":"none","reason":"missing"}"#;
         assert_eq!(consumed(Some(0), none), Handoff::Nothing("none: missing".into()));
@@ -102,7 +103,9 @@ mod tests {
     #[test]
     fn only_version_one_with_consume_is_spoken() {
         let line = |version| {
-            format!(r#"{{"ok":true,"protocol":"openclaw.gateway.restart-handoff","protocolVersion":{version},"operations":["consume"]}}"#)
+            format!(
+                r#"{{"ok":true,"protocol":"openclaw.gateway.restart-handoff","protocolVersion":{version},"operations":["consume"]}}"#
+            )
         };
         assert!(spoken(&line(1)));
         assert!(!spoken(&line(2)));
