@@ -1,1 +1,3 @@
 //! The only unsafe and the only raw system calls. Knows nothing of planes.
+
+pub mod peer;

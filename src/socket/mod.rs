@@ -1,1 +1,27 @@
 //! Carries wire messages over unix sockets: frames, callers, listeners. Decides nothing.
+//!
+//! Whoever answers uses [`Listener`] with [`serve`]; who asks one, in a tokio program, uses [`Caller`]; who asks many and
+//! has no runtime (the command line) uses [`Calls`]. Every buffer, queue and wait is bounded, so that neither a hostile
+//! nor a stopped peer costs more than its own connection.
+
+mod call_error;
+mod caller;
+mod calls;
+mod frame;
+mod listener;
+mod place;
+mod serve;
+
+pub use call_error::{CallError, CallFailure};
+pub use caller::Caller;
+pub use calls::{CallId, Calls, Next};
+pub use frame::{FrameError, Frames};
+pub use listener::{Connection, Listener, Peer};
+pub use place::{Access, make_folder};
+pub use serve::{Heard, HungUp, Reply, serve};
+
+/// Connections that one listener holds at once.
+pub const MOST_CONNECTIONS: usize = 64;
+
+#[cfg(test)]
+mod tests;

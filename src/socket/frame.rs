@@ -1,0 +1,197 @@
+//! One JSON object a line: bytes into frames and frames into messages, within a cap.
+//!
+//! No effects: bytes are given and taken. Never holds more than [`FRAME_CAP`] bytes of one peer.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::wire::{Answer, FRAME_CAP, Refusal, RefusalKind, Request, Response, VERSION};
+
+/// What a buffer grows by; most frames fit into one.
+const STEP: usize = 4096;
+
+/// The bytes of one peer on their way to becoming frames.
+#[derive(Debug, Default)]
+pub struct Frames {
+    bytes: Vec<u8>,
+    /// Where the frame in the making begins; what lies before it is spent.
+    start: usize,
+    /// Up to where the frame in the making was searched for its end.
+    looked: usize,
+    /// Up to where `bytes` holds what was received.
+    end: usize,
+}
+
+impl Frames {
+    /// Room for the next bytes; empty when a whole cap's worth waits to be taken.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.looked -= self.start;
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let wanted = (self.end + STEP).min(FRAME_CAP);
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted, 0);
+        } else if self.end == 0 && self.bytes.len() > 16 * STEP {
+            // One big frame must not keep its memory for the rest of a long conversation.
+            self.bytes = vec![0; STEP];
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// Says that `count` bytes were put into the room.
+    pub fn filled(&mut self, count: usize) {
+        self.end = (self.end + count).min(self.bytes.len());
+    }
+
+    /// The next whole frame without its newline, if one has arrived.
+    pub fn take(&mut self) -> Result<Option<&[u8]>, FrameError> {
+        let unseen = &self.bytes[self.looked..self.end];
+        if let Some(at) = unseen.iter().position(|byte| *byte == b'\n') {
+            let (from, to) = (self.start, self.looked + at);
+            self.start = to + 1;
+            self.looked = self.start;
+            return Ok(Some(&self.bytes[from..to]));
+        }
+        self.looked = self.end;
+        if self.end - self.start >= FRAME_CAP { Err(FrameError::TooLong) } else { Ok(None) }
+    }
+
+    /// Whether a frame has begun and not ended.
+    pub fn is_half(&self) -> bool {
+        self.end > self.start
+    }
+}
+
+/// What can be wrong with what a peer sent.
+#[derive(Debug)]
+pub enum FrameError {
+    /// No newline within the cap.
+    TooLong,
+    /// The peer hung up, or fell silent, in the middle of a frame.
+    Cut,
+    /// Not JSON, or not one of our messages: nothing after it can be trusted.
+    Garbled(String),
+    /// A message of the right shape whose content is not known here; the next frame may well be.
+    Unknown(String),
+    /// The connection failed.
+    Io(std::io::Error),
+}
+
+impl FrameError {
+    /// What to tell the peer.
+    pub fn refusal(&self) -> Refusal {
+        Refusal {
+            kind: RefusalKind::Unknown,
+            message: self.to_string(),
+            hint: match self {
+                Self::TooLong | Self::Cut | Self::Garbled(_) => {
+                    "send one JSON object a line, as docs/wire.md describes".to_owned()
+                }
+                Self::Unknown(_) => "the two sides may be of different releases: compare `gateward --version` with \
+                                     `keeper_version` in `gateward status --json`"
+                    .to_owned(),
+                Self::Io(_) => String::new(),
+            },
+        }
+    }
+
+    /// Whether the conversation can go on with the next frame.
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::TooLong | Self::Cut | Self::Garbled(_) | Self::Io(_) => true,
+            Self::Unknown(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(f, "a frame is longer than {FRAME_CAP} bytes"),
+            Self::Cut => f.write_str("a frame ended before its newline"),
+            Self::Garbled(why) => write!(f, "a frame is not a message: {why}"),
+            Self::Unknown(why) => f.write_str(why),
+            Self::Io(error) => write!(f, "the connection failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::TooLong | Self::Cut | Self::Garbled(_) | Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// What every version of a message has: read when the whole cannot be.
+#[derive(Deserialize)]
+struct Shape {
+    v: u32,
+    #[serde(default)]
+    ask: Option<serde_json::Value>,
+    #[serde(default)]
+    answer: Option<serde_json::Value>,
+}
+
+/// Reads a request.
+pub(super) fn read_request(frame: &[u8]) -> Result<Request, FrameError> {
+    serde_json::from_slice(frame).map_err(|error| match serde_json::from_slice::<Shape>(frame) {
+        Ok(Shape { v, ask: Some(ask), .. }) => FrameError::Unknown(format!(
+            "the ask `{}` of wire version {v} is not known to version {VERSION}: {error}",
+            word(&ask)
+        )),
+        Ok(Shape { ask: None, .. }) | Err(_) => FrameError::Garbled(error.to_string()),
+    })
+}
+
+/// Reads an answer.
+pub(super) fn read_answer(frame: &[u8]) -> Result<Answer, FrameError> {
+    match serde_json::from_slice::<Response>(frame) {
+        Ok(response) => Ok(response.answer),
+        Err(error) => Err(match serde_json::from_slice::<Shape>(frame) {
+            Ok(Shape { v, answer: Some(answer), .. }) => FrameError::Unknown(format!(
+                "the answer `{}` of wire version {v} is not known to version {VERSION}: {error}",
+                word(&answer)
+            )),
+            Ok(Shape { answer: None, .. }) | Err(_) => FrameError::Garbled(error.to_string()),
+        }),
+    }
+}
+
+/// The name of an ask or answer, which is either a word or an object with one key; cut, as a stranger chose it.
+fn word(value: &serde_json::Value) -> String {
+    let text = match value {
+        serde_json::Value::String(text) => text.as_str(),
+        serde_json::Value::Object(map) => map.keys().next().map_or("", String::as_str),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::Array(_) => "",
+    };
+    text.chars().take(40).flat_map(char::escape_debug).collect()
+}
+
+/// Writes a request as one frame.
+pub(super) fn write_request(request: &Request) -> Result<Vec<u8>, FrameError> {
+    write(request)
+}
+
+/// Writes an answer as one frame; one that does not fit becomes a refusal, so that the asker is told something.
+pub(super) fn write_answer(answer: &Answer) -> Vec<u8> {
+    let response = |answer| Response { v: VERSION, answer };
+    write(&response(answer.clone()))
+        .or_else(|error| write(&response(Answer::Refused(error.refusal()))))
+        .unwrap_or_default()
+}
+
+fn write(message: &impl serde::Serialize) -> Result<Vec<u8>, FrameError> {
+    let mut frame = serde_json::to_vec(message).map_err(|error| FrameError::Garbled(error.to_string()))?;
+    frame.push(b'\n');
+    if frame.len() > FRAME_CAP { Err(FrameError::TooLong) } else { Ok(frame) }
+}

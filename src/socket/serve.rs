@@ -1,0 +1,209 @@
+//! Feeds one owner's event loop from many connections: requests in through a channel, answers out through [`Reply`].
+//!
+//! Never blocks that loop and never grows: connections, queues and waits are bounded, and a newcomer takes the place of
+//! the connection that has been idle for longest.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+
+use super::MOST_CONNECTIONS;
+use super::frame::FrameError;
+use super::listener::{Connection, Listener, Peer};
+use crate::wire::{Answer, Ask, Refusal, RefusalKind, Request};
+
+/// How long a connection may stay open without a whole request.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Answers that may wait for one peer; a follower that is this far behind is dropped.
+const ANSWERS_WAITING: usize = 32;
+
+/// How long answers already given may take to be read when the owner leaves.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A pause after the system had no descriptor or memory for a connection: accepting fails at once until it has, and
+/// nothing tells when.
+const EXHAUSTED: Duration = Duration::from_millis(200);
+
+/// A request with the way back to its asker.
+#[derive(Debug)]
+pub struct Heard {
+    /// What is asked.
+    pub request: Request,
+    /// By whom.
+    pub peer: Peer,
+    /// The way back.
+    pub reply: Reply,
+}
+
+/// The way back to one asker. Dropped without a word, it tells the asker that there was none.
+#[derive(Debug)]
+pub struct Reply(mpsc::Sender<Answer>);
+
+/// The asker has hung up, or reads too slowly to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HungUp;
+
+impl Reply {
+    /// Gives the one answer to an ask.
+    pub fn answer(self, answer: Answer) {
+        // An accepted ask outlives whoever asked: that nobody listens any more changes nothing.
+        let _ = self.0.try_send(answer);
+    }
+
+    /// Gives one of several answers; to be dropped after [`HungUp`].
+    pub fn push(&self, answer: Answer) -> Result<(), HungUp> {
+        self.0.try_send(answer).map_err(|_| HungUp)
+    }
+
+    /// Whether the asker is gone. An owner that keeps followers asks this of all of them before it takes another one:
+    /// who hangs up between two answers is not noticed otherwise.
+    pub fn has_hung_up(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Returns when the asker is gone.
+    pub async fn hung_up(&self) {
+        self.0.closed().await;
+    }
+}
+
+/// Accepts and converses until the receiver of `hear` is dropped, then lets given answers be read, and gives back the listener.
+pub async fn serve(listener: Listener, hear: mpsc::Sender<Heard>) -> Listener {
+    let mut open = Open::default();
+    loop {
+        tokio::select! {
+            biased;
+            () = hear.closed() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(connection) => open.admit(connection, &hear),
+                Err(error) if is_exhausted(&error) => {
+                    tracing::warn!(%error, socket = %listener.path().display(), "no room for another connection");
+                    open.drop_longest_idle();
+                    tokio::time::sleep(EXHAUSTED).await;
+                }
+                // The peer was gone before it was accepted.
+                Err(error) => tracing::debug!(%error, "a connection failed before it was accepted"),
+            },
+            Some(_) = open.tasks.join_next() => {}
+        }
+    }
+    open.leave().await;
+    listener
+}
+
+fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+}
+
+/// The open connections, oldest first.
+#[derive(Default)]
+struct Open {
+    tasks: JoinSet<()>,
+    order: VecDeque<(AbortHandle, Arc<AtomicBool>)>,
+}
+
+impl Open {
+    fn admit(&mut self, connection: Connection, hear: &mpsc::Sender<Heard>) {
+        self.order.retain(|(task, _)| !task.is_finished());
+        if self.order.len() >= MOST_CONNECTIONS && !self.drop_longest_idle() {
+            let message = format!("{MOST_CONNECTIONS} connections are being answered already");
+            connection.turn_away(RefusalKind::Failed, &message, "end some of those that follow, then ask again");
+            return;
+        }
+        let asks = Arc::new(AtomicBool::new(false));
+        let task = self.tasks.spawn(converse(connection, hear.clone(), Arc::clone(&asks)));
+        self.order.push_back((task, asks));
+    }
+
+    /// Whether there was one that asked nothing.
+    fn drop_longest_idle(&mut self) -> bool {
+        let Some(at) = self.order.iter().position(|(_, asks)| !asks.load(Ordering::Relaxed)) else { return false };
+        if let Some((task, _)) = self.order.remove(at) {
+            task.abort();
+        }
+        true
+    }
+
+    async fn leave(mut self) {
+        for (task, asks) in &self.order {
+            if !asks.load(Ordering::Relaxed) {
+                task.abort();
+            }
+        }
+        // Whoever does not read by then has lost its answer, not its ask.
+        let _ = timeout(LAST_WORDS, async { while self.tasks.join_next().await.is_some() {} }).await;
+    }
+}
+
+/// One connection from its first frame to its end; `asks` says whether a request of it is being answered.
+async fn converse(mut connection: Connection, hear: mpsc::Sender<Heard>, asks: Arc<AtomicBool>) {
+    while !hear.is_closed() {
+        asks.store(false, Ordering::Relaxed);
+        let error = match timeout(IDLE, connection.next()).await {
+            Ok(Ok(None)) => return,
+            Ok(Ok(Some(request))) => {
+                asks.store(true, Ordering::Relaxed);
+                match pass_on(&mut connection, &hear, request).await {
+                    Ok(()) => continue,
+                    Err(HungUp) => return,
+                }
+            }
+            Ok(Err(error)) => error,
+            Err(_) if connection.is_half() => FrameError::Cut,
+            Err(_) => return,
+        };
+        if connection.answer(&Answer::Refused(error.refusal())).await.is_err() || error.is_over() {
+            return;
+        }
+    }
+}
+
+/// Hands one request to the owner and carries its answers back.
+async fn pass_on(connection: &mut Connection, hear: &mpsc::Sender<Heard>, request: Request) -> Result<(), HungUp> {
+    let follows = matches!(request.ask, Ask::Follow);
+    let (answers, given) = mpsc::channel(ANSWERS_WAITING);
+    let heard = Heard { request, peer: connection.peer(), reply: Reply(answers) };
+    if hear.send(heard).await.is_ok() && carry_back(connection, given, follows).await? > 0 {
+        return Ok(());
+    }
+    let refusal = Refusal {
+        kind: RefusalKind::Failed,
+        message: "it is about to leave and took no more asks".to_owned(),
+        hint: "ask again in a moment".to_owned(),
+    };
+    connection.answer(&Answer::Refused(refusal)).await.map_err(|_| HungUp)
+}
+
+/// Carries answers until the owner gives no more; gives how many there were.
+async fn carry_back(
+    connection: &mut Connection,
+    mut given: mpsc::Receiver<Answer>,
+    follows: bool,
+) -> Result<usize, HungUp> {
+    let mut carried = 0;
+    let mut sends = true;
+    loop {
+        tokio::select! {
+            biased;
+            answer = given.recv() => {
+                let Some(answer) = answer else { return Ok(carried) };
+                connection.answer(&answer).await.map_err(|_| HungUp)?;
+                carried += 1;
+            }
+            // One who asked once may close its sending side and still read (`socat`); a follower that does has left.
+            () = connection.sent_all(), if sends => {
+                if follows {
+                    return Err(HungUp);
+                }
+                sends = false;
+            }
+        }
+    }
+}
