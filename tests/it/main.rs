@@ -1,0 +1,7 @@
+//! The integration tests: our binary as an operator runs it, one module a subject. The real gateway has a binary of its own,
+//! `tests/openclaw.rs`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;

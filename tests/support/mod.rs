@@ -1,0 +1,40 @@
+//! What the tests of this crate stand on: waiting, scratch folders, port families, the real OpenClaw. Proves nothing itself.
+//!
+//! Ports and boots are shared by every checkout and every test process of one user on a machine, so their leases live in the
+//! system's temporary folder and not in `target/`.
+
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
+
+mod boots;
+mod openclaw;
+mod ports;
+mod scratch;
+mod wait;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+pub use boots::Boots;
+pub use openclaw::{openclaw, runtimes};
+pub use ports::Family;
+pub use scratch::Scratch;
+pub use wait::{Look, eventually};
+
+/// Writes a line where it is seen although the test harness captures what tests print.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// The folder of leases, the same for every checkout of this user.
+pub fn shared_folder() -> PathBuf {
+    let uid = rustix::process::geteuid().as_raw();
+    let folder = std::env::temp_dir().join(format!("gateward-test-{uid}"));
+    std::fs::create_dir_all(&folder).expect("a folder for the leases of the tests");
+    folder
+}
+
+/// `target/gateward-test`, where what is costly to make is kept from one run to the next.
+fn cache_folder() -> PathBuf {
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    target.parent().expect("the target folder").join("gateward-test")
+}
