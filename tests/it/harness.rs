@@ -3,9 +3,10 @@
 use std::fs::OpenOptions;
 use std::net::TcpListener;
 use std::panic::catch_unwind;
+use std::process::{Child, Command};
 use std::time::Duration;
 
-use crate::support::{Boots, Family, Scratch, eventually};
+use crate::support::{Boots, Family, Scratch, eventually, processes};
 
 #[test]
 fn a_fact_that_never_comes_is_reported_with_what_was_there_instead() {
@@ -69,4 +70,35 @@ fn scratch_goes_after_success_and_stays_after_failure() {
     let kept = kept.into_inner().expect("the path").expect("the path");
     assert!(kept.is_dir(), "a failed test's folder is kept");
     std::fs::remove_dir_all(kept).expect("removed");
+}
+
+#[test]
+fn what_bears_a_scratch_folder_is_found_and_ended_and_nothing_else() {
+    let (scratch, other) = (Scratch::new("bearing"), Scratch::new("bystander"));
+    let sleep = |folder: &Scratch| {
+        let mut command = Command::new("sleep");
+        command.arg("600").env_clear().env("HOME", folder.path());
+        command.spawn().expect("sleep")
+    };
+    let (mut ours, mut theirs) = (sleep(&scratch), sleep(&other));
+    let pid = |child: &Child| child.id().cast_signed();
+    eventually(Duration::from_secs(10), "both have executed sleep", || {
+        processes::bearing(scratch.path()) == [pid(&ours)] && processes::bearing(other.path()) == [pid(&theirs)]
+    });
+    let ended = processes::end_bearing(scratch.path());
+    assert!(matches!(&ended[..], [one] if one.contains("sleep 600")), "{ended:?}");
+    assert!(!ours.wait().expect("reaped").success());
+    assert!(processes::is_alive(pid(&theirs)), "a process of another test was touched");
+    theirs.kill().expect("our own child");
+    theirs.wait().expect("reaped");
+}
+
+#[test]
+fn a_listener_is_told_from_those_that_do_not_listen() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = socket.local_addr().expect("its address").port();
+    let me = std::process::id().cast_signed();
+    assert_eq!(processes::listeners(port, &[1, me]), [me]);
+    drop(socket);
+    assert_eq!(processes::listeners(port, &[1, me]), Vec::<i32>::new());
 }

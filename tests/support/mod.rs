@@ -6,8 +6,11 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod boots;
+mod gateward;
+pub mod manifest;
 mod openclaw;
 mod ports;
+pub mod processes;
 mod scratch;
 mod wait;
 
@@ -15,6 +18,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 pub use boots::Boots;
+pub use gateward::{BOOT, Gateward, Said, Status, tail};
+pub use manifest::TestPlane;
 pub use openclaw::{openclaw, runtimes};
 pub use ports::Family;
 pub use scratch::Scratch;

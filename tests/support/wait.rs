@@ -51,3 +51,15 @@ pub fn eventually<L: Look>(budget: Duration, what: &str, mut look: impl FnMut() 
         }
     }
 }
+
+/// Whether the fact comes within the budget; for cleaning up, where a panic would hide the test's own.
+pub fn within(budget: Duration, mut look: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    while !look() {
+        if begun.elapsed() > budget {
+            return false;
+        }
+        std::thread::sleep(INTERVAL);
+    }
+    true
+}
