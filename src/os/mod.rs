@@ -4,15 +4,15 @@
 compile_error!("gateward rests on pidfds, subreapers and /proc as 64-bit Linux has them");
 
 pub mod launch;
-pub mod lock;
-pub mod peer;
 pub mod reap;
+pub mod lock;
+pub mod process;
+pub mod pidfd;
+pub mod signals;
+pub mod harden;
+pub mod memfd;
+pub mod exe;
+pub mod peer;
 
 #[cfg(test)]
 mod testing;
-
-#[cfg(test)]
-fn launch_pidfd(pid: i32) -> std::os::fd::OwnedFd {
-    let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
-    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("a pidfd")
-}

@@ -7,6 +7,8 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
+use super::process;
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exit {
@@ -51,13 +53,15 @@ pub fn reap(pid: i32) -> io::Result<Option<Exit>> {
     wait(libc::P_PID, pid.cast_unsigned(), flags).map(|end| end.map(|(_, exit)| exit))
 }
 
-/// Takes the end of every child that has ended, but for `kept`, whose end shall stay to be looked at.
+/// Takes the end of every child that has ended, but for `kept` (`None`, `Some(pid)`, a list), whose ends shall stay to be
+/// looked at by others.
 ///
-/// Asks each child by its id: a wait for "any" would give the kept one over and over and starve the others.
-pub fn reap_all_but(kept: Option<i32>) -> io::Result<Vec<(i32, Exit)>> {
+/// Asks each child by its id: a wait for "any" would give a kept one over and over and starve the others.
+pub fn reap_all_but(kept: impl IntoIterator<Item = i32>) -> io::Result<Vec<(i32, Exit)>> {
+    let kept: Vec<i32> = kept.into_iter().collect();
     let mut ended = Vec::new();
     for pid in children()? {
-        if Some(pid) == kept {
+        if kept.contains(&pid) {
             continue;
         }
         match reap(pid) {
@@ -89,19 +93,9 @@ pub fn children() -> io::Result<Vec<i32>> {
 
 /// For kernels without `CONFIG_PROC_CHILDREN`, and for a thread that ended while it was read.
 fn children_by_scan() -> io::Result<Vec<i32>> {
-    let me = std::process::id().to_string();
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-        let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else { continue };
-        // `pid (comm) state ppid …`, where comm may hold anything, a parenthesis too.
-        let after = stat.iter().rposition(|&byte| byte == b')').map_or(&stat[..0], |end| &stat[end + 1..]);
-        let parent = after.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1);
-        if parent == Some(me.as_bytes()) {
-            all.push(pid);
-        }
-    }
+    let me = std::process::id().cast_signed();
+    let mut all = process::all()?;
+    all.retain(|&pid| process::stat(pid).is_ok_and(|stat| stat.ppid == me));
     Ok(all)
 }
 
@@ -170,7 +164,7 @@ mod tests {
     fn ends_are_seen_before_they_are_taken() {
         in_process(|| {
             let pid = forked(|| 7);
-            let pidfd = crate::os::launch_pidfd(pid);
+            let pidfd = crate::os::testing::pidfd(pid);
             assert!(readable_within(&pidfd, BUDGET));
             let seven = Exit { code: Some(7), signal: None, core: false };
             assert_eq!(peek(&pidfd).expect("a look"), Some(seven));
@@ -187,7 +181,7 @@ mod tests {
         in_process(|| {
             for signal in [libc::SIGTERM, libc::SIGRTMIN() + 3] {
                 let pid = paused();
-                let pidfd = crate::os::launch_pidfd(pid);
+                let pidfd = crate::os::testing::pidfd(pid);
                 assert_eq!(peek(&pidfd).expect("a look"), None);
                 assert_eq!(reap(pid).expect("a wait"), None);
                 // SAFETY: our own unreaped child.
@@ -206,7 +200,7 @@ mod tests {
             let others: Vec<i32> = (0..5).map(|_| forked(|| 2)).collect();
             let living = paused();
             for pid in others.iter().chain([&kept]) {
-                assert!(readable_within(&crate::os::launch_pidfd(*pid), BUDGET));
+                assert!(readable_within(&crate::os::testing::pidfd(*pid), BUDGET));
             }
             let mut ended: Vec<i32> =
                 reap_all_but(Some(kept)).expect("reaped").into_iter().map(|(pid, _)| pid).collect();
@@ -217,7 +211,7 @@ mod tests {
             assert_eq!(children_by_scan().expect("a list"), [kept, living]);
             // SAFETY: our own unreaped child.
             unsafe { libc::kill(living, libc::SIGKILL) };
-            assert!(readable_within(&crate::os::launch_pidfd(living), BUDGET));
+            assert!(readable_within(&crate::os::testing::pidfd(living), BUDGET));
             assert!(!childless().expect("a look"), "an unreaped end is a child");
             assert_eq!(reap_all_but(None).expect("reaped").len(), 2);
             assert!(childless().expect("a look"));

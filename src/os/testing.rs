@@ -37,7 +37,7 @@ pub(crate) fn in_process(body: impl FnOnce()) {
     let mut text = String::new();
     // Read before the wait: a long complaint must not block the child. Grandchildren may hold the pipe, so the end of the
     // child counts, not the end of the pipe.
-    let pidfd = super::launch_pidfd(pid);
+    let pidfd = pidfd(pid);
     assert!(readable_within(&pidfd, BUDGET * 2), "the process of this test does not end");
     let mut status = 0;
     // SAFETY: `pid` is our own unreaped child, `status` is ours.
@@ -74,4 +74,10 @@ pub(crate) fn eventually(what: &str, mut fact: impl FnMut() -> bool) {
 /// /dev/null, for both directions.
 pub(crate) fn null() -> OwnedFd {
     std::fs::File::options().read(true).write(true).open("/dev/null").expect("/dev/null").into()
+}
+
+/// A handle on an unreaped child of the caller.
+pub(crate) fn pidfd(pid: i32) -> OwnedFd {
+    let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("a pidfd")
 }

@@ -349,7 +349,7 @@ fn a_child_dies_with_its_parent_also_under_another_account() {
             reap::become_subreaper().expect("a subreaper");
             let (parent, child) = parent_with_child(ready);
             assert!(child > 0, "the helper could not spawn");
-            let pidfd = crate::os::launch_pidfd(child);
+            let pidfd = crate::os::testing::pidfd(child);
             assert!(!readable_within(&pidfd, std::time::Duration::ZERO), "alive while its parent is");
             // SAFETY: `parent` is our own unreaped child.
             assert_eq!(unsafe { libc::kill(parent, libc::SIGKILL) }, 0);

@@ -1,0 +1,63 @@
+//! What a keeper and the daemon do to themselves at start, so that planes cannot read their memory and the kernel takes
+//! them last.
+//!
+//! RLIMIT_CORE is left alone: children would inherit it, and a process that is not dumpable leaves no core anyway.
+
+use std::io;
+
+/// Makes this process untraceable and coreless, and its /proc files root's. Lasts until exec; children made by
+/// [`launch`](super::launch) start dumpable again.
+///
+/// **Order:** afterwards an account other than root can no longer write its own /proc/self/oom_score_adj:
+/// [`prefer_others_for_oom`] comes first.
+pub fn undumpable() -> io::Result<()> {
+    // SAFETY: prctl with these arguments clears one flag and touches no memory.
+    let done = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Tells the kernel's out-of-memory killer how early to take this process: -1000 (never) … 1000. Going below what was
+/// inherited needs privilege; `PermissionDenied` says so and changes nothing. Children inherit it.
+pub fn prefer_others_for_oom(score: i32) -> io::Result<()> {
+    std::fs::write("/proc/self/oom_score_adj", score.to_string())
+}
+
+/// The present score: what a child should be given back when this process was favoured.
+pub fn oom_score() -> io::Result<i32> {
+    let text = std::fs::read_to_string("/proc/self/oom_score_adj")?;
+    text.trim()
+        .parse()
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "/proc/self/oom_score_adj holds no number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+    use crate::os::launch::{Launch, Program, Stdio};
+    use crate::os::testing::{BUDGET, in_process, null, readable_within};
+
+    #[test]
+    fn a_hardened_parent_still_gives_its_children_their_own() {
+        in_process(|| {
+            let inherited = oom_score().expect("a score");
+            prefer_others_for_oom(inherited + 1).expect("worse is always allowed");
+            undumpable().expect("hardened");
+            // SAFETY: reads one flag.
+            assert_eq!(unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) }, 0);
+            let script = format!("read -r a; test $(cat /proc/self/oom_score_adj) = {}", inherited + 2);
+            let argv = vec!["sh".into(), "-c".into(), script.into()];
+            let mut launch = Launch::new(Program::Path("/bin/sh".into()), argv);
+            launch.oom_score_adj = Some(inherited + 2);
+            let (hold, go) = std::io::pipe().expect("a pipe");
+            let null = null();
+            let stdio = Stdio { stdin: hold.as_fd(), stdout: null.as_fd(), stderr: null.as_fd() };
+            let child = launch.prepare().expect("prepared").spawn(stdio, &[]).expect("a child");
+            assert!(child.shortfalls.is_empty(), "{:?}", child.shortfalls);
+            drop(go);
+            assert!(readable_within(&child.pidfd, BUDGET));
+            assert_eq!(crate::os::reap::reap(child.pid).expect("a wait").and_then(|exit| exit.code), Some(0));
+        });
+    }
+}

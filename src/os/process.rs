@@ -1,0 +1,217 @@
+//! Facts about one process, or about all of them, as /proc tells.
+//!
+//! It reads and never signals. A pid alone names nobody: pair it with [`Stat::start`], and signal through
+//! [`pidfd`](super::pidfd) alone.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The line of /proc/PID/stat, as far as we need it; readable for every process of every account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Process id.
+    pub pid: i32,
+    /// The kernel's name for it: at most 15 bytes, the process's own choice.
+    pub comm: String,
+    /// State letter: `R`, `S`, `D`, `T` (stopped), `t` (traced), `Z` (ended, not reaped) …
+    pub state: u8,
+    /// Parent.
+    pub ppid: i32,
+    /// Process group.
+    pub group: i32,
+    /// Session.
+    pub session: i32,
+    /// Clock ticks used by all of its threads, in user and kernel.
+    pub cpu_ticks: u64,
+    /// Clock ticks from boot to its start. With `pid` it names one process of this boot.
+    pub start: u64,
+    /// Resident bytes; an approximation of the kernel's.
+    pub rss: u64,
+}
+
+impl Stat {
+    /// Whether it has ended and only waits to be reaped.
+    pub fn ended(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+
+    /// Processor time used.
+    pub fn cpu_time(&self) -> Duration {
+        let hertz = rustix::param::clock_ticks_per_second().max(1);
+        Duration::from_secs_f64(self.cpu_ticks as f64 / hertz as f64)
+    }
+}
+
+/// The facts of `pid`; the error kind is `NotFound` when there is no such process.
+pub fn stat(pid: i32) -> io::Result<Stat> {
+    let line = read(pid, "stat")?;
+    parse_stat(&line)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat is unreadable")))
+}
+
+/// `pid (comm) state ppid group session …`, where comm may hold anything, blanks and parentheses too.
+fn parse_stat(line: &[u8]) -> Option<Stat> {
+    let open = line.iter().position(|&byte| byte == b'(')?;
+    let close = line.iter().rposition(|&byte| byte == b')')?;
+    let pid = std::str::from_utf8(&line[..open]).ok()?.trim().parse().ok()?;
+    let comm = String::from_utf8_lossy(line.get(open + 1..close)?).into_owned();
+    let rest: Vec<&str> = std::str::from_utf8(&line[close + 1..]).ok()?.split_ascii_whitespace().collect();
+    // proc(5) counts from 1 and `rest` begins with its third field.
+    let field = |number: usize| rest.get(number - 3).copied();
+    let number = |at: usize| field(at)?.parse::<u64>().ok();
+    Some(Stat {
+        pid,
+        comm,
+        state: *field(3)?.as_bytes().first()?,
+        ppid: field(4)?.parse().ok()?,
+        group: field(5)?.parse().ok()?,
+        session: field(6)?.parse().ok()?,
+        cpu_ticks: number(14)?.saturating_add(number(15)?),
+        start: number(22)?,
+        rss: number(24)?.saturating_mul(rustix::param::page_size() as u64),
+    })
+}
+
+/// Clock ticks from boot to the start of `pid`.
+pub fn start_time(pid: i32) -> io::Result<u64> {
+    stat(pid).map(|stat| stat.start)
+}
+
+/// The ids of all processes that this /proc shows.
+pub fn all() -> io::Result<Vec<i32>> {
+    let mut pids = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        pids.extend(entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
+    }
+    Ok(pids)
+}
+
+/// The program that it executes. Of a file removed since then the name ends in ` (deleted)`.
+pub fn exe(pid: i32) -> io::Result<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/exe"))
+}
+
+/// Its working folder.
+pub fn cwd(pid: i32) -> io::Result<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/cwd"))
+}
+
+/// Its arguments as they are now; a process may have overwritten them.
+pub fn cmdline(pid: i32) -> io::Result<Vec<String>> {
+    let bytes = read(pid, "cmdline")?;
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(bytes.split(|&byte| byte == 0).map(|arg| String::from_utf8_lossy(arg).into_owned()).collect())
+}
+
+/// The environment that it was started with, as NUL-ended `NAME=value` entries; a process may have overwritten it. Holds
+/// secrets. Refused for processes of other accounts, and for those that are not dumpable.
+pub fn environ_bytes(pid: i32) -> io::Result<Vec<u8>> {
+    read(pid, "environ")
+}
+
+/// As [`environ_bytes`], taken apart; what is no `NAME=value` is left out.
+pub fn environ(pid: i32) -> io::Result<Vec<(OsString, OsString)>> {
+    let bytes = environ_bytes(pid)?;
+    let entries = bytes.split(|&byte| byte == 0).filter_map(|entry| {
+        let at = entry.iter().position(|&byte| byte == b'=')?;
+        Some((OsString::from_vec(entry[..at].to_vec()), OsString::from_vec(entry[at + 1..].to_vec())))
+    });
+    Ok(entries.collect())
+}
+
+/// The user who owns it: its effective user id.
+pub fn uid(pid: i32) -> io::Result<u32> {
+    let status = read(pid, "status")?;
+    let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"));
+    let effective = line.and_then(|ids| std::str::from_utf8(ids).ok()?.split_ascii_whitespace().nth(1)?.parse().ok());
+    effective.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/status names no user")))
+}
+
+/// The systemd unit whose cgroup it is in, the innermost one: `openclaw.service`, `session-2.scope`.
+pub fn unit(pid: i32) -> Option<String> {
+    unit_of(&String::from_utf8_lossy(&read(pid, "cgroup").ok()?))
+}
+
+/// Lines read `0::/system.slice/x.service` (cgroup 2) or `1:name=systemd:/system.slice/x.service`.
+fn unit_of(cgroups: &str) -> Option<String> {
+    let paths = cgroups.lines().filter_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        (controllers.is_empty() || controllers == "name=systemd").then_some(path)
+    });
+    let named = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
+    paths.filter_map(|path| path.split('/').rfind(named)).next().map(str::to_owned)
+}
+
+/// The id of this boot: tells a pid, a start time or a wish of this boot from one of another.
+pub fn boot_id() -> io::Result<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim_end().to_owned())
+}
+
+/// A process that ends between open and read gives ESRCH where one already gone gives ENOENT: to callers it is the same.
+fn read(pid: i32, file: &str) -> io::Result<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/{file}")).map_err(|cause| match cause.raw_os_error() {
+        Some(libc::ESRCH) => io::Error::from(io::ErrorKind::NotFound),
+        _ => cause,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_told_as_it_is() {
+        let me = std::process::id().cast_signed();
+        let stat = stat(me).expect("facts");
+        assert_eq!((stat.pid, stat.ended()), (me, false));
+        // SAFETY: all three take nothing, or 0 for this process.
+        let (parent, group, session) = unsafe { (libc::getppid(), libc::getpgrp(), libc::getsid(0)) };
+        assert_eq!((stat.ppid, stat.group, stat.session), (parent, group, session));
+        assert!(stat.rss > 1 << 20 && stat.start > 0);
+        assert_eq!(start_time(me).expect("a start"), stat.start);
+        assert_eq!(exe(me).expect("a program"), std::env::current_exe().expect("a program"));
+        assert_eq!(cmdline(me).expect("arguments"), std::env::args().collect::<Vec<_>>());
+        let (name, value) = std::env::vars_os().next().expect("some environment");
+        assert!(environ(me).expect("an environment").contains(&(name, value)));
+        assert_eq!(uid(me).expect("a user"), rustix::process::geteuid().as_raw());
+        assert!(all().expect("a list").contains(&me));
+        assert_eq!(boot_id().expect("an id").len(), 36);
+    }
+
+    #[test]
+    fn nobody_is_not_found() {
+        for look in [stat(-1).map(drop), exe(-1).map(drop), environ(-1).map(drop), uid(-1).map(drop)] {
+            assert_eq!(look.expect_err("nobody").kind(), io::ErrorKind::NotFound);
+        }
+    }
+
+    #[test]
+    fn a_name_may_hold_parentheses_and_blanks() {
+        let line = b"812 (a) R (b) ) S 7 812 800 0 -1 4194560 1 2 3 4 50 60 5 6 20 0 15 0 99331 1000 300 18446744073709551615 1";
+        let stat = parse_stat(line).expect("facts");
+        assert_eq!((stat.comm.as_str(), stat.state, stat.ppid, stat.session), ("a) R (b) ", b'S', 7, 800));
+        assert_eq!((stat.cpu_ticks, stat.start), (110, 99331));
+        assert_eq!(stat.rss, 300 * rustix::param::page_size() as u64);
+        for broken in [&b""[..], b"1", b"1 (x", b"1 (x)", b"x (y) S 1 1 1", b")1 (", b"1 (a) S 1 1 1 1"] {
+            assert_eq!(parse_stat(broken), None);
+        }
+    }
+
+    #[test]
+    fn the_innermost_unit_is_named() {
+        let user = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/openclaw.service\n";
+        assert_eq!(unit_of(user).as_deref(), Some("openclaw.service"));
+        let below = "4:memory:/x.service\n1:name=systemd:/system.slice/gateward.service/planes/main\n";
+        assert_eq!(unit_of(below).as_deref(), Some("gateward.service"));
+        assert_eq!(unit_of("0::/user.slice/session-2.scope\n").as_deref(), Some("session-2.scope"));
+        assert_eq!(unit_of("0::/\n"), None);
+        assert_eq!(unit_of("nonsense"), None);
+    }
+}
