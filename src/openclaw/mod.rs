@@ -1,6 +1,7 @@
 //! What OpenClaw is, as pure facts: ports, its own config, a child's environment, exits, the restart handoff. Runs and reads nothing.
 
 pub mod config;
+pub mod dotenv;
 pub mod ports;
 
 pub mod exits;

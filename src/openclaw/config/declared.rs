@@ -21,7 +21,7 @@ pub struct Declared {
     pub problems: Vec<Problem>,
     /// The gateway's own settings.
     pub gateway: Gateway,
-    /// Every agent, by id; never empty: a config without agents has `main`.
+    /// Every agent in the order they are written; a config without agents has `main`.
     pub agents: Vec<Agent>,
     /// Folders and files besides the workspaces that this gateway writes to because its configuration says so.
     pub surfaces: Vec<Surface>,
@@ -124,6 +124,10 @@ pub enum SurfaceKind {
     BrowserUserData,
     /// The login state of a channel account.
     ChannelAuth,
+    /// `agents.defaults.sandbox.workspaceRoot`: where sandboxed agents work.
+    Sandboxes,
+    /// A folder that a bundled plugin keeps its data in.
+    PluginData,
 }
 
 impl SurfaceKind {
@@ -135,6 +139,8 @@ impl SurfaceKind {
             Self::Sessions => "session store",
             Self::BrowserUserData => "browser user-data dir",
             Self::ChannelAuth => "channel login dir",
+            Self::Sandboxes => "sandbox root",
+            Self::PluginData => "plugin data dir",
         }
     }
 }
@@ -232,8 +238,20 @@ pub struct ChannelAccount {
     pub channel: String,
     /// The account; `default` for what is written on the channel itself.
     pub account: String,
-    /// Whether it would be started: false where the account, or the channel, says `enabled: false`.
-    pub enabled: bool,
+    /// Whether it is started.
+    pub standing: Standing,
     /// What it logs in with. Two planes with an equal one are the same bot twice.
     pub credentials: Vec<Said<Credential>>,
+}
+
+/// Whether a channel account is started. What it logs in with is held by the plane in every case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Started with the gateway.
+    Active,
+    /// The account, or its channel, says `enabled: false`.
+    Disabled,
+    /// Nothing is written for the channel, but one of its variables is set: started only with `--ambient-channels`, or as
+    /// soon as an empty section for the channel is written.
+    Ambient,
 }

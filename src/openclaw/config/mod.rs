@@ -4,5 +4,8 @@
 
 pub mod credential;
 pub mod declared;
+pub mod json5;
+mod include;
+pub mod files;
 pub mod origin;
 pub mod problem;

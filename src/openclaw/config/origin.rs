@@ -41,6 +41,11 @@ pub enum Origin {
     },
     /// Said by a variable alone.
     Variable(Variable),
+    /// Not said, but what OpenClaw takes because of what is written here: the usual port of a webhook that is on.
+    Implied {
+        /// What makes it so.
+        by: Place,
+    },
     /// Said nowhere: what OpenClaw does by itself.
     Default,
 }
@@ -50,6 +55,7 @@ impl Origin {
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         let (own, through) = match self {
             Self::Written { at, through } => (Some(at), through.as_slice()),
+            Self::Implied { by } => (Some(by), &[][..]),
             Self::Variable(variable) => (None, std::slice::from_ref(variable)),
             Self::Default => (None, &[][..]),
         };
@@ -61,7 +67,7 @@ impl Origin {
 
     /// Whether nobody said it.
     pub fn is_default(&self) -> bool {
-        matches!(self, Self::Default)
+        matches!(self, Self::Implied { .. } | Self::Default)
     }
 }
 
@@ -73,6 +79,7 @@ impl fmt::Display for Origin {
                 through.iter().try_for_each(|variable| write!(f, " through {variable}"))
             }
             Self::Variable(variable) => write!(f, "{variable}"),
+            Self::Implied { by } => write!(f, "OpenClaw's default for {by}"),
             Self::Default => write!(f, "OpenClaw's default"),
         }
     }
