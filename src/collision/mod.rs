@@ -1,3 +1,71 @@
 //! The proof: what each plane claims, and which claims collide. Pure: the world is an argument.
+//!
+//! ```text
+//! Planes + Declarations ─gather─▶ Claims ┐
+//!                                        ├─check─▶ Findings, sorted
+//!            Surroundings (the host) ────┘
+//! ```
+//!
+//! `check` is symmetric and independent of order, and taking a plane away never adds a finding: planes that meet on one
+//! surface stand in one finding, whose planes can only become fewer.
 
 pub mod finding;
+pub mod codes;
+pub mod claim;
+pub mod gather;
+pub mod surroundings;
+pub mod host;
+mod group;
+mod identities;
+mod keys;
+mod paths;
+mod own;
+mod ports;
+mod pins;
+mod suggest;
+mod wording;
+mod within;
+
+use claim::Claims;
+use finding::Finding;
+use gather::Declarations;
+use suggest::Suggest;
+use surroundings::Surroundings;
+
+use crate::plane::Planes;
+
+/// Everything that stands against `planes`, sorted: what their claims and their own configurations say, and what
+/// `around` shows. `key` is the random key under which credentials are compared.
+pub fn prove(planes: &Planes, declared: &Declarations, around: &Surroundings, key: &[u8; 32]) -> Vec<Finding> {
+    let claims = gather::claims(planes, declared, key);
+    let mut findings = check(claims, around);
+    for (plane, places) in &planes.planes {
+        findings.extend(within::findings(plane, places, declared.get(&plane.name), around));
+    }
+    sorted(findings)
+}
+
+/// Which of `claims` collide, sorted.
+pub fn check(mut claims: Claims, around: &Surroundings) -> Vec<Finding> {
+    // Whatever picks "the first" below must not depend on the order in which things were written.
+    claims.claims.sort();
+    let claims = &claims;
+    let mut suggest = Suggest::new(around);
+    let mut findings = paths::findings(claims, around, &mut suggest);
+    findings.extend(own::findings(claims, around, &mut suggest));
+    findings.extend(ports::findings(claims, around, &mut suggest));
+    findings.extend(pins::findings(claims));
+    findings.extend(identities::findings(claims, around, &mut suggest));
+    findings.extend(host::findings(claims, around, &mut suggest));
+    sorted(findings)
+}
+
+/// In the order shown, each once.
+pub fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+#[cfg(test)]
+mod tests;

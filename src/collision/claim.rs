@@ -1,0 +1,312 @@
+//! What a plane claims of its host: surface, origin, and how claims of that kind may meet.
+//!
+//! Values only; `gather` makes them, the sibling files compare them.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use super::codes::Code;
+use crate::openclaw::config::credential::Fingerprint;
+use crate::openclaw::config::declared::{Endpoint, Standing};
+use crate::plane::{Place, PlaneName, Role};
+
+/// Everything that all planes claim. Planes are in order of their names, so that nothing depends on the order they were
+/// written in.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// Who claims.
+    pub claimants: Vec<Claimant>,
+    /// What is claimed.
+    pub claims: Vec<Claim>,
+    /// What gateward itself keeps on the disk.
+    pub own: Vec<OwnPath>,
+}
+
+/// One plane, as far as wording and remedies need it.
+#[derive(Clone, Debug)]
+pub struct Claimant {
+    /// Its name.
+    pub name: PlaneName,
+    /// What it is for.
+    pub role: Role,
+    /// Whether it may touch production channels.
+    pub production: bool,
+    /// Its header in the manifest.
+    pub header: Option<Place>,
+    /// Its config, to say which file to edit.
+    pub config: PathBuf,
+    /// Its state dir, under which remedies are offered.
+    pub state_dir: PathBuf,
+    /// Its HOME, under which remedies are offered.
+    pub home: PathBuf,
+}
+
+/// One thing that one plane claims.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    /// Who: an index into [`Claims::claimants`].
+    pub by: usize,
+    /// What.
+    pub surface: Surface,
+    /// The key that says it: of the manifest, of OpenClaw's config, or a variable.
+    pub key: Cow<'static, str>,
+    /// Where it is said.
+    pub source: Source,
+    /// The place to point at.
+    pub place: Option<Place>,
+}
+
+/// Where a claim is said, which is where it can be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Written in the manifest.
+    Manifest,
+    /// Follows from other keys of the manifest.
+    Defaulted,
+    /// Written in the plane's own config.
+    Config,
+    /// A variable of the plane's environment or of a `.env` file.
+    Variable,
+    /// What OpenClaw does by itself.
+    Openclaw,
+}
+
+/// The claimed thing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Surface {
+    /// A file or folder.
+    Path(PathRole, PathBuf),
+    /// A base port with all that is derived from it.
+    Family(u16),
+    /// A single port of this host.
+    Pin(Pin, u16),
+    /// A browser on another host.
+    Browser(Endpoint),
+    /// A channel account's credential.
+    Credential(Account, Fingerprint),
+    /// An OpenClaw profile name.
+    Profile(String),
+    /// The OpenClaw installation that it runs from.
+    Runtime(String),
+}
+
+/// How a plane uses a single port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pin {
+    /// It listens there.
+    Listens,
+    /// A browser that it starts listens there.
+    Browser,
+    /// It attaches to a browser that listens there.
+    Attaches,
+}
+
+/// A channel account; never its credential.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    /// As under `channels.`: `telegram`.
+    pub channel: String,
+    /// The account's name.
+    pub account: String,
+    /// Whether it is started.
+    pub standing: Standing,
+}
+
+/// What a claimed path is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathRole {
+    /// `OPENCLAW_STATE_DIR`.
+    StateDir,
+    /// `OPENCLAW_CONFIG_PATH`.
+    Config,
+    /// A file that the config includes.
+    Include,
+    /// An agent's workspace.
+    Workspace,
+    /// `OPENCLAW_OAUTH_DIR`.
+    OauthDir,
+    /// An agent's private folder.
+    AgentDir,
+    /// The gateway's own log.
+    LogFile,
+    /// The session store.
+    Sessions,
+    /// A browser's user-data folder.
+    BrowserData,
+    /// The login of a channel account.
+    ChannelLogin,
+    /// Where sandboxed agents work.
+    Sandboxes,
+    /// What a plugin keeps.
+    PluginData,
+    /// What a link inside the state dir leads to.
+    StateLink,
+    /// An agent's working folder.
+    AgentCwd,
+    /// HOME.
+    Home,
+}
+
+/// How paths of a role may meet those of other planes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// Neither the same, nor one in the other.
+    Apart,
+    /// Not the same as another's, and not within what must be apart.
+    Outside,
+    /// Only sameness matters.
+    Distinct,
+}
+
+impl PathRole {
+    /// How it may meet other planes' paths.
+    pub fn relation(self) -> Relation {
+        match self {
+            Self::AgentCwd => Relation::Outside,
+            Self::Home => Relation::Distinct,
+            Self::StateDir
+            | Self::Config
+            | Self::Include
+            | Self::Workspace
+            | Self::OauthDir
+            | Self::AgentDir
+            | Self::LogFile
+            | Self::Sessions
+            | Self::BrowserData
+            | Self::ChannelLogin
+            | Self::Sandboxes
+            | Self::PluginData
+            | Self::StateLink => Relation::Apart,
+        }
+    }
+
+    /// The code of two planes that have one such path.
+    pub fn shared(self) -> Code {
+        match self {
+            Self::StateDir => Code::StateDirShared,
+            Self::Config | Self::Include => Code::ConfigShared,
+            Self::Workspace => Code::WorkspaceShared,
+            Self::OauthDir => Code::OauthDirShared,
+            Self::AgentDir => Code::AgentDirShared,
+            Self::LogFile => Code::LogFileShared,
+            Self::Sessions => Code::SessionStoreShared,
+            Self::BrowserData => Code::BrowserDataShared,
+            Self::ChannelLogin => Code::ChannelLoginShared,
+            Self::Sandboxes => Code::SandboxRootShared,
+            Self::PluginData => Code::PluginDataShared,
+            Self::StateLink => Code::StateLinkForeign,
+            Self::AgentCwd => Code::AgentCwdShared,
+            Self::Home => Code::HomeShared,
+        }
+    }
+
+    /// The words shown to people.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::StateDir => "state dir",
+            Self::Config => "config",
+            Self::Include => "included config file",
+            Self::Workspace => "workspace",
+            Self::OauthDir => "OAuth dir",
+            Self::AgentDir => "agent dir",
+            Self::LogFile => "log file",
+            Self::Sessions => "session store",
+            Self::BrowserData => "browser user-data dir",
+            Self::ChannelLogin => "channel login dir",
+            Self::Sandboxes => "sandbox root",
+            Self::PluginData => "plugin data dir",
+            Self::StateLink => "link in the state dir",
+            Self::AgentCwd => "agent working folder",
+            Self::Home => "HOME",
+        }
+    }
+
+    /// Whether it is a folder, so that other things can lie in it.
+    pub fn is_folder(self) -> bool {
+        match self {
+            Self::Config | Self::Include | Self::LogFile => false,
+            Self::StateDir
+            | Self::Workspace
+            | Self::OauthDir
+            | Self::AgentDir
+            | Self::Sessions
+            | Self::BrowserData
+            | Self::ChannelLogin
+            | Self::Sandboxes
+            | Self::PluginData
+            | Self::StateLink
+            | Self::AgentCwd
+            | Self::Home => true,
+        }
+    }
+}
+
+/// A path that gateward keeps for itself.
+#[derive(Clone, Debug)]
+pub struct OwnPath {
+    /// What it is.
+    pub role: OwnRole,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// What gateward keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OwnRole {
+    /// `supervisor.state_dir`.
+    StateDir,
+    /// `supervisor.run_dir`.
+    RunDir,
+    /// The keepers' folders and the gateways' captured output.
+    PlaneDirs,
+    /// The manifest.
+    Manifest,
+}
+
+impl OwnRole {
+    /// The words shown to people.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::StateDir => "`supervisor.state_dir`",
+            Self::RunDir => "`supervisor.run_dir`",
+            Self::PlaneDirs => "gateward's folder of locks and logs",
+            Self::Manifest => "the manifest",
+        }
+    }
+
+    /// Whether a plane may keep folders of its own inside. Planes beside gateward's own names in one common folder are
+    /// well; inside the folder of locks and logs they are not.
+    pub fn may_hold_planes(self) -> bool {
+        match self {
+            Self::StateDir => true,
+            Self::RunDir | Self::PlaneDirs | Self::Manifest => false,
+        }
+    }
+}
+
+impl Claim {
+    /// The path, where it is one.
+    pub fn path(&self) -> Option<(PathRole, &Path)> {
+        match &self.surface {
+            Surface::Path(role, path) => Some((*role, path)),
+            Surface::Family(_)
+            | Surface::Pin(..)
+            | Surface::Browser(_)
+            | Surface::Credential(..)
+            | Surface::Profile(_)
+            | Surface::Runtime(_) => None,
+        }
+    }
+}
+
+impl Claims {
+    /// Who made a claim.
+    pub fn claimant(&self, claim: &Claim) -> &Claimant {
+        &self.claimants[claim.by]
+    }
+
+    /// The names of these claimants, in order.
+    pub fn names(&self, owners: &[usize]) -> Vec<PlaneName> {
+        owners.iter().map(|owner| self.claimants[*owner].name.clone()).collect()
+    }
+}

@@ -1,0 +1,77 @@
+//! Planes' paths against those that gateward keeps for itself.
+
+use super::claim::{Claim, Claims, OwnPath, OwnRole, Relation};
+use super::codes::Code;
+use super::finding::Finding;
+use super::group::distinct;
+use super::keys::Key;
+use super::suggest::Suggest;
+use super::surroundings::Surroundings;
+use super::wording::{change, finding, names, shown};
+
+/// Where gateward and planes would stand on each other's feet: one finding for each of gateward's paths.
+pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
+    let keyed: Vec<(Key, &Claim)> = claims
+        .claims
+        .iter()
+        .filter_map(|claim| {
+            let (role, path) = claim.path()?;
+            (role.relation() == Relation::Apart).then(|| (Key::by_name(path, around), claim))
+        })
+        .collect();
+    let mut found = Vec::new();
+    for own in &claims.own {
+        let key = Key::by_name(&own.path, around);
+        let meets = |(other, claim): &&(Key, &Claim)| {
+            let is_folder = claim.path().is_some_and(|(role, _)| role.is_folder());
+            let holds_us = is_folder && key.is_within(other);
+            let is_held = other.is_within(&key) && (*other == key || !own.role.may_hold_planes());
+            holds_us || is_held
+        };
+        let mut meeting: Vec<&Claim> = keyed.iter().filter(meets).map(|(_, claim)| *claim).collect();
+        // What follows from a path above it in the same plane needs no word of its own.
+        meeting.sort_by_key(|claim| (claim.by, claim.path().map(|(_, path)| path.to_owned())));
+        meeting.dedup_by_key(|claim| claim.by);
+        if !meeting.is_empty() {
+            found.push(said(claims, own, &meeting, suggest));
+        }
+    }
+    within_another(claims, found)
+}
+
+fn said(claims: &Claims, own: &OwnPath, meeting: &[&Claim], suggest: &mut Suggest) -> Finding {
+    let (code, surface) = match own.role {
+        OwnRole::Manifest => (Code::ManifestInPlane, shown(&own.path)),
+        OwnRole::StateDir | OwnRole::RunDir | OwnRole::PlaneDirs => (Code::SupervisorPathShared, shown(&own.path)),
+    };
+    let owners = distinct(meeting.iter().map(|claim| claim.by));
+    let (role, path) = meeting[0].path().expect("only paths meet here");
+    let theirs = if owners.len() == 1 {
+        format!("the {} of {}, {}", role.noun(), names(claims, &owners), shown(path))
+    } else {
+        format!("paths of {}", names(claims, &owners))
+    };
+    let message = format!("{}, {surface}, and {theirs} lie in one another", own.role.noun());
+    let hint = match own.role {
+        OwnRole::Manifest => "move the manifest out of every plane's folders, say beside them".to_owned(),
+        OwnRole::StateDir | OwnRole::RunDir | OwnRole::PlaneDirs => {
+            let claim = meeting[0];
+            let free = suggest.path(claims, claim).map(|path| format!("{:?}", path.display().to_string()));
+            let step = change(claims.claimant(claim), claim, free.as_deref());
+            format!("{step}, or move gateward's own folder under [supervisor]")
+        }
+    };
+    finding(claims, code, surface, meeting.iter().copied()).saying(message).hinting(hint)
+}
+
+/// Gateward's folders lie in one another by default; the same planes met twice are said once.
+fn within_another(claims: &Claims, found: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<Finding> = Vec::new();
+    debug_assert!(claims.own.len() >= found.len());
+    for finding in found {
+        if !kept.iter().any(|other| other.code == finding.code && other.planes == finding.planes) {
+            kept.push(finding);
+        }
+    }
+    kept
+}

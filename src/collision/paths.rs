@@ -1,0 +1,351 @@
+//! Paths that are one although they should be two, and paths that lie in one another.
+//!
+//! Sameness makes classes, nesting makes trees of classes, both by one sort and one sweep. All planes that meet in one
+//! class, or in one tree, stand in one finding.
+
+use std::path::Path;
+
+use super::claim::{Claim, Claims, PathRole, Relation, Source};
+use super::codes::Code;
+use super::finding::Finding;
+use super::group::{Union, distinct, runs};
+use super::keys::Key;
+use super::suggest::Suggest;
+use super::surroundings::{EntryKind, Surroundings};
+use super::wording::{change, finding, listed, movers, names, shown};
+
+/// Everything that is wrong between the paths of different planes.
+pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
+    let of_relation = |relation| {
+        let paths = claims.claims.iter().filter_map(|claim| Some((claim, claim.path()?)));
+        paths.filter(move |(_, (role, _))| role.relation() == relation).map(|(claim, (_, path))| (claim, path))
+    };
+    let mut ground = Ground::new(of_relation(Relation::Apart), around);
+    let mut found = ground.same(claims, suggest);
+    found.extend(ground.nested(claims, suggest));
+    found.extend(working_folders(claims, around, &ground, of_relation(Relation::Outside)));
+    found
+}
+
+/// The claimed paths that must lie apart from one another.
+struct Ground<'a> {
+    claims: Vec<&'a Claim>,
+    /// By name, then by place within a file system.
+    keys: [Vec<(Key, usize)>; 2],
+    /// The class of each claim: an index into `owners`.
+    class: Vec<usize>,
+    /// Who claims each class, rising.
+    owners: Vec<Vec<usize>>,
+    around: &'a Surroundings,
+}
+
+impl<'a> Ground<'a> {
+    fn new(paths: impl Iterator<Item = (&'a Claim, &'a Path)>, around: &'a Surroundings) -> Self {
+        let (claims, paths): (Vec<&Claim>, Vec<&Path>) = paths.unzip();
+        let mut by_name = Vec::with_capacity(claims.len());
+        let mut by_place = Vec::new();
+        let mut by_inode = Vec::new();
+        for (index, path) in paths.iter().enumerate() {
+            by_name.push((Key::by_name(path, around), index));
+            let Some(identity) = around.identity(path) else { continue };
+            by_place.extend(Key::by_place(identity).map(|key| (key, index)));
+            if let Some(entry) = identity.entry.filter(|entry| entry.kind == EntryKind::File) {
+                by_inode.push((entry.inode, index));
+            }
+        }
+        by_name.sort();
+        by_place.sort();
+        by_inode.sort_unstable();
+        let mut union = Union::new(claims.len());
+        join_equal(&mut union, &by_name);
+        join_equal(&mut union, &by_place);
+        join_equal(&mut union, &by_inode);
+        let class: Vec<usize> = (0..claims.len()).map(|index| union.root(index)).collect();
+        let mut owners = vec![Vec::new(); claims.len()];
+        for (index, claim) in claims.iter().enumerate() {
+            owners[class[index]].push(claim.by);
+        }
+        let owners = owners.into_iter().map(distinct).collect();
+        Self { claims, keys: [by_name, by_place], class, owners, around }
+    }
+
+    /// One finding for each class and each role that two planes give it; one more where they give it different roles.
+    fn same(&self, all: &Claims, suggest: &mut Suggest) -> Vec<Finding> {
+        let shared = (0..self.claims.len()).filter(|index| self.owners[self.class[*index]].len() > 1);
+        let mut found = Vec::new();
+        for (_, members) in runs(shared.map(|index| (self.class[index], index)).collect()) {
+            let of_role = |index: &usize| (self.role(*index).shared(), self.claims[*index].by);
+            let roles: Vec<(Code, Vec<usize>)> = runs(members.iter().map(of_role).collect())
+                .into_iter()
+                .map(|(code, owners)| (code, distinct(owners)))
+                .collect();
+            for (code, owners) in roles.iter().filter(|(_, owners)| owners.len() > 1) {
+                let of: Vec<usize> = members.iter().copied().filter(|i| self.role(*i).shared() == *code).collect();
+                if self.follows_from_state_dir(all, &of) {
+                    continue;
+                }
+                found.push(self.shared(all, *code, owners, &of, suggest));
+            }
+            if self.has_strangers(&roles, &members) {
+                let owners = &self.owners[self.class[members[0]]];
+                found.push(self.shared(all, Code::PathShared, owners, &members, suggest));
+            }
+        }
+        found
+    }
+
+    /// Whether nobody wrote any of these, and all of them follow from one state dir, which is said already.
+    fn follows_from_state_dir(&self, all: &Claims, of: &[usize]) -> bool {
+        let state_dir = |index: &usize| &all.claimant(self.claims[*index]).state_dir;
+        let is_derived = |index: &usize| {
+            let written = matches!(self.claims[*index].source, Source::Manifest | Source::Config | Source::Variable);
+            let path = self.path(*index);
+            !written && path != state_dir(index) && path.starts_with(state_dir(index))
+        };
+        let same_as_first =
+            |index: &usize| Key::by_name(state_dir(index), self.around) == Key::by_name(state_dir(&of[0]), self.around);
+        of.iter().all(is_derived) && of.iter().all(same_as_first)
+    }
+
+    /// Whether two planes of a class have no role in common there.
+    fn has_strangers(&self, roles: &[(Code, Vec<usize>)], members: &[usize]) -> bool {
+        let owners = &self.owners[self.class[members[0]]];
+        if roles.iter().any(|(_, with)| with.len() == owners.len()) {
+            return false;
+        }
+        let roles_of = |owner: &usize| {
+            let of = roles.iter().enumerate().filter(|(_, (_, with))| with.binary_search(owner).is_ok());
+            of.fold(0_u32, |set, (index, _)| set | 1 << index)
+        };
+        let sets = distinct(owners.iter().map(|owner| roles_of(owner) as usize));
+        sets.iter().any(|a| sets.iter().any(|b| a & b == 0))
+    }
+
+    fn shared(&self, all: &Claims, code: Code, owners: &[usize], of: &[usize], suggest: &mut Suggest) -> Finding {
+        let mut involved: Vec<&Claim> = of.iter().map(|index| self.claims[*index]).collect();
+        involved.sort_by_key(|claim| (claim.by, claim.source));
+        let first = of.iter().copied().min_by_key(|index| self.path(*index)).expect("a class has members");
+        let surface = shown(self.path(first));
+        let what = if code == Code::PathShared { "path" } else { self.role(first).noun() };
+        let message =
+            format!("{} have one {what}, {surface}{}", names(all, owners), self.unlike(of).unwrap_or_default());
+        let hint = remedies(all, &involved, suggest);
+        finding(all, code, surface, involved).saying(message).hinting(hint)
+    }
+
+    /// How paths that are spelled differently come to be one.
+    fn unlike(&self, of: &[usize]) -> Option<String> {
+        let mut spellings: Vec<&Path> = of.iter().map(|index| self.path(*index)).collect();
+        spellings.sort_unstable();
+        spellings.dedup();
+        let (first, other) = (spellings.first()?, spellings.get(1)?);
+        let identities = (self.around.identity(first), self.around.identity(other));
+        let how = match identities {
+            (Some(a), Some(b)) if a.canonical == b.canonical => "through links or spelling",
+            (Some(a), Some(b)) if Key::by_place(a).is_some() && Key::by_place(a) == Key::by_place(b) => {
+                if a.folds_after.is_some() && Key::by_name(first, self.around) == Key::by_name(other, self.around) {
+                    "as its folder takes upper and lower case for the same"
+                } else {
+                    "through a bind mount"
+                }
+            }
+            (Some(a), Some(b)) if a.entry.map(|e| e.inode) == b.entry.map(|e| e.inode) && a.entry.is_some() => {
+                "through a hard link"
+            }
+            _ => "by another spelling",
+        };
+        Some(format!(" (which is also {}, {how})", shown(other)))
+    }
+
+    /// One finding for each tree in which one plane's path lies within another's.
+    fn nested(&mut self, all: &Claims, suggest: &mut Suggest) -> Vec<Finding> {
+        let mut trees = Union::new(self.claims.len());
+        let mut hot = Vec::new();
+        for keys in &self.keys {
+            self.sweep(keys, &mut trees, &mut hot);
+        }
+        let hot = distinct(hot.into_iter().map(|class| trees.root(class)));
+        if hot.is_empty() {
+            return Vec::new();
+        }
+        let members = self.keys[0].iter().enumerate().filter_map(|(rank, (_, index))| {
+            let tree = trees.root(self.class[*index]);
+            hot.binary_search(&tree).is_ok().then_some((tree, (rank, *index)))
+        });
+        runs(members.collect()).into_iter().map(|(_, members)| self.tree(all, &members, suggest)).collect()
+    }
+
+    /// Joins every class with the outermost one around it, and notes where planes really meet.
+    fn sweep(&self, keys: &[(Key, usize)], trees: &mut Union, hot: &mut Vec<usize>) {
+        let mut open: Vec<(&Key, usize)> = Vec::new();
+        let mut noted = false;
+        for (key, index) in keys {
+            let class = self.class[*index];
+            while open.last().is_some_and(|(outer, _)| !key.is_within(outer)) {
+                open.pop();
+            }
+            let Some((_, outermost)) = open.first() else {
+                noted = false;
+                open.push((key, class));
+                continue;
+            };
+            if open.last().is_some_and(|(outer, _)| *outer == key) {
+                continue;
+            }
+            trees.join(*outermost, class);
+            if !noted && (0..open.len()).any(|depth| self.meet(&open, depth, class)) {
+                noted = true;
+                hot.push(class);
+            }
+            open.push((key, class));
+        }
+    }
+
+    /// Whether a plane's path of class `inner` lies within another plane's at `open[depth]`, and that is not said already by
+    /// their sharing one of the two, or a folder around both.
+    fn meet(&self, open: &[(&Key, usize)], depth: usize, inner: usize) -> bool {
+        let (inside, around) = (&self.owners[inner], &self.owners[open[depth].1]);
+        if inside == around {
+            return false;
+        }
+        let lacks = |owners: &[usize], owner: &usize| owners.binary_search(owner).is_err();
+        let shared_above = |a: &usize, b: &usize| {
+            open.iter().any(|(_, class)| !lacks(&self.owners[*class], a) && !lacks(&self.owners[*class], b))
+        };
+        inside
+            .iter()
+            .filter(|owner| lacks(around, owner))
+            .any(|within| around.iter().any(|holder| lacks(inside, holder) && !shared_above(within, holder)))
+    }
+
+    /// The finding for one tree; `members` are its claims in order of their keys.
+    fn tree(&self, all: &Claims, members: &[(usize, usize)], suggest: &mut Suggest) -> Finding {
+        let outermost = members[0].1;
+        let holders = &self.owners[self.class[outermost]];
+        let mut involved: Vec<&Claim> = vec![self.claims[outermost]];
+        let mut inner: Vec<&Claim> = Vec::new();
+        // A plane's topmost path that is not also a holder's says most; each plane is named once.
+        let telling = |index: &usize| {
+            let class = &self.owners[self.class[*index]];
+            !class.iter().any(|owner| holders.binary_search(owner).is_ok())
+        };
+        let ordered = members.iter().map(|(_, index)| *index);
+        let (first, rest): (Vec<usize>, Vec<usize>) = ordered.partition(telling);
+        let mut seen = vec![false; all.claimants.len()];
+        for index in first.into_iter().chain(rest) {
+            let claim = self.claims[index];
+            if holders.binary_search(&claim.by).is_err() && !std::mem::replace(&mut seen[claim.by], true) {
+                inner.push(claim);
+            }
+        }
+        inner.sort_by_key(|claim| claim.by);
+        let phrases: Vec<String> = inner.iter().map(|claim| self.phrase(all, claim)).collect();
+        let surface = shown(self.path(outermost));
+        let verb = if inner.len() == 1 { "lies" } else { "lie" };
+        let role = self.role(outermost);
+        let message =
+            format!("{} {verb} inside the {} of {}, {surface}", listed(&phrases), role.noun(), names(all, holders));
+        let hint = remedies_for(all, &inner, suggest);
+        involved.extend(holders.iter().filter_map(|holder| {
+            let of_holder = members.iter().map(|(_, index)| *index).filter(|i| self.class[*i] == self.class[outermost]);
+            of_holder.map(|index| self.claims[index]).find(|claim| claim.by == *holder)
+        }));
+        involved.extend(inner);
+        finding(all, Code::PathNested, surface, involved).saying(message).hinting(hint)
+    }
+
+    /// "the workspace of `rescue`, /a/b (that is /c/d)".
+    fn phrase(&self, all: &Claims, claim: &Claim) -> String {
+        let (role, path) = claim.path().expect("only paths are on this ground");
+        let followed = self.around.identity(path).filter(|identity| identity.canonical != path);
+        let followed = followed.map(|identity| format!(" (that is {})", shown(&identity.canonical)));
+        let name = &all.claimant(claim).name;
+        format!("the {} of `{name}`, {}{}", role.noun(), shown(path), followed.unwrap_or_default())
+    }
+
+    fn role(&self, index: usize) -> PathRole {
+        self.claims[index].path().expect("only paths are on this ground").0
+    }
+
+    fn path(&self, index: usize) -> &'a Path {
+        self.claims[index].path().expect("only paths are on this ground").1
+    }
+}
+
+fn join_equal<K: PartialEq>(union: &mut Union, sorted: &[(K, usize)]) {
+    for pair in sorted.windows(2) {
+        if pair[0].0 == pair[1].0 {
+            union.join(pair[0].1, pair[1].1);
+        }
+    }
+}
+
+/// What to do so that all but one of the claimants of one path move away.
+fn remedies(all: &Claims, involved: &[&Claim], suggest: &mut Suggest) -> String {
+    let movers = movers(all, involved);
+    remedies_for(all, &movers, suggest)
+}
+
+/// What to do so that `movers` move away.
+fn remedies_for(all: &Claims, movers: &[&Claim], suggest: &mut Suggest) -> String {
+    let shown: Vec<&&Claim> = movers.iter().take(super::wording::NAMED - 1).collect();
+    let steps: Vec<String> = shown
+        .iter()
+        .map(|claim| {
+            let free = suggest.path(all, claim).map(|path| format!("{:?}", path.display().to_string()));
+            change(all.claimant(claim), claim, free.as_deref())
+        })
+        .collect();
+    let more = movers.len() - shown.len();
+    let rest = if more > 0 { format!(" (and so on for {more} more)") } else { String::new() };
+    format!("{}{rest}", steps.join("; "))
+}
+
+/// Agents' working folders: the same for two planes, or within what is another's. May be meant, so it only warns.
+fn working_folders<'a>(
+    all: &Claims,
+    around: &Surroundings,
+    ground: &Ground,
+    folders: impl Iterator<Item = (&'a Claim, &'a Path)>,
+) -> Vec<Finding> {
+    let keyed: Vec<(Key, &Claim)> = folders.map(|(claim, path)| (Key::by_name(path, around), claim)).collect();
+    let indexed = keyed.iter().enumerate().map(|(index, (key, _))| (key, index));
+    let mut found = Vec::new();
+    for (key, members) in runs(indexed.collect()) {
+        let of: Vec<&Claim> = members.into_iter().map(|index| keyed[index].1).collect();
+        let surface = shown(of[0].path().expect("a working folder is a path").1);
+        let owners = distinct(of.iter().map(|claim| claim.by));
+        if owners.len() > 1 {
+            let message = format!("agents of {} work in one folder, {surface}", names(all, &owners));
+            let hint = "leave it if it is meant; else give each agent a `cwd` of its own";
+            let one = finding(all, Code::AgentCwdShared, surface.clone(), of.iter().copied());
+            found.push(one.saying(message).hinting(hint));
+        }
+        let holders: Vec<&Claim> =
+            key.ancestors().chain(std::iter::once(key.clone())).flat_map(|outer| ground.claimed_at(&outer)).collect();
+        let workers: Vec<&Claim> =
+            of.iter().copied().filter(|claim| holders.iter().any(|holder| holder.by != claim.by)).collect();
+        let foreign = |holder: &&Claim| of.iter().any(|claim| claim.by != holder.by);
+        let holders: Vec<&Claim> = holders.into_iter().filter(foreign).collect();
+        let (Some(worker), Some(holder)) = (workers.first(), holders.last()) else { continue };
+        let message = format!(
+            "agents of {} work in {surface}, inside the {} of {}",
+            names(all, &distinct(workers.iter().map(|claim| claim.by))),
+            holder.path().expect("only paths are on this ground").0.noun(),
+            names(all, &distinct(holders.iter().map(|claim| claim.by)))
+        );
+        let hint = format!("leave it if it is meant; else {}", change(all.claimant(worker), worker, None));
+        let one = finding(all, Code::AgentCwdShared, surface, workers.iter().copied().chain(holders.iter().copied()));
+        found.push(one.saying(message).hinting(hint));
+    }
+    found
+}
+
+impl Ground<'_> {
+    /// Who claims exactly the path of `key`, by name.
+    fn claimed_at(&self, key: &Key) -> Vec<&Claim> {
+        let names = &self.keys[0];
+        let start = names.partition_point(|(other, _)| other < key);
+        names[start..].iter().take_while(|(other, _)| other == key).map(|(_, index)| self.claims[*index]).collect()
+    }
+}

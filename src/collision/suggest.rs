@@ -1,0 +1,212 @@
+//! Ports and paths to offer: free of everything that is known, and of everything offered before.
+//!
+//! An offer is one of the values that a hint may name; a hint without a free value says what to change and no value.
+
+use std::path::{Path, PathBuf};
+
+use super::claim::{Claim, Claims, PathRole, Relation, Surface};
+use super::keys::Key;
+use super::surroundings::{Ephemeral, Surroundings};
+use crate::openclaw::ports::{ADVISED_SPACING, DEFAULT_BASE, HIGHEST_BASE, SPAN};
+
+/// The most values that one proof offers: a thousand planes on one port need a new numbering, not a thousand hints.
+const OFFERS: usize = 64;
+
+/// The lowest port that is offered: those below need rights.
+const LOWEST: u16 = 1024;
+
+/// What may still be offered.
+pub(super) struct Suggest<'a> {
+    around: &'a Surroundings,
+    left: usize,
+    /// Ranges of base ports that would meet something, merged and rising; made at the first question.
+    bases: Option<Vec<(u16, u16)>>,
+    /// Claimed paths with their owners, sorted; gateward's own have none. Made at the first question.
+    paths: Option<Vec<(Key, Option<usize>)>>,
+    /// Paths offered before.
+    offered: Vec<(Key, Option<usize>)>,
+    /// State dirs offered before: what is offered later for that plane goes there.
+    state_dirs: Vec<(usize, PathBuf)>,
+}
+
+impl<'a> Suggest<'a> {
+    pub(super) fn new(around: &'a Surroundings) -> Self {
+        Self { around, left: OFFERS, bases: None, paths: None, offered: Vec::new(), state_dirs: Vec::new() }
+    }
+
+    /// A base port whose family is 120 from every other and holds no port that is pinned, ephemeral or listened on; the
+    /// next above `near`, else the lowest.
+    pub(super) fn base(&mut self, claims: &Claims, near: u16) -> Option<u16> {
+        self.left = self.left.checked_sub(1)?;
+        let taken = self.bases.get_or_insert_with(|| merged(taken_bases(claims, self.around)));
+        let base = next_free(taken, near.max(LOWEST)).or_else(|| next_free(taken, LOWEST))?;
+        taken.push(beside(base));
+        *taken = merged(std::mem::take(taken));
+        Some(base)
+    }
+
+    /// A path for what `claim` is for, that meets no other plane's.
+    pub(super) fn path(&mut self, claims: &Claims, claim: &Claim) -> Option<PathBuf> {
+        self.left = self.left.checked_sub(1)?;
+        let (role, _) = claim.path()?;
+        let claimant = claims.claimant(claim);
+        if role == PathRole::StateDir {
+            return self.state_dir(claims, claim.by);
+        }
+        let state_dir = if self.is_free(claims, &claimant.state_dir, claim.by) {
+            claimant.state_dir.clone()
+        } else {
+            self.state_dir(claims, claim.by)?
+        };
+        let below = match role {
+            PathRole::Config => "openclaw.json",
+            PathRole::Workspace => "workspace",
+            PathRole::OauthDir => "credentials",
+            PathRole::LogFile => "logs/gateway.log",
+            PathRole::Sessions => "sessions",
+            PathRole::BrowserData => "browser-data",
+            PathRole::ChannelLogin => "channel-login",
+            PathRole::Sandboxes => "sandboxes",
+            PathRole::PluginData => "plugin-data",
+            PathRole::Home => "home",
+            PathRole::StateDir | PathRole::Include | PathRole::AgentDir | PathRole::StateLink | PathRole::AgentCwd => {
+                return None;
+            }
+        };
+        self.take(claims, state_dir.join(below), claim.by)
+    }
+
+    fn state_dir(&mut self, claims: &Claims, by: usize) -> Option<PathBuf> {
+        if let Some((_, offered)) = self.state_dirs.iter().find(|(owner, _)| *owner == by) {
+            return Some(offered.clone());
+        }
+        let claimant = &claims.claimants[by];
+        let name = &claimant.name;
+        let homes =
+            [claimant.home.join(format!(".openclaw-{name}")), claimant.home.join("openclaw").join(name.as_str())];
+        let beside = claimant.state_dir.parent().map(|parent| parent.join(name.as_str()));
+        let offered = homes.into_iter().chain(beside).find_map(|path| self.take(claims, path, by))?;
+        self.state_dirs.push((by, offered.clone()));
+        Some(offered)
+    }
+
+    fn take(&mut self, claims: &Claims, path: PathBuf, by: usize) -> Option<PathBuf> {
+        if !self.is_free(claims, &path, by) {
+            return None;
+        }
+        let key = self.key(&path);
+        self.offered.push((key, Some(by)));
+        Some(path)
+    }
+
+    /// Whether `path` neither is, nor holds, nor lies in what is another's.
+    fn is_free(&mut self, claims: &Claims, path: &Path, by: usize) -> bool {
+        let key = self.key(path);
+        let around = self.around;
+        let taken = self.paths.get_or_insert_with(|| taken_paths(claims, around));
+        let foreign = |owner: &Option<usize>| *owner != Some(by);
+        let at = |key: &Key| taken.partition_point(|(other, _)| other < key);
+        let within = taken[at(&key)..].iter().take_while(|(other, _)| other.is_within(&key));
+        let mut holding = key.ancestors().flat_map(|outer| {
+            let start = at(&outer);
+            taken[start..].iter().take_while(move |(other, _)| *other == outer)
+        });
+        !within.into_iter().any(|(_, owner)| foreign(owner))
+            && !holding.any(|(_, owner)| foreign(owner))
+            && !self
+                .offered
+                .iter()
+                .any(|(other, owner)| foreign(owner) && (other.is_within(&key) || key.is_within(other)))
+    }
+
+    /// The key of a path that was not looked at: by its nearest folder that was.
+    fn key(&self, path: &Path) -> Key {
+        let known = path.ancestors().find_map(|folder| Some((folder, self.around.identity(folder)?)));
+        match known {
+            Some((folder, identity)) => {
+                let rest = path.strip_prefix(folder).unwrap_or(Path::new(""));
+                Key::spelled(&identity.canonical.join(rest))
+            }
+            None => Key::spelled(path),
+        }
+    }
+}
+
+/// Every base port whose family would meet something, as ranges.
+fn taken_bases(claims: &Claims, around: &Surroundings) -> Vec<(u16, u16)> {
+    let holds = |first: u16, last: u16| (first.saturating_sub(SPAN), last);
+    let claimed = claims.claims.iter().filter_map(|claim| match &claim.surface {
+        Surface::Family(base) => Some(beside(*base)),
+        Surface::Pin(_, port) => Some(holds(*port, *port)),
+        Surface::Path(..)
+        | Surface::Browser(_)
+        | Surface::Credential(..)
+        | Surface::Profile(_)
+        | Surface::Runtime(_) => None,
+    });
+    let listened = around.live.iter().flat_map(|live| live.listeners.iter().map(|at| holds(at.port, at.port)));
+    let ephemeral = around.ephemeral.iter().map(|Ephemeral { range, .. }| holds(*range.start(), *range.end()));
+    claimed.chain(listened).chain(ephemeral).collect()
+}
+
+/// The base ports that are too near to `base`.
+fn beside(base: u16) -> (u16, u16) {
+    (base.saturating_sub(ADVISED_SPACING - 1), base.saturating_add(ADVISED_SPACING - 1))
+}
+
+fn merged(mut ranges: Vec<(u16, u16)>) -> Vec<(u16, u16)> {
+    ranges.sort_unstable();
+    let mut out: Vec<(u16, u16)> = Vec::new();
+    for (first, last) in ranges {
+        match out.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = (*end).max(last),
+            _ => out.push((first, last)),
+        }
+    }
+    out
+}
+
+/// The first base port from `from` on that lies in none of the merged ranges.
+fn next_free(taken: &[(u16, u16)], from: u16) -> Option<u16> {
+    let after = taken.partition_point(|(_, last)| *last < from);
+    let base = match taken.get(after) {
+        Some((first, last)) if *first <= from => last.checked_add(1)?,
+        _ => from,
+    };
+    (base <= HIGHEST_BASE).then_some(base)
+}
+
+fn taken_paths(claims: &Claims, around: &Surroundings) -> Vec<(Key, Option<usize>)> {
+    let planes = claims.claims.iter().filter_map(|claim| {
+        let (role, path) = claim.path()?;
+        (role.relation() == Relation::Apart).then(|| (Key::by_name(path, around), Some(claim.by)))
+    });
+    let own = claims.own.iter().map(|own| (Key::by_name(&own.path, around), None));
+    let mut taken: Vec<_> = planes.chain(own).collect();
+    taken.sort();
+    taken
+}
+
+/// The base port near which a plane is offered another: its own, or OpenClaw's default for one below all that may be used.
+pub(super) fn near(base: u16) -> u16 {
+    if (LOWEST..=HIGHEST_BASE).contains(&base) { base } else { DEFAULT_BASE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{merged, next_free};
+
+    #[test]
+    fn ranges_merge_and_gaps_are_found() {
+        let taken = merged(vec![(300, 400), (100, 200), (201, 250), (390, 450)]);
+        assert_eq!(taken, [(100, 250), (300, 450)]);
+        assert_eq!(next_free(&taken, 50), Some(50));
+        assert_eq!(next_free(&taken, 100), Some(251));
+        assert_eq!(next_free(&taken, 250), Some(251));
+        assert_eq!(next_free(&taken, 260), Some(260));
+        assert_eq!(next_free(&taken, 300), Some(451));
+        assert_eq!(next_free(&[(0, u16::MAX)], 5), None);
+        assert_eq!(next_free(&[(60000, 65420)], 60000), Some(65421));
+        assert_eq!(next_free(&[(60000, 65425)], 60000), None);
+    }
+}

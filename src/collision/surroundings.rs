@@ -1,0 +1,109 @@
+//! What must be known of the host to compare claims: which paths are one, which ports are taken.
+//!
+//! Values only; `daemon::survey` fills them in. An empty one is lawful: then paths are compared by spelling, and nothing
+//! live is said.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use super::host::Live;
+
+/// The host as it was when looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// What is known of each claimed path, by its spelling in the claim.
+    pub paths: HashMap<PathBuf, Identity>,
+    /// From where the kernel takes ports for outgoing connections.
+    pub ephemeral: Option<Ephemeral>,
+    /// What runs and listens, when it was looked at.
+    pub live: Option<Live>,
+}
+
+impl Surroundings {
+    /// What is known of `path`.
+    pub fn identity(&self, path: &Path) -> Option<&Identity> {
+        self.paths.get(path)
+    }
+}
+
+/// What a path is, whatever it is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The longest existing part with its links followed, then the rest as spelled.
+    pub canonical: PathBuf,
+    /// Where that is within its file system, so that a bind mount shows the same as what it binds.
+    pub within: Option<Within>,
+    /// Components of `canonical` after which folders take upper and lower case for the same.
+    pub folds_after: Option<usize>,
+    /// What is there; `None` where nothing is.
+    pub entry: Option<Entry>,
+}
+
+/// A place within one file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Within {
+    /// The file system, as major and minor number.
+    pub device: (u32, u32),
+    /// The path from that file system's own root.
+    pub path: PathBuf,
+    /// How many components of `path` lie above the mount's root; 0 for a file system mounted whole.
+    pub above: usize,
+}
+
+/// What exists at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Device and inode: equal for hard links.
+    pub inode: (u64, u64),
+    /// Permission bits.
+    pub mode: u32,
+    /// Its kind.
+    pub kind: EntryKind,
+}
+
+/// Kinds of entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A device, a FIFO, a socket.
+    Other,
+}
+
+/// The ports from which outgoing connections are given theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ephemeral {
+    /// `net.ipv4.ip_local_port_range`.
+    pub range: RangeInclusive<u16>,
+    /// `net.ipv4.ip_local_reserved_ports`: never given out.
+    pub reserved: Vec<RangeInclusive<u16>>,
+}
+
+impl Ephemeral {
+    /// The ports of `first..=last` that may be given to an outgoing connection, as first and last of them.
+    pub fn touches(&self, first: u16, last: u16) -> Option<(u16, u16)> {
+        let (low, high) = (first.max(*self.range.start()), last.min(*self.range.end()));
+        let free = |port: &u16| !self.reserved.iter().any(|range| range.contains(port));
+        let mut exposed = (low..=high).filter(free);
+        let first = exposed.next()?;
+        Some((first, exposed.next_back().unwrap_or(first)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ephemeral;
+
+    #[test]
+    fn reserved_ports_are_not_ephemeral() {
+        let ephemeral = Ephemeral { range: 32768..=60999, reserved: vec![40000..=40110] };
+        assert_eq!(ephemeral.touches(40000, 40110), None);
+        assert_eq!(ephemeral.touches(32700, 32810), Some((32768, 32810)));
+        assert_eq!(ephemeral.touches(39950, 40060), Some((39950, 39999)));
+        assert_eq!(ephemeral.touches(18789, 18899), None);
+        assert_eq!(ephemeral.touches(60999, 61109), Some((60999, 60999)));
+    }
+}
