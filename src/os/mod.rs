@@ -9,6 +9,7 @@ pub mod lock;
 pub mod process;
 pub mod pidfd;
 pub mod signals;
+pub mod sweep;
 pub mod harden;
 pub mod memfd;
 pub mod exe;

@@ -72,6 +72,19 @@ impl Pidfd {
     pub fn ended(&self) -> bool {
         ended(&self.fd)
     }
+
+    /// Waits for its end; false when `until` comes first. Blocks the thread.
+    pub fn ends(&self, until: Instant) -> bool {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+            match poll(&mut [PollFd::new(&self.fd, PollFlags::IN)], Some(&timeout)) {
+                Ok(ready) => return ready > 0,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
 }
 
 impl AsFd for Pidfd {
@@ -106,21 +119,6 @@ pub fn ended(pidfd: impl AsFd) -> bool {
     poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
 }
 
-/// Waits until all have ended; false when `until` comes first. Blocks the thread.
-pub fn all_end(pidfds: &[Pidfd], until: Instant) -> bool {
-    pidfds.iter().all(|one| {
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
-            match poll(&mut [PollFd::new(one, PollFlags::IN)], Some(&timeout)) {
-                Ok(ready) => return ready > 0,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return false,
-            }
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::Command;
@@ -138,9 +136,9 @@ mod tests {
         assert!(Pidfd::open_if(pid, handle.start() + 1).expect("a look").is_none(), "another process of that number");
         assert!(!handle.ended());
         assert_eq!(handle.send(0).expect("asked"), Sent::Delivered);
-        assert!(!all_end(std::slice::from_ref(&handle), Instant::now() + Duration::from_millis(1)));
+        assert!(!handle.ends(Instant::now() + Duration::from_millis(1)));
         assert_eq!(handle.send(libc::SIGKILL).expect("sent"), Sent::Delivered);
-        assert!(all_end(std::slice::from_ref(&handle), Instant::now() + BUDGET));
+        assert!(handle.ends(Instant::now() + BUDGET));
         assert!(handle.ended());
         child.wait().expect("reaped");
         assert_eq!(handle.send(libc::SIGKILL).expect("sent"), Sent::Gone);
