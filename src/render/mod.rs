@@ -2,3 +2,6 @@
 
 pub mod diagnostic;
 pub mod sources;
+pub mod status;
+pub mod table;
+pub mod text;
