@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::plane::{PlaneName, Supervisor};
 
 /// The daemon's socket.
@@ -44,6 +46,37 @@ pub fn supervisor_id(state_dir: &Path) -> PathBuf {
 /// What was last applied: the order of planes, no secret; read when the manifest cannot be.
 pub fn applied(state_dir: &Path) -> PathBuf {
     state_dir.join("applied.json")
+}
+
+/// The same beside the sockets, for one who knows only the run dir: a shell inside a plane.
+pub fn breadcrumb(run_dir: &Path) -> PathBuf {
+    run_dir.join("applied.json")
+}
+
+/// What the files [`applied`] and [`breadcrumb`] hold; written by the daemon whenever it has applied a manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The manifest, absolute.
+    pub manifest: PathBuf,
+    /// Where its sockets are.
+    pub run_dir: PathBuf,
+    /// Where its locks, logs and journals are.
+    pub state_dir: PathBuf,
+    /// Its planes, in manifest order.
+    pub planes: Vec<AppliedPlane>,
+}
+
+/// One plane of [`Applied`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedPlane {
+    /// Its name.
+    pub name: PlaneName,
+    /// `main`, `rescue`, `staging`, `other`.
+    #[serde(default)]
+    pub role: String,
+    /// Base port.
+    #[serde(default)]
+    pub port: Option<u16>,
 }
 
 /// Everything that gateward keeps for one plane.

@@ -1,8 +1,58 @@
 //! The verbs: arguments in, one outcome out. Nobody imports this module but `main`.
 
+mod args;
+mod ask;
+mod change;
+mod completions;
+mod goal;
+mod interrupt;
+mod man;
+mod outcome;
+mod restart;
+mod spectator;
+mod start;
+mod status;
+mod steer;
+mod stop;
+mod target;
+mod terminal;
+
 use std::process::ExitCode;
 
-/// Runs the program with the process's own arguments; gives the exit code of `interface` (0 … 7).
+use clap::Parser;
+
+use args::{Verb, Words};
+use outcome::Outcome;
+use target::Scope;
+
+/// Runs the program with the process's own arguments; gives the exit code of [`outcome::Code`].
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    completions::answer_shell();
+    let words = match Words::try_parse() {
+        Ok(words) => words,
+        Err(error) => {
+            // Help is data and goes to stdout; everything else to stderr; nobody is left to tell when that fails.
+            let _ = error.print();
+            let code = if error.use_stderr() { outcome::Code::Usage } else { outcome::Code::Done };
+            return code.into();
+        }
+    };
+    match dispatch(&words.verb, &Scope { manifest: words.manifest }) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            terminal::say(&failure.text());
+            failure.code().into()
+        }
+    }
+}
+
+fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
+    match verb {
+        Verb::Status(args) => status::run(args, scope),
+        Verb::Start(args) => start::run(args, scope),
+        Verb::Stop(args) => stop::run(args, scope),
+        Verb::Restart(args) => restart::run(args, scope),
+        Verb::Completions(args) => completions::run(args),
+        Verb::Man(args) => man::run(args),
+    }
 }

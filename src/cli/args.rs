@@ -1,0 +1,66 @@
+//! The words of the command line: one variant a verb; the words of each verb live beside it.
+//!
+//! No behaviour. Hidden entries (`keeper`, `practice`) never come here: they are told apart before anything is parsed.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+
+use super::{completions, man, restart, start, status, stop};
+
+/// The help of a list of planes that may be empty.
+pub const PLANES: &str = "Planes, by name; none, or `all`, means every plane";
+
+/// The help of a list of planes that may not be empty.
+pub const PLANES_NAMED: &str = "Planes, by name; `all` means every plane";
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Runs several OpenClaw gateways on one host, each in a world of its own
+///
+/// Reads a manifest of named control planes (main, rescue, staging), proves that they share nothing they must not, then
+/// starts, watches and restarts the gateway of each.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gateward",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "\
+The manifest is -m FILE, else $GATEWARD_MANIFEST, else ./supervisor.toml, else $XDG_CONFIG_HOME/gateward/supervisor.toml,
+else /etc/gateward/supervisor.toml.
+
+Exit codes: 0 done; 1 failed; 2 usage; 3 a named plane is not running (status, verify, why); 4 no such plane;
+5 neither supervisor nor keeper answers; 6 the manifest cannot be read or is invalid; 7 collisions."
+)]
+pub struct Words {
+    /// The manifest
+    #[arg(short, long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub manifest: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// One verb with its words.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show how every plane is
+    Status(status::Args),
+    /// Start planes
+    Start(start::Args),
+    /// Stop planes, letting each finish what it does
+    Stop(stop::Args),
+    /// Restart planes, letting each finish what it does
+    Restart(restart::Args),
+    /// Print what a shell needs to complete words and plane names
+    Completions(completions::Args),
+    /// Print the manual page
+    Man(man::Args),
+}

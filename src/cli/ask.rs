@@ -1,0 +1,69 @@
+//! Asks keepers and the daemon, all at once, within one budget.
+//!
+//! Starts no runtime and no thread, so that `status` costs little more than the process it runs in.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::outcome::{Failure, Told};
+use crate::socket::{CallError, CallFailure, Calls, Next};
+use crate::wire::{Answer, Ask, Request, VERSION};
+
+/// How long a living keeper or daemon may take to answer a question.
+pub const BUDGET: Duration = Duration::from_secs(3);
+
+/// A request in this program's name; from inside a plane it says which.
+pub fn request(ask: Ask) -> Request {
+    let by = match std::env::var("GATEWARD_PLANE") {
+        Ok(plane) => format!("plane {plane}"),
+        Err(_) => "cli".to_owned(),
+    };
+    Request { v: VERSION, ask, by }
+}
+
+/// Asks each socket its question; the answers stand in the order of the questions.
+pub fn all(questions: Vec<(PathBuf, Ask)>, budget: Duration) -> Result<Vec<Result<Answer, CallError>>, Failure> {
+    let mut calls = Calls::new();
+    for (path, ask) in &questions {
+        calls.place(path, &request(ask.clone()));
+    }
+    let mut answers: Vec<Option<Result<Answer, CallError>>> = questions.iter().map(|_| None).collect();
+    let until = Instant::now() + budget;
+    loop {
+        match calls.next(Some(until), None).map_err(|error| Failure::failed(format!("cannot wait: {error}"), ""))? {
+            Next::Answer(id, answer) => {
+                calls.hang_up(id);
+                answers[id].get_or_insert(answer);
+            }
+            Next::Late => calls.give_up(),
+            Next::Woken => {}
+            Next::Over => break,
+        }
+    }
+    let told = answers.into_iter().zip(questions);
+    Ok(told.map(|(answer, (path, _))| answer.unwrap_or(Err(CallError { path, kind: CallFailure::HungUp }))).collect())
+}
+
+/// Asks one socket one question.
+pub fn one(path: PathBuf, ask: Ask, budget: Duration) -> Result<Answer, Failure> {
+    match all(vec![(path, ask)], budget)?.pop() {
+        Some(answer) => Ok(answer?),
+        None => Err(Failure::failed("there was no question", "")),
+    }
+}
+
+/// That an answer does not fit its question.
+pub fn out_of_turn(answer: &Answer) -> Told {
+    let word = match answer {
+        Answer::Plane(_) => "a plane's state",
+        Answer::Daemon(_) => "the daemon's state",
+        Answer::Accepted { .. } => "an acceptance",
+        Answer::Refused(refusal) => return Told::new(&refusal.message, &refusal.hint),
+        Answer::Plan(_) => "a plan",
+        Answer::Findings(_) => "findings",
+    };
+    Told::new(
+        format!("it answered with {word}, which is no answer to what was asked"),
+        "compare `gateward --version` with `keeper_version` in `gateward status --json`",
+    )
+}

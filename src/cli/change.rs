@@ -1,0 +1,152 @@
+//! What `start`, `stop` and `restart` have in common: whom they mean, whether they wait, and what they say in the end.
+//!
+//! Decides nothing about a plane; the keepers do.
+
+use serde_json::{Value, json};
+
+use super::goal::Goal;
+use super::outcome::{Code, Failure, Outcome};
+use super::spectator::Spectator;
+use super::steer::{Ended, Fate, Granted, Patience, Reached, Wish, steer};
+use super::target::Target;
+use super::terminal::{print, print_json, say, stdout_look};
+use crate::plane::PlaneName;
+use crate::render::text::Tone;
+use crate::wire::Ask;
+
+/// Waiting and showing, for every verb that changes planes.
+#[derive(Debug, clap::Args)]
+pub struct Manner {
+    /// Wait until it is done, and show how it goes (the default)
+    #[arg(long, overrides_with = "no_wait")]
+    wait: bool,
+    /// Return once the ask is accepted; it is carried out all the same
+    #[arg(long, overrides_with = "wait")]
+    no_wait: bool,
+    /// Print JSON at the end
+    #[arg(long)]
+    json: bool,
+}
+
+/// One verb applied to planes.
+pub struct Change<'a> {
+    /// What each keeper is asked.
+    pub ask: Ask,
+    /// Where that is to lead.
+    pub goal: Goal,
+    /// The verb, for sentences.
+    pub verb: &'static str,
+    /// Codes of findings to go ahead in spite of.
+    pub allow: &'a [String],
+    /// How.
+    pub manner: &'a Manner,
+}
+
+impl Change<'_> {
+    /// Applies it to the planes that the words mean.
+    pub fn apply(self, target: &Target, words: &[String]) -> Outcome {
+        let planes: Vec<PlaneName> = target.select(words)?.into_iter().map(|plane| plane.name.clone()).collect();
+        let patience = self.patience(target, &planes);
+        let wishes = planes.iter().map(|plane| Wish {
+            plane: plane.clone(),
+            ask: self.ask.clone(),
+            goal: self.goal,
+            allow: self.allow.to_vec(),
+        });
+        let mut spectator = if patience == Patience::Wait { Spectator::of_stderr() } else { Spectator::None };
+        match steer(target, wishes.collect(), patience, &mut spectator)? {
+            Ended::All(fates) => self.tell(fates),
+            Ended::Interrupted { standing } => Err(self.interrupted(&standing)),
+        }
+    }
+
+    /// One who asks from inside a plane that is to end dies with it, so it is answered before and waits for nothing.
+    fn patience(&self, target: &Target, planes: &[PlaneName]) -> Patience {
+        let ends = match self.ask {
+            Ask::Stop(_) | Ask::Restart(_) | Ask::Retire(_) => true,
+            Ask::Status
+            | Ask::Follow
+            | Ask::Start(_)
+            | Ask::Replace { .. }
+            | Ask::Reload(_)
+            | Ask::Down(_)
+            | Ask::Keep { .. }
+            | Ask::Findings => false,
+        };
+        let own = target.own_plane().filter(|own| ends && planes.contains(own));
+        if let Some(own) = own
+            && !self.manner.no_wait
+        {
+            say(&format!("asked from inside {own}, which ends with this: not waiting\n"));
+            return Patience::Leave;
+        }
+        if self.manner.no_wait { Patience::Leave } else { Patience::Wait }
+    }
+
+    fn tell(&self, fates: Vec<Fate>) -> Outcome {
+        if self.manner.json {
+            print_json(&json!({ "planes": fates.iter().map(described).collect::<Vec<_>>() }))?;
+        }
+        let look = stdout_look();
+        let mut failures = Vec::new();
+        for Fate { plane, end } in fates {
+            match end {
+                Ok(granted) if !self.manner.json => {
+                    let name = look.paint(Tone::Strong, plane.as_str());
+                    print(&format!("{name}: {}\n", self.sentence(&granted)))?;
+                }
+                Ok(_) => {}
+                Err(failure) => failures.push((plane, failure)),
+            }
+        }
+        if failures.is_empty() { Ok(Code::Done) } else { Err(Failure::Planes(failures)) }
+    }
+
+    fn sentence(&self, granted: &Granted) -> String {
+        let mut words = match (granted.result, self.goal) {
+            (Reached::Accepted, _) => format!("{} accepted", self.verb),
+            (Reached::Done, Goal::Up { .. }) => match granted.status.as_ref().and_then(|status| status.pid) {
+                Some(pid) => format!("up, pid {pid}"),
+                None => "up".to_owned(),
+            },
+            (Reached::Done, Goal::Down | Goal::Gone) => "stopped".to_owned(),
+        };
+        let now = granted.status.as_ref().map(|status| status.incarnation);
+        match (self.goal, granted.replaces, now) {
+            (Goal::Up { .. }, Some(old), Some(now)) => words.push_str(&format!(" (incarnation {now} replaces {old})")),
+            (Goal::Up { .. }, Some(old), None) => words.push_str(&format!(" (replaces incarnation {old})")),
+            (Goal::Down | Goal::Gone, Some(old), _) => words.push_str(&format!(" (incarnation {old})")),
+            (Goal::Up { .. } | Goal::Down | Goal::Gone, None, _) => {}
+        }
+        if !granted.note.is_empty() {
+            words.push_str(": ");
+            words.push_str(&granted.note);
+        }
+        words
+    }
+
+    fn interrupted(&self, standing: &[PlaneName]) -> Failure {
+        let names: Vec<&str> = standing.iter().map(PlaneName::as_str).collect();
+        let message = match names.as_slice() {
+            [] => format!("interrupted before any {} was accepted", self.verb),
+            names => format!("no longer waiting; the {} of {} was accepted and goes on", self.verb, names.join(", ")),
+        };
+        Failure::failed(message, "`gateward status --watch` shows how it goes; `--now` would skip the grace")
+    }
+}
+
+fn described(fate: &Fate) -> Value {
+    match &fate.end {
+        Ok(granted) => {
+            let mut value = json!({ "name": fate.plane });
+            if let (Some(into), Ok(Value::Object(from))) = (value.as_object_mut(), serde_json::to_value(granted)) {
+                into.extend(from);
+            }
+            value
+        }
+        Err(failure) => {
+            let told = failure.told();
+            json!({ "name": fate.plane, "result": "failed", "code": failure.code() as u8, "message": told.message, "hint": told.hint })
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `completions`: what a shell needs to complete our words, plane names among them, as they are at that moment.
+//!
+//! The completing itself never prints a mistake: a broken manifest completes to nothing.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Zsh};
+
+use super::args::Words;
+use super::outcome::{Code, Failure, Outcome};
+use super::target::{Scope, Target};
+use super::terminal::print;
+
+/// The variable with which the shell's script asks us for candidates.
+const VARIABLE: &str = "GATEWARD_COMPLETE";
+
+/// The words of `completions`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward completions bash > /etc/bash_completion.d/gateward
+  gateward completions zsh > ~/.zfunc/_gateward
+  gateward completions fish > ~/.config/fish/completions/gateward.fish")]
+pub struct Args {
+    /// Which shell
+    shell: Shell,
+}
+
+/// The shells that are known.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Shell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+/// Runs `completions`.
+pub fn run(args: &Args) -> Outcome {
+    let shell: &dyn EnvCompleter = match args.shell {
+        Shell::Bash => &Bash,
+        Shell::Elvish => &Elvish,
+        Shell::Fish => &Fish,
+        Shell::Powershell => &Powershell,
+        Shell::Zsh => &Zsh,
+    };
+    let mut script = Vec::new();
+    shell.write_registration(VARIABLE, "gateward", "gateward", "gateward", &mut script).map_err(Failure::Output)?;
+    print(&String::from_utf8_lossy(&script))?;
+    Ok(Code::Done)
+}
+
+/// Answers a shell that asks for candidates, and ends the process; returns when none asks.
+pub fn answer_shell() {
+    if std::env::var_os(VARIABLE).is_some() {
+        CompleteEnv::with_factory(Words::command).var(VARIABLE).complete();
+    }
+}
+
+/// Completes to names of planes.
+pub fn planes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let Some(typed) = typed.to_str() else { return Vec::new() };
+        let Ok(target) = Target::quietly(&Scope { manifest: manifest_on_the_line() }) else { return Vec::new() };
+        let names = target.applied.planes.iter().map(|plane| plane.name.to_string()).chain(["all".to_owned()]);
+        names.filter(|name| name.starts_with(typed)).map(CompletionCandidate::new).collect()
+    })
+}
+
+/// The manifest that the line being completed names.
+fn manifest_on_the_line() -> Option<PathBuf> {
+    let words: Vec<_> = std::env::args_os().collect();
+    let at = words.iter().rposition(|word| word == "-m" || word == "--manifest")?;
+    words.get(at + 1).map(PathBuf::from)
+}

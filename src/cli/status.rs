@@ -1,0 +1,205 @@
+//! `status`: asks every keeper at once and shows how the planes are.
+//!
+//! Goes by the keepers alone for what lives; the daemon adds only what it says of itself.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::args::PLANES;
+use super::ask;
+use super::outcome::{Code, Failure, Outcome, Told};
+use super::target::{Scope, Target};
+use super::terminal::{print, print_json, size_of, stdout_look};
+use crate::render::status::{Report, SupervisorStatus, status, unknown};
+use crate::render::text::Look;
+use crate::rundir::AppliedPlane;
+use crate::socket::{CallError, CallFailure};
+use crate::wire::{Answer, Ask, PlaneStatus, State};
+
+/// How often `--watch` looks again: ages, memory and CPU change all the time, and nobody announces them.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// The words of `status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward status                 every plane, in the manifest's order
+  gateward status main --watch    redrawn in place until Ctrl-C
+  gateward status -q rescue       prints nothing; exit code 0 when rescue is up, 3 when it is not
+  gateward status --json | jq '.planes[] | select(.ready | not) | .name'
+
+Exit codes: 0 shown; 3 a plane that was named is not up; 4 no such plane; 5 neither supervisor nor keeper answers.")]
+pub struct Args {
+    #[arg(value_name = "PLANE", help = PLANES, add = super::completions::planes())]
+    planes: Vec<String>,
+    /// Redraw every second until Ctrl-C; with --json, print one line for each look
+    #[arg(short, long)]
+    watch: bool,
+    /// Print nothing, answer by the exit code
+    #[arg(short, long, conflicts_with_all = ["watch", "json"])]
+    quiet: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `status`.
+pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    let target = Target::find(scope)?;
+    let planes = target.select(&args.planes)?;
+    if args.watch {
+        return watch(args, &target, &planes);
+    }
+    let seen = look(&target, &planes)?;
+    if args.json {
+        print_json(&seen.report)?;
+    } else if !args.quiet {
+        print(&status(&seen.report, Timestamp::now(), stdout_look()))?;
+    }
+    match seen.answered {
+        Answered::Somebody => Ok(if is_named(args) && !all_up(&seen.report) { Code::NotRunning } else { Code::Done }),
+        Answered::Nobody if args.quiet => Ok(Code::NobodyAnswers),
+        Answered::Nobody => Err(nobody(&target)),
+    }
+}
+
+/// That neither the daemon nor any keeper of `target` answers.
+pub fn nobody(target: &Target) -> Failure {
+    Failure::NobodyAnswers(Told::new(
+        format!("neither supervisor nor keeper answers in {}", target.applied.run_dir.display()),
+        format!("start it with `gateward -m {} run`, or its service", target.applied.manifest.display()),
+    ))
+}
+
+fn is_named(args: &Args) -> bool {
+    !args.planes.is_empty() && !args.planes.iter().any(|word| word == "all")
+}
+
+fn all_up(report: &Report) -> bool {
+    report.planes.iter().all(|plane| plane.state == State::Up)
+}
+
+/// What one look brought.
+pub struct Seen {
+    /// What is shown.
+    pub report: Report,
+    /// Whether anybody said something.
+    pub answered: Answered,
+}
+
+/// Whether anybody answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// The daemon, or at least one keeper.
+    Somebody,
+    /// Neither.
+    Nobody,
+}
+
+/// Asks the daemon and the keepers of `planes`.
+pub fn look(target: &Target, planes: &[&AppliedPlane]) -> Result<Seen, Failure> {
+    let sockets = planes.iter().map(|plane| target.keeper(&plane.name)).chain([target.daemon()]);
+    let mut answers = ask::all(sockets.map(|socket| (socket, Ask::Status)).collect(), ask::BUDGET)?;
+    let (supervisor, mut answered) = match answers.pop() {
+        Some(daemon) => supervisor(target, daemon),
+        None => (SupervisorStatus::default(), Answered::Nobody),
+    };
+    let mut shown = Vec::new();
+    for (plane, answer) in planes.iter().zip(answers) {
+        shown.push(match answer {
+            Ok(Answer::Plane(status)) => {
+                answered = Answered::Somebody;
+                *status
+            }
+            Ok(other) => nameless(plane, ask::out_of_turn(&other).message),
+            Err(error) => nameless(plane, why_silent(&error, supervisor.running)),
+        });
+    }
+    Ok(Seen { report: Report { supervisor, planes: shown }, answered })
+}
+
+fn supervisor(target: &Target, answer: Result<Answer, CallError>) -> (SupervisorStatus, Answered) {
+    let manifest = target.applied.manifest.display().to_string();
+    let silent = SupervisorStatus { manifest, ..SupervisorStatus::default() };
+    match answer {
+        Ok(Answer::Daemon(daemon)) => {
+            let told = SupervisorStatus {
+                running: true,
+                pid: Some(daemon.pid),
+                version: Some(daemon.version),
+                manifest: daemon.manifest,
+                trouble: daemon.trouble,
+            };
+            (told, Answered::Somebody)
+        }
+        Ok(Answer::Refused(refusal)) => (SupervisorStatus { trouble: refusal.message, ..silent }, Answered::Somebody),
+        Ok(_) => (silent, Answered::Somebody),
+        Err(error) if error.is_nobody() => (silent, Answered::Nobody),
+        Err(error) => (SupervisorStatus { trouble: error.to_string(), ..silent }, Answered::Nobody),
+    }
+}
+
+fn nameless(plane: &AppliedPlane, why: String) -> PlaneStatus {
+    unknown(plane.name.clone(), &plane.role, plane.port, why)
+}
+
+fn why_silent(error: &CallError, supervised: bool) -> String {
+    match (&error.kind, supervised) {
+        (CallFailure::Absent | CallFailure::Deaf, true) => {
+            "no keeper runs for it; `gateward start` makes one".to_owned()
+        }
+        (CallFailure::Absent | CallFailure::Deaf, false) => "no keeper runs for it".to_owned(),
+        (CallFailure::Late, _) => "its keeper does not answer; it is stopped, hung or overwhelmed".to_owned(),
+        (CallFailure::NotAllowed | CallFailure::HungUp | CallFailure::Garbled(_) | CallFailure::Io(_), _) => {
+            error.to_string()
+        }
+    }
+}
+
+/// Looks again and again. Ctrl-C ends it as it ends any program: nothing is left to tidy up.
+fn watch(args: &Args, target: &Target, planes: &[&AppliedPlane]) -> Outcome {
+    let mut drawn = 0;
+    let mut said = String::new();
+    loop {
+        let next = Instant::now() + GLANCE;
+        let seen = look(target, planes)?;
+        let stdout = io::stdout();
+        if args.json {
+            let line = serde_json::to_string(&seen.report).map_err(|error| Failure::Output(error.into()))?;
+            print(&(line + "\n"))?;
+        } else if let Some((_, rows)) = size_of(&stdout) {
+            drawn = redraw(&status(&seen.report, Timestamp::now(), stdout_look()), drawn, rows)?;
+        } else {
+            let text = status(&settled(seen.report), Timestamp::UNIX_EPOCH, Look::PLAIN);
+            if text != said {
+                print(&format!("{text}\n"))?;
+                said = text;
+            }
+        }
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Writes over what was drawn before; gives the lines drawn now.
+fn redraw(text: &str, drawn: usize, rows: usize) -> Result<usize, Failure> {
+    let room = rows.saturating_sub(1).max(2);
+    let lines: Vec<&str> = text.lines().take(room).collect();
+    let back = if drawn == 0 { String::new() } else { format!("\x1b[{drawn}A") };
+    let body: String = lines.iter().map(|line| format!("{line}\x1b[K\n")).collect();
+    let mut stdout = io::stdout().lock();
+    write!(stdout, "{back}{body}\x1b[J").and_then(|()| stdout.flush()).map_err(Failure::Output)?;
+    Ok(lines.len())
+}
+
+/// The report without what changes from second to second, so that a pipe gets a table only when something happened.
+fn settled(mut report: Report) -> Report {
+    for plane in &mut report.planes {
+        plane.uptime_s = None;
+        plane.rss_bytes = None;
+        plane.cpu_percent = None;
+        plane.until = None;
+    }
+    report
+}
