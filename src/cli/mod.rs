@@ -6,9 +6,11 @@ mod change;
 mod completions;
 mod goal;
 mod interrupt;
+mod logs;
 mod man;
 mod outcome;
 mod restart;
+mod since;
 mod spectator;
 mod start;
 mod status;
@@ -52,6 +54,7 @@ fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
         Verb::Start(args) => start::run(args, scope),
         Verb::Stop(args) => stop::run(args, scope),
         Verb::Restart(args) => restart::run(args, scope),
+        Verb::Logs(args) => logs::run(args, scope),
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),
     }

@@ -1,0 +1,123 @@
+//! Goes on with what is appended to logs, through rotations, until Ctrl-C or a closed stdout.
+//!
+//! Woken by the kernel where it watches the folders; looks by itself where it cannot.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+
+use super::merge::Merge;
+use super::print::Printer;
+use super::source::Turned;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::outcome::Failure;
+use crate::cli::terminal::say;
+
+/// How often a folder is looked at that the kernel does not watch: not there yet, on a file system without inotify, or past
+/// the limit of watches.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+
+/// Prints what comes.
+pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::failed(format!("cannot follow: {error}"), "");
+    let interrupt = Interrupt::new().map_err(failed)?;
+    let mut watch = Watch::new(merge);
+    loop {
+        let mut printed = 0_u32;
+        while let Some((at, line)) = merge.next().map_err(failed)? {
+            printer.line(at, &line)?;
+            printed = printed.wrapping_add(1);
+            // A flood may leave no moment to wait in.
+            if printed.is_multiple_of(1024) && interrupt.wait(Duration::ZERO).map_err(failed)? {
+                return Ok(());
+            }
+        }
+        let mut turned = false;
+        for source in merge.sources_mut() {
+            let before = source.waits();
+            if source.turn().map_err(failed)? == Turned::WithLoss {
+                say(&format!("{}: lines were rotated away before they could be shown\n", source.plane));
+            }
+            turned |= source.waits() > before;
+        }
+        if turned {
+            continue;
+        }
+        printer.flush()?;
+        if watch.wait(merge, &interrupt).map_err(failed)? == Woken::ToEnd {
+            return Ok(());
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Woken {
+    ToRead,
+    ToEnd,
+}
+
+/// The kernel's eyes on the folders.
+struct Watch {
+    inotify: Option<OwnedFd>,
+    /// Which sources' folders are watched.
+    watched: Vec<bool>,
+}
+
+impl Watch {
+    fn new(merge: &Merge) -> Self {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok();
+        let mut watch = Self { inotify, watched: vec![false; merge.sources().len()] };
+        watch.add(merge);
+        watch
+    }
+
+    /// Watches what is not watched yet; gives whether there is something new to look at.
+    fn add(&mut self, merge: &Merge) -> bool {
+        let Some(inotify) = &self.inotify else { return false };
+        let flags = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::ONLYDIR;
+        let mut new = false;
+        for (source, watched) in merge.sources().iter().zip(&mut self.watched) {
+            if !*watched && inotify::add_watch(inotify, source.folder(), flags).is_ok() {
+                *watched = true;
+                new = true;
+            }
+        }
+        new
+    }
+
+    fn wait(&mut self, merge: &Merge, interrupt: &Interrupt) -> io::Result<Woken> {
+        // What came before the watch began would wake nobody.
+        if self.add(merge) {
+            return Ok(Woken::ToRead);
+        }
+        let stdout = io::stdout();
+        let mut fds = vec![
+            PollFd::new(interrupt, PollFlags::IN),
+            // Asked for nothing, a pipe still tells that its reader has gone.
+            PollFd::from_borrowed_fd(stdout.as_fd(), PollFlags::empty()),
+        ];
+        if let Some(inotify) = &self.inotify {
+            fds.push(PollFd::new(inotify, PollFlags::IN));
+        }
+        let budget = self.watched.iter().any(|watched| !watched).then_some(LOOK);
+        match poll(&mut fds, budget.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ends = !fds[0].revents().is_empty() || fds[1].revents().intersects(PollFlags::ERR | PollFlags::HUP);
+        self.drain();
+        Ok(if ends { Woken::ToEnd } else { Woken::ToRead })
+    }
+
+    /// Reads away what the kernel told: that something happened is all we want to know.
+    fn drain(&self) {
+        let Some(inotify) = &self.inotify else { return };
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(inotify, &mut buffer);
+        while events.next().is_ok() {}
+    }
+}

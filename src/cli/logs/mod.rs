@@ -1,0 +1,131 @@
+//! `logs`: the captured output of planes, merged by time when several; read from the files themselves.
+//!
+//! Asks neither keeper nor daemon, so that it works with both dead.
+
+mod follow;
+mod merge;
+mod pieces;
+mod print;
+mod source;
+
+use jiff::Timestamp;
+
+pub use follow::follow;
+pub use merge::Merge;
+pub use print::{Printer, Shape};
+pub use source::{Source, Stamp};
+
+use super::args::PLANES;
+use super::outcome::{Code, Failure, Outcome};
+use super::since::since;
+use super::target::{Scope, Target};
+use super::terminal::say;
+
+/// The words of `logs`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward logs main               the last 100 lines
+  gateward logs -f                 every plane, merged by time, until Ctrl-C
+  gateward logs main --since 10m   what came in the last ten minutes
+  gateward logs -n all rescue      everything that is kept
+  gateward logs --json | jq -r .line
+
+The lines are read from gateward's own files, so this works with keeper and supervisor dead.")]
+pub struct Args {
+    #[arg(value_name = "PLANE", help = PLANES, add = super::completions::planes())]
+    planes: Vec<String>,
+    /// Go on with new lines until Ctrl-C, through rotations and restarts
+    #[arg(short, long)]
+    follow: bool,
+    /// How many of the last lines to show first; `all` for everything that is kept [default: 100]
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "since")]
+    lines: Option<Count>,
+    /// Only lines since then: so long ago (10m, 2h, 1d), or a time in UTC
+    #[arg(long, value_name = "T")]
+    since: Option<String>,
+    /// Print one JSON object a line: at, plane, line
+    #[arg(long)]
+    json: bool,
+}
+
+/// How many lines.
+#[derive(Clone, Copy, Debug)]
+enum Count {
+    Last(u64),
+    All,
+}
+
+impl std::str::FromStr for Count {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "all" { Ok(Self::All) } else { text.parse().map(Self::Last) }
+    }
+}
+
+/// Runs `logs`.
+pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    let target = Target::find(scope)?;
+    let planes = target.select(&args.planes)?;
+    let since = args.since.as_deref().map(|text| since(text, Timestamp::now())).transpose()?;
+    let count = match (args.lines, since) {
+        (Some(Count::Last(count)), _) => Some(count),
+        (Some(Count::All), _) | (None, Some(_)) => None,
+        (None, None) => Some(100),
+    };
+    let mut sources = Vec::new();
+    for plane in &planes {
+        let path = target.folder(&plane.name).log();
+        let source =
+            Source::open(plane.name.clone(), &path, Stamp::FirstWord, count).map_err(|error| unreadable(&error))?;
+        if !source.has_any() && !args.follow {
+            say(&format!("{}: no output has been captured yet ({})\n", plane.name, path.display()));
+        }
+        sources.push(source);
+    }
+    let shape = if args.json { Shape::Json } else { Shape::Text };
+    show(sources, count, since, shape, args.follow)
+}
+
+/// Shows what is there, then, if wanted, what comes.
+pub fn show(
+    sources: Vec<Source>,
+    count: Option<u64>,
+    since: Option<Timestamp>,
+    shape: Shape,
+    follows: bool,
+) -> Outcome {
+    let names: Vec<_> = sources.iter().map(|source| source.plane.clone()).collect();
+    let mut printer = Printer::new(names, shape);
+    let mut merge = Merge::new(sources);
+    let mut lines = Vec::new();
+    while let Some((at, line)) = merge.next().map_err(|error| unreadable(&error))? {
+        if since.is_some_and(|since| line.at.is_none_or(|at| at < since)) {
+            continue;
+        }
+        match count {
+            // Each log gives its last lines; only the last of them all are shown.
+            Some(_) => lines.push((at, line)),
+            None => printer.line(at, &line)?,
+        }
+    }
+    if let Some(count) = count {
+        let skipped = lines.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+        for (at, line) in &lines[skipped..] {
+            printer.line(*at, line)?;
+        }
+    }
+    if follows {
+        printer.flush()?;
+        follow(&mut merge, &mut printer)?;
+    }
+    for (at, line) in merge.rest() {
+        printer.line(at, &line)?;
+    }
+    printer.flush()?;
+    Ok(Code::Done)
+}
+
+fn unreadable(error: &std::io::Error) -> Failure {
+    Failure::failed(format!("a log cannot be read: {error}"), "use the supervisor's own user, or root")
+}

@@ -1,0 +1,120 @@
+//! Lines of logs on stdout: raw on a pipe, harmless and coloured on a terminal, or as JSON.
+
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+use anstyle::AnsiColor;
+use serde::Serialize;
+
+use super::source::{End, Line};
+use crate::cli::outcome::Failure;
+use crate::cli::terminal::stdout_look;
+use crate::plane::PlaneName;
+use crate::render::sources::tamed;
+
+/// What a line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// As it was captured; with its plane before it when there are several.
+    Text,
+    /// One JSON object.
+    Json,
+    /// As it was captured, never with a plane before it.
+    Bare,
+}
+
+/// Given out to planes in turn.
+const COLOURS: [AnsiColor; 6] =
+    [AnsiColor::Cyan, AnsiColor::Yellow, AnsiColor::Green, AnsiColor::Magenta, AnsiColor::Blue, AnsiColor::BrightRed];
+
+/// Writes lines.
+pub struct Printer {
+    out: BufWriter<StdoutLock<'static>>,
+    names: Vec<PlaneName>,
+    prefixes: Vec<String>,
+    shape: Shape,
+    /// A terminal must not be steered by what a gateway printed; a pipe gets every byte.
+    tames: bool,
+    /// The source whose long line has begun and not ended.
+    inside: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    at: Option<String>,
+    plane: &'a PlaneName,
+    line: &'a str,
+}
+
+impl Printer {
+    /// For the lines of these planes.
+    pub fn new(names: Vec<PlaneName>, shape: Shape) -> Self {
+        let prefixes = prefixes(&names, shape, stdout_look().colour);
+        let stdout = io::stdout().lock();
+        let tames = stdout.is_terminal();
+        Self { out: BufWriter::with_capacity(64 * 1024, stdout), names, prefixes, shape, tames, inside: None }
+    }
+
+    /// One line, or part of one.
+    pub fn line(&mut self, source: usize, line: &Line) -> Result<(), Failure> {
+        self.write(source, line).map_err(Failure::Output)
+    }
+
+    /// Lets out what was written.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(Failure::Output)
+    }
+
+    fn write(&mut self, source: usize, line: &Line) -> io::Result<()> {
+        if self.shape == Shape::Json {
+            let text = String::from_utf8_lossy(&line.bytes);
+            let at = line.at.map(|at| at.to_string());
+            serde_json::to_writer(&mut self.out, &Object { at, plane: &self.names[source], line: &text })?;
+            return self.out.write_all(b"\n");
+        }
+        if self.inside.is_some_and(|inside| inside != source) {
+            self.out.write_all(b"\n")?;
+            self.inside = None;
+        }
+        if self.inside.is_none() {
+            self.out.write_all(self.prefixes[source].as_bytes())?;
+        }
+        if self.tames {
+            let text = String::from_utf8_lossy(&line.bytes);
+            for (number, part) in text.split('\t').enumerate() {
+                self.out.write_all(if number == 0 { b"" } else { b"\t" })?;
+                self.out.write_all(tamed(part).as_bytes())?;
+            }
+        } else {
+            self.out.write_all(&line.bytes)?;
+        }
+        self.inside = (line.end == End::Part).then_some(source);
+        if self.inside.is_some() { Ok(()) } else { self.out.write_all(b"\n") }
+    }
+}
+
+fn prefixes(names: &[PlaneName], shape: Shape, colour: bool) -> Vec<String> {
+    let width = names.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
+    let prefix = |(number, name): (usize, &PlaneName)| match shape {
+        Shape::Text if names.len() > 1 && colour => {
+            let style = COLOURS[number % COLOURS.len()].on_default();
+            format!("{style}{name:<width$} |{style:#} ")
+        }
+        Shape::Text if names.len() > 1 => format!("{name:<width$} | "),
+        Shape::Text | Shape::Json | Shape::Bare => String::new(),
+    };
+    names.iter().enumerate().map(prefix).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_planes_are_told_apart() {
+        let names: Vec<_> = ["main", "rescue"].iter().filter_map(|name| PlaneName::new(name).ok()).collect();
+        assert_eq!(prefixes(&names, Shape::Text, false), ["main   | ", "rescue | "]);
+        assert_eq!(prefixes(&names, Shape::Text, true)[0], "\u{1b}[36mmain   |\u{1b}[0m ");
+        assert_eq!(prefixes(&names[..1], Shape::Text, true), [""]);
+        assert_eq!(prefixes(&names, Shape::Bare, true), ["", ""]);
+    }
+}

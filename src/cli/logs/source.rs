@@ -1,0 +1,282 @@
+//! One log as a stream of lines with their times, through rotations, for as long as it grows.
+//!
+//! Waits for nothing: at the end of what is written it says so, and may be asked again.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::pieces::{Piece, current, keep_last, open_all};
+use crate::plane::PlaneName;
+
+/// The longest run of bytes handled at once; a longer line comes in parts.
+const PART: u64 = 1 << 20;
+
+/// How a line says its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// In its first word.
+    FirstWord,
+    /// As the `at` of a JSON object.
+    Journal,
+}
+
+/// A line, or a part of one that is very long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its own time, else that of the line before it.
+    pub at: Option<Timestamp>,
+    /// Without its newline.
+    pub bytes: Vec<u8>,
+    /// Whether it ends here.
+    pub end: End,
+}
+
+/// How a [`Line`] ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With a newline, or with all that there is.
+    Line,
+    /// In the middle: the next one of this source goes on.
+    Part,
+}
+
+/// One log being read.
+#[derive(Debug)]
+pub struct Source {
+    /// Whose it is.
+    pub plane: PlaneName,
+    path: PathBuf,
+    stamp: Stamp,
+    reader: Option<(BufReader<File>, (u64, u64))>,
+    waiting: VecDeque<Piece>,
+    /// A line without its newline yet.
+    half: Vec<u8>,
+    last_at: Option<Timestamp>,
+}
+
+/// What a look for newer files found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// Nothing new, or everything in order.
+    Fully,
+    /// The file that was being read is gone for good: lines were dropped by retention before they could be read.
+    WithLoss,
+}
+
+impl Source {
+    /// The log at `path` from its last `count` lines on; without a count from its beginning.
+    pub fn open(plane: PlaneName, path: &Path, stamp: Stamp, count: Option<u64>) -> io::Result<Self> {
+        let mut pieces = open_all(path)?;
+        if let Some(count) = count {
+            keep_last(&mut pieces, count)?;
+        }
+        Ok(Self {
+            plane,
+            path: path.to_owned(),
+            stamp,
+            reader: None,
+            waiting: pieces.into(),
+            half: Vec::new(),
+            last_at: None,
+        })
+    }
+
+    /// The folder in which its files come and go.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Whether there is a file at all.
+    pub fn has_any(&self) -> bool {
+        self.reader.is_some() || !self.waiting.is_empty()
+    }
+
+    /// Files that are still to be read.
+    pub fn waits(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// The next line that is there.
+    pub fn next(&mut self) -> io::Result<Option<Line>> {
+        loop {
+            if self.reader.is_none() {
+                match self.waiting.pop_front() {
+                    Some(piece) => self.reader = Some((BufReader::with_capacity(64 * 1024, piece.file), piece.id)),
+                    None => return Ok(None),
+                }
+            }
+            let Some((reader, _)) = &mut self.reader else { return Ok(None) };
+            let room = PART.saturating_sub(self.half.len() as u64);
+            reader.by_ref().take(room).read_until(b'\n', &mut self.half)?;
+            if self.half.last() == Some(&b'\n') {
+                self.half.pop();
+                return Ok(Some(self.give(End::Line)));
+            }
+            if self.half.len() as u64 >= PART {
+                return Ok(Some(self.give(End::Part)));
+            }
+            if self.waiting.is_empty() {
+                return Ok(None);
+            }
+            self.reader = None;
+        }
+    }
+
+    /// The last line, which has no newline, once nothing more is to come.
+    pub fn rest(&mut self) -> Option<Line> {
+        (!self.half.is_empty()).then(|| self.give(End::Line))
+    }
+
+    /// Looks for files that have become the current one since; to be asked when there is no next line.
+    pub fn turn(&mut self) -> io::Result<Turned> {
+        let known = self.reader.as_ref().map(|(_, id)| *id);
+        let now = current(&self.path)?;
+        if now.is_none() || now == known {
+            return Ok(Turned::Fully);
+        }
+        let pieces = open_all(&self.path)?;
+        let read = known.and_then(|known| pieces.iter().position(|piece| piece.id == known));
+        let turned = if known.is_some() && read.is_none() { Turned::WithLoss } else { Turned::Fully };
+        self.waiting.extend(pieces.into_iter().skip(read.map_or(0, |at| at + 1)));
+        Ok(turned)
+    }
+
+    fn give(&mut self, end: End) -> Line {
+        let bytes = std::mem::take(&mut self.half);
+        self.last_at = time(&bytes, self.stamp).or(self.last_at);
+        Line { at: self.last_at, bytes, end }
+    }
+}
+
+fn time(line: &[u8], stamp: Stamp) -> Option<Timestamp> {
+    match stamp {
+        Stamp::FirstWord => {
+            let word = line.split(|byte| *byte == b' ').next()?;
+            // The shortest is `2026-03-01T12:00:00Z`; a longer word than any is not worth the parsing.
+            if !(20..=40).contains(&word.len()) || !word[0].is_ascii_digit() {
+                return None;
+            }
+            std::str::from_utf8(word).ok()?.parse().ok()
+        }
+        Stamp::Journal => {
+            #[derive(serde::Deserialize)]
+            struct At {
+                at: String,
+            }
+            serde_json::from_slice::<At>(line).ok()?.at.parse().ok()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::Write;
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    fn source(path: &Path) -> Result<Source, Box<dyn std::error::Error>> {
+        Ok(Source::open(PlaneName::new("main")?, path, Stamp::FirstWord, None)?)
+    }
+
+    fn all(source: &mut Source) -> io::Result<Vec<String>> {
+        let mut lines = Vec::new();
+        while let Some(line) = source.next()? {
+            lines.push(String::from_utf8_lossy(&line.bytes).into_owned());
+        }
+        Ok(lines)
+    }
+
+    fn append(path: &Path, text: &str) -> io::Result<()> {
+        fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
+    }
+
+    /// What the keeper does: every file one number on, then a new one.
+    fn rotate(path: &Path, keep: u32) -> io::Result<()> {
+        for number in (0..keep).rev() {
+            let from =
+                if number == 0 { path.to_owned() } else { PathBuf::from(format!("{}.{number}", path.display())) };
+            if from.exists() {
+                fs::rename(from, format!("{}.{}", path.display(), number + 1))?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_line_waits_for_its_newline_across_a_rotation() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("gateway.log");
+        let mut source = source(&path)?;
+        assert_eq!(source.turn()?, Turned::Fully);
+        assert!(source.next()?.is_none());
+        append(&path, "one\ntw")?;
+        assert_eq!(source.turn()?, Turned::Fully);
+        assert_eq!(all(&mut source)?, ["one"]);
+        append(&path, "o\n")?;
+        rotate(&path, 3)?;
+        append(&path, "three\nfou")?;
+        assert_eq!(source.turn()?, Turned::Fully);
+        assert_eq!(all(&mut source)?, ["two", "three"]);
+        assert_eq!(source.rest().map(|line| line.bytes), Some(b"fou".to_vec()));
+        Ok(())
+    }
+
+    #[test]
+    fn several_rotations_between_two_looks_lose_nothing_that_is_kept() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("gateway.log");
+        append(&path, "0\n")?;
+        let mut source = source(&path)?;
+        assert_eq!(all(&mut source)?, ["0"]);
+        for number in 1..4 {
+            rotate(&path, 5)?;
+            append(&path, &format!("{number}\n"))?;
+        }
+        assert_eq!(source.turn()?, Turned::Fully);
+        assert_eq!(all(&mut source)?, ["1", "2", "3"]);
+        for number in 4..12 {
+            rotate(&path, 5)?;
+            append(&path, &format!("{number}\n"))?;
+        }
+        assert_eq!(source.turn()?, Turned::WithLoss);
+        assert_eq!(all(&mut source)?, ["6", "7", "8", "9", "10", "11"]);
+        Ok(())
+    }
+
+    #[test]
+    fn times_are_read_where_they_are_and_carried_on() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("gateway.log");
+        append(&path, "at first\n2026-03-01T12:00:00.123Z hello\n  more of it\n2026-03-01T12:00:01+00:00 x\n")?;
+        let mut source = source(&path)?;
+        let mut times = Vec::new();
+        while let Some(line) = source.next()? {
+            times.push(line.at.map(|at| at.to_string()));
+        }
+        let first = Some("2026-03-01T12:00:00.123Z".to_owned());
+        assert_eq!(times, [None, first.clone(), first, Some("2026-03-01T12:00:01Z".to_owned())]);
+        let journal = br#"{"at":"2026-03-01T12:00:00Z","plane":"main"}"#;
+        assert_eq!(time(journal, Stamp::Journal).map(|at| at.to_string()), Some("2026-03-01T12:00:00Z".to_owned()));
+        Ok(())
+    }
+
+    #[test]
+    fn a_huge_line_comes_in_parts() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("gateway.log");
+        append(&path, &("x".repeat(5 << 19) + "\nend\n"))?;
+        let mut source = source(&path)?;
+        let mut parts = Vec::new();
+        while let Some(line) = source.next()? {
+            parts.push((line.bytes.len(), line.end));
+        }
+        assert_eq!(parts, [(1 << 20, End::Part), (1 << 20, End::Part), (1 << 19, End::Line), (3, End::Line)]);
+        Ok(())
+    }
+}
