@@ -1,1 +1,3 @@
 //! One process per plane: parent and subreaper of its gateway. Knows no manifest.
+
+pub mod logbook;

@@ -13,6 +13,8 @@ pub mod sweep;
 pub mod harden;
 pub mod memfd;
 pub mod exe;
+pub mod pipe;
+pub mod quiet;
 pub mod peer;
 
 #[cfg(test)]
