@@ -18,7 +18,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 pub use boots::Boots;
-pub use gateward::{BOOT, Gateward, Said, Status, tail};
+pub use gateward::{BOOT, Gateward, Said, Status, said, tail};
 pub use manifest::TestPlane;
 pub use openclaw::{openclaw, runtimes};
 pub use ports::Family;
