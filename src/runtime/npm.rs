@@ -216,19 +216,18 @@ fn is_foreign(name: &str) -> bool {
 
 /// Ends npm and all of its group. The group is signalled while its leader is unreaped, so its number is still its own.
 async fn end(child: &mut Child) -> io::Result<()> {
-    signal_group(child, rustix::process::Signal::TERM);
+    signal_group(child, libc::SIGTERM);
     if tokio::time::timeout(FAREWELL, child.wait()).await.is_err() {
-        signal_group(child, rustix::process::Signal::KILL);
+        signal_group(child, libc::SIGKILL);
         child.wait().await?;
     }
     Ok(())
 }
 
-fn signal_group(child: &Child, signal: rustix::process::Signal) {
-    let leader = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()));
-    if let Some(leader) = leader {
+fn signal_group(child: &Child, signal: i32) {
+    if let Some(leader) = child.id() {
         // Gone already is as good as ended.
-        let _ = rustix::process::kill_process_group(leader, signal);
+        let _ = crate::os::signals::kill_group(leader.cast_signed(), signal);
     }
 }
 
@@ -262,11 +261,13 @@ impl Heard {
             }
             return;
         }
-        let error = line.strip_prefix("npm error ").or_else(|| line.strip_prefix("npm ERR! "));
+        let error = line.strip_prefix("npm error").or_else(|| line.strip_prefix("npm ERR!"));
+        let error = error.map(|text| text.strip_prefix(' ').unwrap_or(text));
         if let Some(code) = error.and_then(|text| text.strip_prefix("code ")) {
             self.code.get_or_insert_with(|| code.trim().to_owned());
         }
-        if !line.is_empty() && !line.starts_with("npm warn") && !line.starts_with("npm notice") {
+        let noise = line.is_empty() || line.starts_with("npm warn") || line.starts_with("npm notice");
+        if !noise && !error.is_some_and(is_detail) {
             if self.tail.len() == TAIL {
                 self.tail.pop_front();
             }
@@ -282,6 +283,11 @@ impl Heard {
         };
         NpmFailure { package: job.package.to_owned(), kind, status, tail: self.tail.into(), log: job.log.to_owned() }
     }
+}
+
+/// Stack traces, dumped fields and filling of npm's errors, after which nobody has ever known more.
+fn is_detail(error: &str) -> bool {
+    error.starts_with("  ") || error.starts_with("A complete log") || matches!(error.trim(), "" | "{" | "}")
 }
 
 fn kind_of(code: &str) -> Kind {
@@ -345,10 +351,11 @@ mod tests {
             ("npm error code ETARGET\nnpm error notarget No matching version found", Kind::Unknown),
             ("npm ERR! code ENOTFOUND\nnpm ERR! code EACCES", Kind::Offline),
             ("npm error code ENOSPC", Kind::NoSpace),
-            ("npm error code ESOMETHING", Kind::Other),
+            ("npm error code ESOMETHING\nnpm error\nnpm error   at x.js:1\nnpm error }", Kind::Other),
         ] {
             let (heard, _) = heard(text);
             assert_eq!(heard.code.as_deref().map(kind_of), Some(kind), "{text}");
+            assert!(heard.tail.iter().all(|line| !line.contains("at x.js") && line.len() > 12), "{:?}", heard.tail);
         }
     }
 

@@ -107,7 +107,7 @@ impl Bar {
                 let total = self.written + self.phase_bytes;
                 // Never full before it is done: the length is only what a release usually takes.
                 bar.set_position(total.min(USUAL_BYTES / 100 * 97));
-                bar.set_message(format!("{packages} packages, {} written", HumanBytes(total)));
+                bar.set_message(format!("{} written, {packages} packages fetched", HumanBytes(total)));
             }
             News::Retrying(why) => bar.set_message(format!("npm tries again: {why}")),
             News::Done => {
@@ -143,7 +143,7 @@ impl Drop for Bar {
 
 fn terminal_bar() -> ProgressBar {
     let bar = ProgressBar::new(USUAL_BYTES);
-    let style = ProgressStyle::with_template("{prefix:.bold} {bar:24.cyan/dim} {elapsed:>4}  {wide_msg}");
+    let style = ProgressStyle::with_template("{prefix:.bold} {bar:16.cyan/dim} {elapsed:>4}  {wide_msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_millis(250));
     bar

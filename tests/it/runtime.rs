@@ -116,6 +116,13 @@ impl Room {
     }
 }
 
+impl Drop for Room {
+    /// A failed test may leave an npm that waits to be released.
+    fn drop(&mut self) {
+        processes::end_bearing(self.scratch.path());
+    }
+}
+
 #[test]
 fn a_release_is_installed_listed_and_removed() {
     let room = Room::new("install");
@@ -126,7 +133,10 @@ fn a_release_is_installed_listed_and_removed() {
     assert_eq!(room.entries(), [VERSION], "neither a partial folder nor a log is left");
     assert!(installed.err.contains("1/4") && installed.err.contains("4/4"), "{}", installed.err);
     assert!(!installed.err.contains('\u{1b}') && !installed.err.contains('\r'), "no bar on a pipe: {}", installed.err);
-    assert!(installed.out.contains(&room.bin("").display().to_string().trim_end_matches('/').to_owned()), "{installed:?}");
+    assert!(
+        installed.out.contains(&room.bin("").display().to_string().trim_end_matches('/').to_owned()),
+        "{installed:?}"
+    );
 
     let environment = fs::read_to_string(room.scratch.join("environment")).expect("npm's environment");
     assert!(environment.contains("npm_config_cafile=/certs"), "npm's own settings reach it");
@@ -179,7 +189,11 @@ fn a_release_that_does_not_work_is_none() {
         let failed = room.run(&["install", VERSION]).code(1);
         assert!(failed.err.contains(word), "{}", failed.err);
         assert_eq!(room.versions(), Vec::<String>::new());
-        assert!(!room.entries().iter().any(|name| name == VERSION || name.starts_with(".partial")), "{:?}", room.entries());
+        assert!(
+            !room.entries().iter().any(|name| name == VERSION || name.starts_with(".partial")),
+            "{:?}",
+            room.entries()
+        );
     }
 }
 
@@ -193,7 +207,11 @@ fn an_interrupted_installation_ends_npm_and_leaves_nothing() {
         let status = eventually(BUDGET, "the end of the installer", || child.try_wait().expect("our child"));
         assert_eq!(status.code(), Some(1));
         eventually(BUDGET, "the end of npm", || !processes::is_alive(npm));
-        assert!(!room.entries().iter().any(|name| name.starts_with(".partial") || name == VERSION), "{:?}", room.entries());
+        assert!(
+            !room.entries().iter().any(|name| name.starts_with(".partial") || name == VERSION),
+            "{:?}",
+            room.entries()
+        );
         let told = fs::read_to_string(room.scratch.join("held.err")).expect("its words");
         assert!(told.contains("interrupted"), "{told}");
     }
@@ -207,7 +225,11 @@ fn a_killed_installer_leaves_nothing_that_is_taken_for_whole() {
     child.kill().expect("killed");
     child.wait().expect("reaped");
     assert_eq!(room.versions(), Vec::<String>::new());
-    assert!(room.entries().iter().any(|name| name.starts_with(".partial")), "it was in the middle: {:?}", room.entries());
+    assert!(
+        room.entries().iter().any(|name| name.starts_with(".partial")),
+        "it was in the middle: {:?}",
+        room.entries()
+    );
 
     // Its npm still writes there, so the next one waits for it, then clears away and installs.
     let err = File::create(room.scratch.join("next.err")).expect("a file");
@@ -272,7 +294,10 @@ fn every_obstacle_is_named_with_what_to_do() {
     }
     let file = room.scratch.write("file", "");
     let failed = said(
-        room.command(&["install", VERSION]).env("GATEWARD_RUNTIMES_DIR", file.join("below")).output().expect("our binary"),
+        room.command(&["install", VERSION])
+            .env("GATEWARD_RUNTIMES_DIR", file.join("below"))
+            .output()
+            .expect("our binary"),
     );
     let failed = failed.code(1);
     assert!(failed.err.contains("GATEWARD_RUNTIMES_DIR") && failed.err.contains("below"), "{}", failed.err);
