@@ -11,7 +11,7 @@ use source::{Source, files, sources};
 const STAIRS: &[(&str, &[&str])] = &[
     ("plane", &[]),
     ("openclaw", &["plane"]),
-    ("manifest", &["plane", "openclaw"]),
+    ("manifest", &["plane", "openclaw", "rundir"]),
     ("collision", &["plane", "openclaw"]),
     ("plan", &["plane", "collision"]),
     ("life", &["plane", "openclaw::exits"]),

@@ -16,6 +16,7 @@ pub mod exe;
 pub mod pipe;
 pub mod quiet;
 pub mod peer;
+pub mod accounts;
 
 #[cfg(test)]
 mod testing;

@@ -7,6 +7,7 @@ use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Padding, Renderer, Snippet};
 
 use crate::collision::finding::Severity;
+use crate::manifest::error::Mistake;
 use crate::plane::Place;
 use crate::render::sources::{Sources, tamed};
 
@@ -38,6 +39,21 @@ impl Spot {
     /// A place with a label; an empty label shows carets alone.
     pub fn new(place: Place, label: impl Into<String>) -> Self {
         Self { place, label: label.into() }
+    }
+}
+
+impl Report {
+    /// What is wrong with a manifest.
+    pub fn of_mistake(mistake: &Mistake) -> Self {
+        let first = mistake.at.clone().map(|place| Spot::new(place, mistake.label.clone()));
+        let others = mistake.also.iter().map(|(place, label)| Spot::new(place.clone(), label.clone()));
+        Self {
+            severity: if mistake.code.is_warning() { Severity::Warning } else { Severity::Error },
+            code: mistake.code.as_str().to_owned(),
+            title: mistake.message.clone(),
+            spots: first.into_iter().chain(others).collect(),
+            hint: mistake.hint.clone(),
+        }
     }
 }
 

@@ -1,0 +1,206 @@
+//! From a file on disk to planes: finds the manifest, reads it whatever it turns out to be, and looks up what it names.
+//!
+//! Decides nothing about planes: reading and resolving are `manifest`'s, and a mistake is handed back, never printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::collision::finding::{Finding, Severity};
+use crate::daemon::load_file::{self, Slurped};
+use crate::manifest::error::{Code, Mistake};
+use crate::manifest::given::{EnvFile, Given, Rank};
+use crate::manifest::{self, Written, resolve};
+use crate::os::accounts;
+use crate::plane::{Account, Planes, Supervisor};
+
+/// The variable that names the manifest; every plane has it, so that it finds its supervisor.
+const VARIABLE: &str = "GATEWARD_MANIFEST";
+
+/// A manifest that holds.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The planes, resolved.
+    pub planes: Planes,
+    /// What diagnostics may quote: the manifest, with stars for the values of environment variables.
+    pub source: String,
+    /// What is worth saying and stands against nothing.
+    pub warnings: Vec<Mistake>,
+}
+
+/// A manifest that does not: exit 6.
+#[derive(Clone, Debug)]
+pub struct LoadError {
+    /// The manifest, absolute; `None` when none was found.
+    pub manifest: Option<PathBuf>,
+    /// What diagnostics may quote, when the file could be read as text.
+    pub source: Option<String>,
+    /// Everything that is wrong, in the order of the file; never empty.
+    pub mistakes: Vec<Mistake>,
+}
+
+impl LoadError {
+    fn whole_file(path: &Path, mistake: Mistake) -> Box<Self> {
+        Box::new(Self { manifest: Some(path.to_owned()), source: None, mistakes: vec![mistake] })
+    }
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.mistakes.split_first() {
+            Some((first, [])) => write!(f, "{first}"),
+            Some((first, rest)) => write!(f, "{first} (and {} more)", rest.len()),
+            None => write!(f, "the manifest does not hold"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// The manifest to use, absolute: `flag`, else `$GATEWARD_MANIFEST`, else the first there is of `./supervisor.toml`,
+/// `$XDG_CONFIG_HOME/gateward/supervisor.toml` and `/etc/gateward/supervisor.toml`.
+pub fn find(flag: Option<&Path>) -> Result<PathBuf, Box<LoadError>> {
+    let environ = environ();
+    let named = match (flag, environ.get(VARIABLE).filter(|value| !value.is_empty())) {
+        (Some(flag), _) => Some((absolute(flag), "`-m` names it".to_owned())),
+        (None, Some(value)) => Some((absolute(Path::new(value)), format!("`${VARIABLE}` names it"))),
+        (None, None) => None,
+    };
+    if let Some((path, why)) = named {
+        return if is_there(&path) { Ok(path) } else { Err(missing(&path, &why)) };
+    }
+    let config = environ.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = config.or_else(|| home(&environ).map(|home| home.join(".config")));
+    let mut looked = vec![absolute(Path::new("supervisor.toml"))];
+    looked.extend(config.map(|config| config.join("gateward/supervisor.toml")));
+    looked.push(PathBuf::from("/etc/gateward/supervisor.toml"));
+    match looked.iter().find(|path| is_there(path)) {
+        Some(path) => Ok(path.clone()),
+        None => {
+            let places: Vec<String> = looked.iter().map(|path| format!("`{}`", path.display())).collect();
+            let message = format!("no manifest was found at {}", places.join(", "));
+            let hint = format!("write one with `gateward init`, or name it with `-m FILE` or `${VARIABLE}`");
+            let mistake = Mistake::new(Code::NotFound, message, hint);
+            Err(Box::new(LoadError { manifest: None, source: None, mistakes: vec![mistake] }))
+        }
+    }
+}
+
+/// Reads and resolves the manifest at `path`. Never hangs on what is no file, and never reads more than a manifest can be.
+pub fn read(path: &Path) -> Result<Loaded, Box<LoadError>> {
+    let path = absolute(path);
+    let text = text(&path).map_err(|mistake| LoadError::whole_file(&path, *mistake))?;
+    let written = manifest::parse(&path, &text);
+    let given = given(&written);
+    match manifest::resolve(&written, &given) {
+        Ok(planes) => {
+            let warnings = resolve::warnings(&written, &given);
+            Ok(Loaded { planes, source: written.quotable, warnings })
+        }
+        Err(mistakes) => Err(Box::new(LoadError { manifest: Some(path), source: Some(written.quotable), mistakes })),
+    }
+}
+
+/// The supervisor's folders as the manifest says, however broken the rest of it is, so that a verb finds the supervisor
+/// that is running. Of a file that cannot be read it is what holds when nothing is written.
+pub fn dirs_only(path: &Path) -> Option<Supervisor> {
+    let path = absolute(path);
+    let written = manifest::parse(&path, &text(&path).unwrap_or_default());
+    resolve::supervisor_only(&written, &given(&written))
+}
+
+/// A mistake as `check --json` prints it.
+pub fn finding(mistake: &Mistake) -> Finding {
+    let first = mistake.at.iter().map(|place| (place, &mistake.label));
+    let places: Vec<_> = first.chain(mistake.also.iter().map(|(place, label)| (place, label))).collect();
+    Finding {
+        code: mistake.code.as_str().to_owned(),
+        severity: if mistake.code.is_warning() { Severity::Warning } else { Severity::Error },
+        planes: mistake.plane().into_iter().collect(),
+        surface: if mistake.key.is_empty() { "manifest".to_owned() } else { mistake.key.clone() },
+        message: mistake.message.clone(),
+        hint: mistake.hint.clone(),
+        at: places.iter().map(|(place, _)| (*place).clone()).collect(),
+        labels: places.iter().map(|(_, label)| (*label).clone()).collect(),
+    }
+}
+
+/// The manifest's text, or why there is none.
+fn text(path: &Path) -> Result<String, Box<Mistake>> {
+    let Slurped { bytes, .. } = load_file::slurp(path).map_err(|fault| {
+        let message = format!("the manifest `{}` {}", path.display(), fault.what);
+        Box::new(Mistake::new(Code::Unreadable, message, fault.hint))
+    })?;
+    load_file::text(path, bytes)
+}
+
+/// Everything outside the manifest that its meaning rests on.
+fn given(written: &Written) -> Given {
+    let environ = environ();
+    let names = resolve::names(written);
+    let account = |name: &String| {
+        // A lookup that fails is an account that cannot be used; the mistake told is the same.
+        let entry = accounts::by_name(name).ok().flatten()?;
+        let accounts::Entry { name, uid, gid, home, shell } = entry;
+        Some((name.clone(), Account { name, uid, gid, home, shell }))
+    };
+    let uid = accounts::own_uid();
+    let mut given = Given {
+        rank: if uid == 0 { Rank::Root } else { Rank::User },
+        uid,
+        home: home(&environ),
+        accounts: names.users.iter().filter_map(account).collect(),
+        groups: names
+            .groups
+            .into_iter()
+            .filter(|name| accounts::group_exists(name).unwrap_or(false))
+            .collect::<BTreeSet<_>>(),
+        environ,
+        env_files: BTreeMap::new(),
+    };
+    let files = resolve::env_files(written, &given);
+    given.env_files = files.into_iter().map(|path| (path.clone(), env_file(&path))).collect();
+    given
+}
+
+fn env_file(path: &Path) -> EnvFile {
+    match load_file::slurp(path) {
+        Ok(Slurped { bytes, mode, uid }) => {
+            let text = String::from_utf8(bytes)
+                .map_err(|error| format!("the byte at {} is not UTF-8", error.utf8_error().valid_up_to()));
+            EnvFile { text, mode, uid }
+        }
+        Err(fault) => EnvFile { text: Err(fault.what), mode: 0, uid: 0 },
+    }
+}
+
+fn environ() -> BTreeMap<String, String> {
+    let both = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(both).collect()
+}
+
+/// The home of whoever runs this: HOME, else what passwd says.
+fn home(environ: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let said = environ.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    said.or_else(|| accounts::by_uid(accounts::own_uid()).ok().flatten().map(|entry| entry.home))
+}
+
+/// Whether there is anything at all at `path`; a dangling link is something, and is told of when it is read.
+fn is_there(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory),
+    }
+}
+
+fn missing(path: &Path, why: &str) -> Box<LoadError> {
+    let message = format!("the manifest `{}` does not exist; {why}", path.display());
+    let hint = "name a file that is there, or write one with `gateward init`";
+    LoadError::whole_file(path, Mistake::new(Code::NotFound, message, hint))
+}
+
+/// Below the current folder when relative; links and `..` stay what they are.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,129 @@
+//! `env_file`: lines of `KEY=VALUE`, and who may see them.
+//!
+//! Never tells a value, nor quotes a line: they are secrets.
+
+use std::path::Path;
+
+use crate::manifest::error::{Code, Mistake};
+use crate::manifest::given::EnvFile;
+use crate::manifest::keys::At;
+use crate::manifest::words::is_env_name;
+use crate::plane::Place;
+
+/// A variable with the place of its line.
+pub type Variable = (At<String>, String);
+
+/// Reads the lines of an `env_file` that the manifest names at `named`; `owners` are the user ids that may own it.
+///
+/// A line is `KEY=VALUE`, `export KEY=VALUE`, blank, or a comment after `#`. Blanks around the value go, then one pair of
+/// quotes around all of it; nothing in it is expanded.
+pub fn read(path: &Path, file: &EnvFile, owners: &[u32], named: &Place) -> Result<Vec<Variable>, Vec<Mistake>> {
+    let shown = path.display();
+    let text = match &file.text {
+        Ok(text) => text,
+        Err(why) => {
+            let message = format!("the `env_file` `{shown}` cannot be read: {why}");
+            let hint = "create it with mode 0600, or take the key out";
+            return Err(vec![Mistake::new(Code::EnvFile, message, hint).at(named.clone(), "named here")]);
+        }
+    };
+    let mut mistakes = open_to_others(path, file, owners, named);
+    let mut variables: Vec<Variable> = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        let place = Place { file: path.to_owned(), line: number, column: 1, width: 1 };
+        match variable(line) {
+            Line::Nothing => {}
+            Line::Variable(name, _) if variables.iter().any(|(known, _)| known.value == name) => {
+                let message = format!("`{name}` is set twice in this `env_file`");
+                mistakes.push(
+                    Mistake::new(Code::EnvFile, message, "keep the line that is meant")
+                        .at(place, "")
+                        .also(Some(named.clone()), "the file is named here"),
+                );
+            }
+            Line::Variable(name, value) => variables.push((At { value: name.to_owned(), place }, value.to_owned())),
+            Line::Wrong(message) => mistakes.push(
+                Mistake::new(Code::EnvFile, message, "write `KEY=VALUE`, one to a line; a comment begins with `#`")
+                    .at(place, "")
+                    .also(Some(named.clone()), "the file is named here"),
+            ),
+        }
+    }
+    if mistakes.is_empty() { Ok(variables) } else { Err(mistakes) }
+}
+
+fn open_to_others(path: &Path, file: &EnvFile, owners: &[u32], named: &Place) -> Vec<Mistake> {
+    let shown = path.display();
+    let mut mistakes = Vec::new();
+    if file.mode & 0o077 != 0 {
+        let message =
+            format!("the `env_file` `{shown}` is open to others than its owner (mode {:04o})", file.mode & 0o7777);
+        mistakes.push(Mistake::new(Code::EnvFileOpen, message, format!("run `chmod 600 {shown}`")));
+    }
+    if !owners.contains(&file.uid) {
+        let message = format!("the `env_file` `{shown}` belongs to user id {}, who could change it", file.uid);
+        let hint = "give it to the supervisor's user, or to the plane's, with `chown`";
+        mistakes.push(Mistake::new(Code::EnvFileOpen, message, hint));
+    }
+    mistakes.into_iter().map(|mistake| mistake.at(named.clone(), "named here")).collect()
+}
+
+/// What one line is.
+enum Line<'a> {
+    Nothing,
+    Variable(&'a str, &'a str),
+    Wrong(String),
+}
+
+fn variable(line: &str) -> Line<'_> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Line::Nothing;
+    }
+    let line = line.strip_prefix("export ").unwrap_or(line);
+    let Some((name, value)) = line.split_once('=') else {
+        return Line::Wrong("a line without `=`".to_owned());
+    };
+    let (name, value) = (name.trim(), value.trim());
+    if !is_env_name(name) {
+        // What is not a name may be a piece of a secret that spans lines.
+        return Line::Wrong("what stands before `=` is not the name of an environment variable".to_owned());
+    }
+    if value.contains('\0') {
+        return Line::Wrong(format!("the value of `{name}` holds a NUL character"));
+    }
+    let quoted = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+    Line::Variable(name, quoted('"').or_else(|| quoted('\'')).unwrap_or(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str, mode: u32) -> EnvFile {
+        EnvFile { text: Ok(text.to_owned()), mode, uid: 7 }
+    }
+
+    fn named() -> Place {
+        Place { file: "/m.toml".into(), line: 3, column: 12, width: 4 }
+    }
+
+    #[test]
+    fn lines_comments_exports_and_quotes() {
+        let text = "# c\n\nA=1\n export B = \" x # y \" \r\nC='it''s'\nD=\nE=a=b\n";
+        let read = read(Path::new("/e"), &file(text, 0o100600), &[7], &named()).unwrap();
+        let pairs: Vec<_> = read.iter().map(|(name, value)| (name.value.as_str(), value.as_str())).collect();
+        assert_eq!(pairs, [("A", "1"), ("B", " x # y "), ("C", "it''s"), ("D", ""), ("E", "a=b")]);
+        assert_eq!(read[1].0.place.line, 4);
+    }
+
+    #[test]
+    fn every_fault_is_told_and_no_secret_with_it() {
+        let text = "sk-SECRET-LINE\nA=SECRET\nA=SECRET2\n1B=SECRET\nC=SEC\0RET\n";
+        let mistakes = read(Path::new("/e"), &file(text, 0o640), &[0], &named()).unwrap_err();
+        assert_eq!(mistakes.len(), 6);
+        let told = format!("{mistakes:?}");
+        assert!(!told.contains("SEC"), "{told}");
+        assert!(told.contains("mode 0640") && told.contains("user id 7"));
+    }
+}

@@ -1,0 +1,257 @@
+//! Text into a TOML tree, with every syntax mistake told once and in words that say what to do.
+//!
+//! Knows nothing of gateward's keys. A value that is never closed swallows all that follows; it is cut off at its own
+//! line, so that one missing bracket does not hide, or invent, mistakes in every line below.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Error};
+
+use crate::manifest::error::{Code, MOST_TOLD, Mistake};
+use crate::manifest::lines::Lines;
+use crate::manifest::reader::shown_key;
+
+/// How often a value that is never closed is cut off before the rest is read as it stands.
+const MOST_CUTS: usize = 8;
+
+/// A text that the TOML reader can make the most of, and what was wrong with it.
+#[derive(Debug, Default)]
+pub struct Mended {
+    /// As long as the original, byte for byte; only values that were never closed are blanked out.
+    pub text: String,
+    /// What is wrong, in no order.
+    pub mistakes: Vec<Mistake>,
+    /// Bytes about which nothing more is to be told.
+    pub damage: Vec<Range<usize>>,
+}
+
+/// Finds what is wrong with the text, and cuts off what is never closed.
+pub fn mend(lines: &Lines<'_>) -> Mended {
+    let mut mended = Mended { text: lines.text().to_owned(), ..Mended::default() };
+    for _ in 0..MOST_CUTS {
+        let (root, errors) = DeTable::parse_recoverable(&mended.text);
+        let Some(runaway) = runaway(lines, &mended.text, &root, &errors) else {
+            break;
+        };
+        drop(root);
+        mended.mistakes.push(runaway.mistake(lines));
+        blank(&mut mended.text, runaway.span.start, runaway.cut);
+        mended.damage.push(runaway.span.start..runaway.cut);
+    }
+    let (_, errors) = DeTable::parse_recoverable(&mended.text);
+    tell(lines, &errors, &mut mended.mistakes, &mut mended.damage);
+    mended
+}
+
+/// A value whose end is missing.
+struct Runaway {
+    /// From its first byte to where the reader gave up.
+    span: Range<usize>,
+    /// Where it is cut off instead.
+    cut: usize,
+    what: &'static str,
+    close: &'static str,
+}
+
+impl Runaway {
+    fn mistake(&self, lines: &Lines<'_>) -> Mistake {
+        let last = lines.number(self.cut.saturating_sub(1).max(self.span.start)) + 1;
+        let message = format!("this {} is never closed", self.what);
+        let hint = format!("close it with `{}`, on line {last} as it seems", self.close);
+        let opens = self.span.start..self.span.start + self.close.len();
+        Mistake::new(Code::Syntax, message, hint).at(lines.place(opens), "opened here")
+    }
+}
+
+/// The first value that swallowed lines which were not its own.
+fn runaway(lines: &Lines<'_>, text: &str, root: &Spanned<DeTable<'_>>, errors: &[Error]) -> Option<Runaway> {
+    let error = errors.iter().take(MOST_TOLD).find(|error| {
+        let message = error.message();
+        message.starts_with("unclosed array")
+            || message.starts_with("unclosed inline table")
+            || message.contains("`=` in array")
+            || message.starts_with("invalid multi-line")
+    })?;
+    let span = holder(text, root.get_ref(), error.span()?.start)?;
+    let first = lines.number(span.start);
+    let opened = text.get(span.clone())?;
+    let end_of_line = |number: usize| lines.range(number).end.min(span.end);
+    let (what, close, cut) = if opened.starts_with("\"\"\"") || opened.starts_with("'''") {
+        let close = if opened.starts_with('"') { "\"\"\"" } else { "'''" };
+        ("string", close, end_of_line(first))
+    } else if opened.starts_with('[') || opened.starts_with('{') {
+        let (what, close) = if opened.starts_with('[') { ("list", "]") } else { ("table", "}") };
+        let open_end = text.get(lines.range(first)).is_some_and(|line| line.trim_end().ends_with(['[', '{', ',']));
+        let last = lines.number(span.end.saturating_sub(1));
+        let begins_anew = (first + 1..=last).find(|number| {
+            let line = text.get(lines.range(*number)).unwrap_or("").trim_start();
+            is_header(line) || (what == "list" || !open_end) && is_assignment(line)
+        });
+        (what, close, begins_anew.map_or(span.end, |number| end_of_line(number - 1).max(end_of_line(first))))
+    } else {
+        return None;
+    };
+    (cut > span.start).then_some(Runaway { span, cut, what, close })
+}
+
+/// The bytes of the outermost value that holds `offset`.
+fn holder(text: &str, table: &DeTable<'_>, offset: usize) -> Option<Range<usize>> {
+    table.iter().find_map(|(name, value)| {
+        let span = value.span();
+        let written_inline = span.start > name.span().start && text.as_bytes().get(span.start) == Some(&b'{');
+        match value.get_ref() {
+            DeValue::Table(inner) if !written_inline => holder(text, inner, offset),
+            _ => (span.start <= offset && offset <= span.end).then_some(span),
+        }
+    })
+}
+
+fn is_header(line: &str) -> bool {
+    let name = line.trim_start_matches('[').split(']').next().unwrap_or("");
+    let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ');
+    line.starts_with('[')
+        && !name.is_empty()
+        && name.chars().all(bare)
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+fn is_assignment(line: &str) -> bool {
+    line.split_once('=').is_some_and(|(name, _)| {
+        let name = name.trim_end();
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+    })
+}
+
+/// Puts a number in place of a value, with as many bytes and as many lines.
+fn blank(text: &mut String, start: usize, end: usize) {
+    let blanked: String = text[start..end]
+        .bytes()
+        .enumerate()
+        .map(|(index, byte)| {
+            if index == 0 {
+                '0'
+            } else if byte == b'\n' {
+                '\n'
+            } else {
+                ' '
+            }
+        })
+        .collect();
+    text.replace_range(start..end, &blanked);
+}
+
+/// One mistake a line for whatever the reader still stumbles over.
+fn tell(lines: &Lines<'_>, errors: &[Error], mistakes: &mut Vec<Mistake>, damage: &mut Vec<Range<usize>>) {
+    // A line with one slip often gives several errors; the leftmost is the slip.
+    let mut first_of_line = std::collections::BTreeMap::new();
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let known = damage.iter().any(|bad| bad.start <= span.end && span.start <= bad.end);
+        let duplicate = error.message().starts_with("duplicate key");
+        damage.extend((!duplicate).then(|| span.clone()));
+        if !known {
+            let kept = first_of_line.entry((lines.number(span.start), duplicate)).or_insert((error, span.clone()));
+            if span.start < kept.1.start {
+                *kept = (error, span);
+            }
+        }
+        if first_of_line.len() > MOST_TOLD || damage.len() > 20 * MOST_TOLD {
+            break;
+        }
+    }
+    for ((_, duplicate), (error, span)) in first_of_line {
+        mistakes.push(if duplicate { written_twice(lines, span) } else { in_words(lines, error, span) });
+    }
+}
+
+/// A key or a header that stands there a second time.
+fn written_twice(lines: &Lines<'_>, span: Range<usize>) -> Mistake {
+    let here = lines.number(span.start);
+    let line = lines.text().get(lines.range(here)).unwrap_or("");
+    let is_table = line.trim_start().starts_with('[');
+    let name = shown_key(if is_table { header(line) } else { lines.text().get(span.clone()).unwrap_or("") });
+    let earlier = (0..here).rev().take_while(|number| {
+        let other = lines.text().get(lines.range(*number)).unwrap_or("").trim_start();
+        is_table || !other.starts_with('[')
+    });
+    let same = |number: &usize| {
+        let other = lines.text().get(lines.range(*number)).unwrap_or("");
+        if is_table {
+            other.trim_start().starts_with('[') && plain(header(other)) == plain(header(line))
+        } else {
+            assigned(other).is_some_and(|key| Some(plain(key)) == assigned(line).map(plain))
+        }
+    };
+    let first = earlier.filter(same).last().map(|number| {
+        let range = lines.range(number);
+        let text = lines.text().get(range.clone()).unwrap_or("");
+        let indent = text.len() - text.trim_start().len();
+        let name = if is_table { text.trim() } else { assigned(text).unwrap_or("").trim() };
+        lines.place(range.start + indent..range.start + indent + name.len())
+    });
+    let what = if is_table { "table" } else { "key" };
+    let shown = if is_table { format!("[{name}]") } else { name };
+    let message = format!("the {what} `{shown}` is written twice");
+    let hint = if is_table { "put all its keys below one header" } else { "keep the one that is meant" };
+    Mistake::new(Code::DuplicateKey, message, hint)
+        .at(lines.place(span), "again here")
+        .also(first, "first written here")
+}
+
+/// What stands between the brackets of a header.
+fn header(line: &str) -> &str {
+    line.trim().trim_start_matches('[').split(']').next().unwrap_or("").trim()
+}
+
+/// What stands before the `=`.
+fn assigned(line: &str) -> Option<&str> {
+    line.split_once('=').map(|(name, _)| name).filter(|name| !name.trim_start().starts_with(['#', '[']))
+}
+
+/// A key path without what may be written differently.
+fn plain(path: &str) -> String {
+    path.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect()
+}
+
+/// The reader's own words, turned into ours where ours say more. Quotes no value: it may be a secret.
+fn in_words(lines: &Lines<'_>, error: &Error, span: Range<usize>) -> Mistake {
+    let found = lines.text().get(span.clone()).unwrap_or("");
+    let message = error.message();
+    let is = |start: &str| message.starts_with(start);
+    let (message, hint, label): (&str, &str, &str) = if is("string values must be quoted") && found.is_empty() {
+        ("a value is missing", "after `=` comes a string in quotes, a number, `true`, `false`, a list or a table", "")
+    } else if is("string values must be quoted") {
+        ("this is a string without quotes", "write it as `\"…\"`", "quotes are missing")
+    } else if is("invalid boolean") {
+        match found.to_ascii_lowercase().as_str() {
+            "true" | "tru" | "ture" | "t" => ("this is not a value", "did you mean `true`?", ""),
+            "false" | "fals" | "flase" | "f" => ("this is not a value", "did you mean `false`?", ""),
+            _ => ("this is a string without quotes", "write it as `\"…\"`", "quotes are missing"),
+        }
+    } else if is("key with no value") {
+        ("this line has no `=`", "one line says `key = value`; a comment begins with `#`", "`=` is missing")
+    } else if is("unexpected key or value") {
+        (
+            "there is more on this line than one `key = value`",
+            "begin a new line, or quote the whole value",
+            "from here on",
+        )
+    } else if is("unquoted keys cannot be empty") {
+        ("a name is missing", "write a key before `=`, and a name between `[` and `]`", "")
+    } else if is("unclosed table") {
+        ("this table header is never closed", "end it with `]`; the keys below it could not be read", "`]` is missing")
+    } else if is("invalid basic string") && found.is_empty() || is("invalid literal string") {
+        ("this string is never closed", "end it on the same line with the quote it began with", "the quote is missing")
+    } else if is("unexpected leading zero") {
+        ("a number cannot begin with `0`", "take the zero away; a file mode mask is a string: `\"0077\"`", "")
+    } else if is("cannot extend value") {
+        ("this key holds a finished value already, and cannot be a table as well", "keep one of the two", "")
+    } else if is("missing comma") {
+        ("a comma is missing", "put `,` between two elements", "before this")
+    } else {
+        return Mistake::new(Code::Syntax, message, "compare the line with `supervisor.example.toml`")
+            .at(lines.place(span), "");
+    };
+    Mistake::new(Code::Syntax, message, hint).at(lines.place(span), label)
+}

@@ -1,0 +1,229 @@
+//! The manifest as the operator wrote it: every key that is there, with its place, and every mistake in it.
+//!
+//! Holds no default and no path that is more than its text; what follows from it all is `resolve`'s.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use crate::manifest::error::{Code, Mistake};
+use crate::manifest::keys::{At, Scope, Table};
+use crate::manifest::lines::Lines;
+use crate::manifest::reader::{Entry, Reader, entries, shown_key};
+use crate::manifest::tables::{PlaneTable, RuntimeTable, SupervisorTable, TOP, plane_key};
+use crate::manifest::{suggest, syntax, words};
+use crate::plane::{Place, PlaneName};
+
+/// A manifest as written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The file, absolute.
+    pub file: PathBuf,
+    /// `[supervisor]`.
+    pub supervisor: SupervisorTable,
+    /// `[defaults]`.
+    pub defaults: PlaneTable,
+    /// `[runtimes.NAME]`, in the order of the file.
+    pub runtimes: Vec<(At<String>, RuntimeTable)>,
+    /// `[planes.NAME]`, in the order of the file.
+    pub planes: Vec<(At<PlaneName>, PlaneTable)>,
+    /// Dotted key to the place of its value; tables to the names in their headers.
+    pub places: BTreeMap<String, Place>,
+    /// What is wrong so far.
+    pub mistakes: Vec<Mistake>,
+    /// Whether all of it could be read; where not, nothing may rest on something being absent.
+    pub grasp: Grasp,
+    /// The text with the values of environment variables made unreadable: what diagnostics may quote.
+    pub quotable: String,
+}
+
+/// How much of the text could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grasp {
+    /// Every line, every table and every plane's name.
+    Whole,
+    /// Something is missing from what was read.
+    Partial,
+}
+
+/// Reads a manifest; never fails, and collects what is wrong.
+pub fn parse(file: &Path, text: &str) -> Written {
+    let lines = Lines::new(file, text);
+    let mended = syntax::mend(&lines);
+    let (root, _) = DeTable::parse_recoverable(&mended.text);
+    let root = Spanned::new(root.span(), DeValue::Table(root.into_inner()));
+    let mut walk = Walk {
+        reader: Reader::new(&lines, &mended.damage),
+        supervisor: SupervisorTable::default(),
+        defaults: PlaneTable::default(),
+        runtimes: Vec::new(),
+        planes: Vec::new(),
+        grasp: if mended.mistakes.is_empty() { Grasp::Whole } else { Grasp::Partial },
+    };
+    for entry in entries(&root).unwrap_or_default() {
+        walk.top(entry);
+    }
+    let Walk { reader, supervisor, defaults, runtimes, planes, grasp } = walk;
+    let Reader { mistakes, places, secrets, .. } = reader;
+    let quotable = masked(&lines, &secrets, &mended.damage);
+    let mistakes = mended.mistakes.into_iter().chain(mistakes).collect();
+    Written { file: file.to_owned(), supervisor, defaults, runtimes, planes, places, mistakes, grasp, quotable }
+}
+
+/// One pass over the top of the tree.
+struct Walk<'a> {
+    reader: Reader<'a>,
+    supervisor: SupervisorTable,
+    defaults: PlaneTable,
+    runtimes: Vec<(At<String>, RuntimeTable)>,
+    planes: Vec<(At<PlaneName>, PlaneTable)>,
+    grasp: Grasp,
+}
+
+impl Walk<'_> {
+    fn top(&mut self, (name, value): Entry<'_, '_>) {
+        let word: &str = name.get_ref();
+        let before = self.reader.mistakes.len();
+        match word {
+            "supervisor" => {
+                self.supervisor = self.reader.within(name, value, |reader| reader.table(value)).unwrap_or_default();
+            }
+            "defaults" => self.defaults(name, value),
+            "runtimes" => self.each(name, value, Self::runtime),
+            "planes" => self.each(name, value, Self::plane),
+            _ => {
+                self.grasp = Grasp::Partial;
+                self.unknown(name, value);
+            }
+        }
+        let no_table = value.get_ref().as_table().is_none() && self.reader.mistakes.len() > before;
+        if no_table {
+            self.grasp = Grasp::Partial;
+        }
+    }
+
+    fn defaults(&mut self, name: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) {
+        self.defaults = self.reader.within(name, value, |reader| {
+            for (key, _) in entries(value).unwrap_or_default() {
+                let identity = plane_key(key.get_ref()).is_some_and(|known| known.scope == Scope::Identity);
+                if identity {
+                    let message = format!("`{}` cannot have a default: no two planes may share it", key.get_ref());
+                    let hint = format!("write `{}` in each `[planes.NAME]`", key.get_ref());
+                    reader.tell(Code::IdentityDefault, key.span(), message, hint, "belongs to one plane alone");
+                }
+            }
+            reader.table(value).unwrap_or_default()
+        });
+    }
+
+    /// Reads a table of named tables.
+    fn each(&mut self, name: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>, one: fn(&mut Self, Entry<'_, '_>)) {
+        let word: &str = name.get_ref();
+        let Some(entries) = entries(value) else {
+            self.reader.within(name, value, |reader| {
+                let message = format!("`{word}` is a table of tables");
+                let hint = format!("begin each with a header `[{word}.NAME]`, in single brackets");
+                reader.tell(Code::WrongType, name.span(), message, hint, "");
+            });
+            return;
+        };
+        // The name is pushed by hand, as `one` needs more than the reader.
+        self.reader.enter(name);
+        for entry in entries {
+            one(self, entry);
+        }
+        self.reader.leave();
+    }
+
+    fn plane(&mut self, (name, value): Entry<'_, '_>) {
+        let word: &str = name.get_ref();
+        let known = plane_key(word).filter(|_| value.get_ref().as_table().is_none());
+        if let Some(key) = known {
+            let message = format!("`{}` stands in `[planes]` itself, outside of any plane", key.name);
+            let hint = format!("put it below a header `[planes.NAME]`, or write `planes.NAME.{} = …`", key.name);
+            self.reader.tell(Code::UnknownKey, name.span(), message, hint, "of which plane?");
+            return;
+        }
+        let called = words::plane_name(&mut self.reader, word, name.span());
+        if called.is_none() {
+            self.grasp = Grasp::Partial;
+        }
+        let place = self.reader.place(name.span());
+        let table = self.reader.within(name, value, |reader| reader.table::<PlaneTable>(value));
+        // A plane with a bad name is read all the same, for the mistakes in it.
+        if let Some(called) = called {
+            self.planes.push((At { value: called, place }, table.unwrap_or_default()));
+        }
+    }
+
+    fn runtime(&mut self, (name, value): Entry<'_, '_>) {
+        let word: &str = name.get_ref();
+        let reserved = matches!(word, "path" | "practice");
+        if reserved || PlaneName::new(word).is_err() {
+            let message = format!("`{}` cannot name a runtime", shown_key(word));
+            let hint = "write a lower-case letter, then up to 31 lower-case letters, digits or `-`";
+            let label = if reserved { "a built-in word of `runtime`" } else { "" };
+            self.reader.tell(Code::BadValue, name.span(), message, hint.to_owned(), label);
+        }
+        let place = self.reader.place(name.span());
+        let table = self.reader.within(name, value, |reader| {
+            let table = reader.table::<RuntimeTable>(value)?;
+            if !table.version.is_written() {
+                let hint = "write the exact release, such as `version = \"2026.9.6\"`".to_owned();
+                let message = format!("the runtime `{}` has no `version`", shown_key(word));
+                reader.tell(Code::MissingVersion, name.span(), message, hint, "");
+            }
+            Some(table)
+        });
+        self.runtimes.push((At { value: word.to_owned(), place }, table.unwrap_or_default()));
+    }
+
+    fn unknown(&mut self, name: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) {
+        let word: &str = name.get_ref();
+        let tops = TOP.iter().map(|(top, _)| *top);
+        let hint = if let Some(near) = suggest::nearest(word, tops) {
+            format!("did you mean `{near}`?")
+        } else if SupervisorTable::KEYS.iter().any(|key| key.name == word) && word != "state_dir" {
+            format!("`{word}` belongs in `[supervisor]`")
+        } else if plane_key(word).is_some() {
+            format!("`{word}` is a key of a plane: it belongs in `[planes.NAME]`")
+        } else if value.get_ref().is_table() {
+            format!("if it is a plane, write `[planes.{}]`", shown_key(word))
+        } else {
+            "the tables of a manifest are `[supervisor]`, `[defaults]`, `[runtimes.NAME]` and `[planes.NAME]`"
+                .to_owned()
+        };
+        let what = if value.get_ref().is_table() { "table" } else { "key" };
+        let message = format!("unknown {what} `{}`", shown_key(word));
+        self.reader.tell(Code::UnknownKey, name.span(), message, hint, "");
+    }
+}
+
+/// The text with stars for the values of environment variables; as long in characters, line by line.
+fn masked(lines: &Lines<'_>, secrets: &[Range<usize>], damage: &[Range<usize>]) -> String {
+    let text = lines.text();
+    // A list or table that was cut off was never read as `env`, though it may have been one.
+    let cut_off = damage.iter().filter(|span| {
+        let line = lines.range(lines.number(span.start)).start;
+        let before = text.get(line..span.start).unwrap_or("").trim_end().trim_end_matches('=').trim_end();
+        before.ends_with("env")
+    });
+    let mut out = String::with_capacity(text.len());
+    let mut hidden: Vec<&Range<usize>> = secrets.iter().chain(cut_off).collect();
+    hidden.sort_by_key(|span| span.start);
+    let mut at = 0;
+    for span in hidden {
+        let (start, end) = (span.start.max(at), span.end.min(text.len()));
+        let (Some(before), Some(secret)) = (text.get(at..start), text.get(start..end)) else {
+            continue;
+        };
+        out.push_str(before);
+        out.extend(secret.chars().map(|c| if matches!(c, '\n' | '\r' | '"' | '\'' | '{' | '}') { c } else { '*' }));
+        at = end;
+    }
+    out.push_str(text.get(at..).unwrap_or(""));
+    out
+}
