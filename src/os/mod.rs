@@ -10,6 +10,7 @@ pub mod process;
 pub mod pidfd;
 pub mod signals;
 pub mod sweep;
+pub mod sockets;
 pub mod harden;
 pub mod memfd;
 pub mod exe;

@@ -3,7 +3,7 @@
 //! Compiled for tests only.
 
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ pub(crate) const BUDGET: Duration = Duration::from_secs(20);
 
 /// Runs `body` in a forked process, whose main thread it is: children, descriptors, subreaper and dispositions are its own.
 ///
-/// The C library makes its allocator usable after a fork; `body` must not print or read the environment.
+/// The C library makes its allocator usable after a fork; `body` must not print, read the environment, or bring descriptors.
 pub(crate) fn in_process(body: impl FnOnce()) {
     let (mut said, mut say) = std::io::pipe().expect("a pipe");
     // SAFETY: the child runs only the code below and ends without returning into the test harness.
@@ -24,6 +24,7 @@ pub(crate) fn in_process(body: impl FnOnce()) {
         // SAFETY: sets one flag: an interrupted test must not leave this process behind.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
         std::panic::set_hook(Box::new(|_| {}));
+        close_others(say.as_raw_fd());
         let outcome = catch_unwind(AssertUnwindSafe(body));
         if let Err(panic) = &outcome {
             let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -46,6 +47,18 @@ pub(crate) fn in_process(body: impl FnOnce()) {
         let _ = said.read_to_string(&mut text);
     }
     assert_eq!((status, text.as_str()), (0, ""), "in the process of this test");
+}
+
+/// The forked process holds copies of what other tests have open; they wait for its end of their pipes and ports.
+fn close_others(kept: std::os::fd::RawFd) {
+    let kept = kept.cast_unsigned();
+    // SAFETY: numbers only. Whoever owned these descriptors runs in the parent; nothing of it is dropped here.
+    unsafe {
+        if kept > 3 {
+            libc::syscall(libc::SYS_close_range, 3, kept - 1, 0);
+        }
+        libc::syscall(libc::SYS_close_range, kept + 1, u32::MAX, 0);
+    }
 }
 
 /// Waits until `fd` is readable or hung up; of a pidfd: until its process has ended.
