@@ -13,7 +13,7 @@ use sha2::Sha256;
 pub enum Credential {
     /// The secret itself is known here.
     Known(Secret),
-    /// A reference that only OpenClaw resolves: a file, a program, a store.
+    /// A reference that only OpenClaw resolves: a program, its own store, a file that cannot be read from here.
     Reference {
         /// Kind of source: `file`, `exec`, `env`, `store`.
         source: String,
@@ -21,6 +21,8 @@ pub enum Credential {
         provider: String,
         /// What the provider is asked for.
         id: String,
+        /// All that decides about the answer, so that two planes that ask the same of the same are seen.
+        question: Secret,
     },
     /// It names a variable that nothing sets, so OpenClaw has no credential here.
     Missing {
@@ -30,12 +32,27 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// Something that is equal for two planes exactly when both hold the same credential, as far as can be known without
-    /// asking a provider. `None` for a credential that is missing.
+    /// Equal for two planes that hold the same secret, or that ask the same of the same provider. `None` for one that is
+    /// missing.
     pub fn fingerprint(&self, key: &[u8; 32]) -> Option<Fingerprint> {
         match self {
             Self::Known(secret) => Some(secret.fingerprint(key)),
-            Self::Reference { .. } | Self::Missing { .. } => None,
+            Self::Reference { question, .. } => Some(question.fingerprint(key)),
+            Self::Missing { .. } => None,
+        }
+    }
+}
+
+impl Credential {
+    /// The same, but equal only for planes that also have the same `names`: a password alone names no account.
+    pub(super) fn together_with(self, names: &[String]) -> Self {
+        let join = |secret: Secret| Secret(format!("{}\0{}", names.join("\0"), secret.0));
+        match self {
+            Self::Known(secret) => Self::Known(join(secret)),
+            Self::Reference { source, provider, id, question } => {
+                Self::Reference { source, provider, id, question: join(question) }
+            }
+            missing @ Self::Missing { .. } => missing,
         }
     }
 }
@@ -44,7 +61,7 @@ impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(_) => f.write_str("Known(…)"),
-            Self::Reference { source, provider, id } => write!(f, "Reference({source}:{provider}:{id})"),
+            Self::Reference { source, provider, id, .. } => write!(f, "Reference({source}:{provider}:{id})"),
             Self::Missing { variable } => write!(f, "Missing({variable})"),
         }
     }
@@ -58,6 +75,17 @@ impl Secret {
     /// Takes the text over.
     pub fn new(text: String) -> Self {
         Self(text)
+    }
+
+    /// The text that a JSON pointer finds, when this is a JSON text that has one there.
+    pub(super) fn pointed_at(&self, pointer: &str) -> Option<Self> {
+        let json: serde_json::Value = serde_json::from_str(&self.0).ok()?;
+        json.pointer(pointer).and_then(serde_json::Value::as_str).map(|text| Self(text.to_owned()))
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Equal for equal secrets under one key. The key is random for each run and stays in memory, so a fingerprint says

@@ -2,10 +2,25 @@
 //!
 //! Pure: files and environment are given, nothing here opens a path. `daemon::survey::configs` supplies them.
 
-pub mod credential;
+mod read;
 pub mod declared;
+pub mod origin;
+pub mod credential;
+pub mod problem;
+pub mod files;
 pub mod json5;
 mod include;
-pub mod files;
-pub mod origin;
-pub mod problem;
+mod variables;
+mod blocked;
+mod folders;
+mod look;
+mod secrets;
+mod endpoint;
+mod gateway;
+mod agents;
+mod browser;
+mod channels;
+mod listeners;
+mod surfaces;
+
+pub use read::{Subject, declared};
