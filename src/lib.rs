@@ -17,6 +17,7 @@ pub mod rundir;
 // The ground floor.
 pub mod os;
 pub mod socket;
+pub mod journal;
 pub mod keeper;
 pub mod daemon;
 pub mod runtime;

@@ -38,6 +38,11 @@ pub fn daemon_log(state_dir: &Path) -> PathBuf {
     state_dir.join("gateward.log")
 }
 
+/// What happened to the supervisor itself, one JSON object a line; rotated to `.1`.
+pub fn daemon_journal(state_dir: &Path) -> PathBuf {
+    state_dir.join("journal.jsonl")
+}
+
 /// The random id of this supervisor, made once.
 pub fn supervisor_id(state_dir: &Path) -> PathBuf {
     state_dir.join("id")

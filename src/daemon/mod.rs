@@ -1,4 +1,197 @@
 //! The reconciler: reads the manifest, looks at the world, plans, applies. Parent of no gateway, remembers nothing it cannot read again.
+//!
+//! Reading order: [`run`], `core` (the loop), `reconcile` (plans applied), `keepers` and `follow`, then the tools.
 
+pub mod applied;
+pub mod keepers;
 pub mod load;
+pub mod seal;
+pub mod proving;
+
+mod core;
+mod follow;
+mod input;
 mod load_file;
+mod reconcile;
+mod voice;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Mutex;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use crate::collision::finding::Finding;
+use crate::journal::Journal;
+use crate::os::harden;
+use crate::os::lock::{Lock, NotTaken};
+use crate::plane::Planes;
+use crate::rundir;
+use crate::socket::{Access, Heard, Listener, make_folder, serve};
+pub use core::{End, Manner};
+use input::{Input, Told};
+
+/// The daemon's own log is cut at this size when a daemon starts.
+const LOG_CAP: u64 = 4 << 20;
+
+/// Why the supervisor could not run.
+#[derive(Debug)]
+pub enum RunError {
+    /// The manifest cannot be read or is invalid.
+    Manifest(Box<load::LoadError>),
+    /// Another supervisor has this state dir.
+    Second {
+        /// In words, with its pid where it is known.
+        holder: String,
+    },
+    /// The host refused something that it cannot do without.
+    Host {
+        /// What was being done.
+        doing: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifest(error) => error.fmt(f),
+            Self::Second { holder } => write!(f, "another supervisor runs with this state dir: {holder}"),
+            Self::Host { doing, source } => write!(f, "cannot {doing}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Host { source, .. } => Some(source),
+            Self::Manifest(_) | Self::Second { .. } => None,
+        }
+    }
+}
+
+/// Runs the supervisor of `manifest` in the foreground until it is told to go. Needs the process's main thread.
+pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
+    let planes = load::read(manifest).map_err(RunError::Manifest)?.planes;
+    let state_dir = planes.supervisor.state_dir.clone();
+    let host = |doing: String| move |source| RunError::Host { doing, source };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&state_dir)
+        .map_err(host(format!("make the state dir {}", state_dir.display())))?;
+    let _lock = match Lock::take(&rundir::daemon_lock(&state_dir)) {
+        Ok(lock) => lock,
+        Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
+        Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
+    };
+    log_to(&rundir::daemon_log(&state_dir)).map_err(host("open the supervisor's log".into()))?;
+    if let Err(error) = harden::undumpable() {
+        tracing::warn!(%error, "the supervisor can be traced");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .build()
+        .map_err(host("start the runtime".into()))?;
+    LocalSet::new().block_on(&runtime, supervise(planes, manner)).map_err(host("listen for requests".into()))
+}
+
+fn log_to(path: &Path) -> io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > LOG_CAP) {
+        std::fs::rename(path, path.with_extension("log.1"))?;
+    }
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false).with_target(false).finish();
+    // Set already only where the demo runs the supervisor inside another program.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    Ok(())
+}
+
+async fn supervise(planes: Planes, manner: Manner) -> io::Result<End> {
+    let (inputs, heard_inputs) = mpsc::unbounded_channel();
+    let supervisor = planes.supervisor.clone();
+    let access = Access::of(supervisor.socket_group.as_deref())?;
+    make_folder(&supervisor.run_dir, access)?;
+    make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
+    let listener = Listener::bind(&rundir::daemon_socket(&supervisor.run_dir), access)?;
+    let (hear, heard) = mpsc::channel::<Heard>(16);
+    tokio::task::spawn_local(forward(heard, inputs.clone()));
+    let serving = tokio::task::spawn_local(serve(listener, hear));
+    listen_for_signals(&inputs)?;
+
+    let daemon = core::Daemon {
+        id: seal::supervisor_id(&supervisor.state_dir)?,
+        own: seal::own_environ(),
+        keepers: keepers::Keepers::new()?,
+        seen: BTreeMap::new(),
+        keeping: BTreeSet::new(),
+        leaving: BTreeSet::new(),
+        applied: BTreeMap::new(),
+        pending: Vec::new(),
+        staggering: false,
+        findings: Vec::new(),
+        trouble: String::new(),
+        troubles: BTreeMap::new(),
+        deaths: BTreeMap::new(),
+        journal: Journal::open(&rundir::daemon_journal(&supervisor.state_dir)),
+        voice: voice::Voice::default(),
+        manner,
+        down: None,
+        watch: watch::Watch::new(inputs.clone()),
+        planes,
+        inputs,
+    };
+    let end = daemon.run(heard_inputs).await;
+    // The loop's queue is closed, so the listener gives its last answers and comes back.
+    if let Ok(listener) = serving.await {
+        listener.remove()?;
+    }
+    Ok(end)
+}
+
+async fn forward(mut heard: mpsc::Receiver<Heard>, inputs: mpsc::UnboundedSender<Input>) {
+    while let Some(heard) = heard.recv().await {
+        if inputs.send(Input::Heard(heard)).is_err() {
+            return;
+        }
+    }
+}
+
+fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
+    let wanted: [(SignalKind, fn() -> Input); 4] = [
+        (SignalKind::child(), || Input::ChildrenChanged),
+        (SignalKind::terminate(), || Input::Signal(Told::Terminate)),
+        (SignalKind::interrupt(), || Input::Signal(Told::Interrupt)),
+        (SignalKind::hangup(), || Input::Signal(Told::Reload)),
+    ];
+    for (kind, make) in wanted {
+        let mut signals = signal(kind)?;
+        let inputs = inputs.clone();
+        tokio::task::spawn_local(async move {
+            while signals.recv().await.is_some() {
+                if inputs.send(make()).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+/// The manifest as it is on disk, and what stands against it; or, in words, why it cannot be read.
+fn load_and_prove(manifest: &Path) -> Result<(Planes, Vec<Finding>), String> {
+    let planes = load::read(manifest).map_err(|error| error.to_string())?.planes;
+    let findings = proving::prove(&planes);
+    Ok((planes, findings))
+}

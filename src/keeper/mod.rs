@@ -1,3 +1,245 @@
 //! One process per plane: parent and subreaper of its gateway. Knows no manifest.
+//!
+//! It is given one sealed plane in a memfd and lives until it is told to retire. It survives the daemon; its gateway does
+//! not survive it. Reading order: [`main`], `drive` (hear, decide, do), `perform`, then the tools.
 
 pub mod logbook;
+
+mod asks;
+mod clear;
+mod clock;
+mod drive;
+mod files;
+mod hands;
+mod helpers;
+mod includes;
+mod input;
+mod memory;
+mod observe;
+mod perform;
+mod probe;
+mod proof;
+mod publish;
+mod usage;
+mod watcher;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use crate::life::order::Want;
+use crate::life::{Life, Rules};
+use crate::openclaw::environment;
+use crate::os::lock::{Lock, NotTaken};
+use crate::os::{harden, memfd, process, reap};
+use crate::plane::Sealed;
+use crate::rundir::{self, PlaneDir};
+
+use crate::socket::{Access, Heard, Listener, make_folder, serve};
+use clock::Clock;
+use drive::Keeper;
+use hands::{Handoffs, Hands};
+use input::Input;
+
+/// The descriptor under which a keeper finds its sealed plane.
+pub const SEALED_FD: i32 = 3;
+
+/// The descriptor on which a keeper says, by one byte, that its socket answers. Closed without one: it could not begin.
+pub const ANNOUNCE_FD: i32 = 4;
+
+/// A sealed plane is a few KiB; an `env_file` makes it the longest.
+const SEALED_CAP: usize = 16 << 20;
+
+/// The exit code of a keeper that found another one at work: nothing is wrong.
+pub const ALREADY_KEPT: u8 = 10;
+
+/// The keeper's own log is cut at this size when a keeper starts.
+const LOG_CAP: u64 = 4 << 20;
+
+/// How long the log may take to be written out when the keeper leaves.
+const LAST_WRITES: Duration = Duration::from_secs(2);
+
+/// Keeps one plane until it is retired. Exit code 0: retired; [`ALREADY_KEPT`]: another keeper has it; 1: it could not begin,
+/// with the reason in the keeper's log, or on stderr before there is one.
+pub fn main() -> ExitCode {
+    match begin() {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!(%error, "the keeper could not begin");
+            eprintln!("error: the keeper could not begin: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn begin() -> io::Result<ExitCode> {
+    let sealed = sealed()?;
+    // Closed by whatever ends this function.
+    let announce = crate::os::inherited::inherited(ANNOUNCE_FD).ok();
+    let folder = PlaneDir::new(&sealed.supervisor, &sealed.plane.name);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.root())?;
+    log_to(&folder.keeper_log())?;
+    let _lock = match Lock::take(&folder.keeper_lock()) {
+        Ok(lock) => lock,
+        Err(held @ NotTaken::Held { .. }) => {
+            tracing::info!("{held}: another keeper has this plane");
+            return Ok(ExitCode::from(ALREADY_KEPT));
+        }
+        Err(error @ NotTaken::Failed { .. }) => return Err(io::Error::other(error.to_string())),
+    };
+    settle_in();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, keep(sealed, &folder, announce))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn sealed() -> io::Result<Sealed> {
+    let fd = crate::os::inherited::inherited(SEALED_FD)?;
+    let bytes = memfd::read(&fd, SEALED_CAP)?;
+    serde_json::from_slice(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+fn log_to(path: &Path) -> io::Result<()> {
+    let full = std::fs::metadata(path).is_ok_and(|meta| meta.len() > LOG_CAP);
+    if full {
+        std::fs::rename(path, path.with_extension("log.1"))?;
+    }
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let subscriber =
+        tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false).with_target(false).finish();
+    // Set already only where tests run a keeper beside others.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    Ok(())
+}
+
+/// First in line for the processor, last for the out-of-memory killer, untraceable; what is refused is no reason not to
+/// keep the plane.
+fn settle_in() {
+    let said = |what: &str, done: io::Result<()>| {
+        if let Err(error) = done {
+            tracing::info!(%error, "{what}");
+        }
+    };
+    said("the kernel's memory killer is not told to spare the keeper", harden::prefer_others_for_oom(-900));
+    said("the keeper can be traced", harden::undumpable());
+    said("orphans of the plane would go to init", reap::become_subreaper());
+}
+
+async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> io::Result<()> {
+    let (inputs, heard_inputs) = mpsc::unbounded_channel();
+    let name = sealed.plane.name.clone();
+    let supervisor = sealed.supervisor.clone();
+    let access = Access::of(supervisor.socket_group.as_deref())?;
+    make_folder(&supervisor.run_dir, access)?;
+    make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
+    let listener = Listener::bind(&rundir::keeper_socket(&supervisor.run_dir, &name), access)?;
+    let (hear, heard) = mpsc::channel::<Heard>(16);
+    tokio::task::spawn_local(forward(heard, inputs.clone()));
+    let serving = tokio::task::spawn_local(serve(listener, hear));
+    listen_for_signals(&inputs)?;
+    if let Some(announce) = announce {
+        // A daemon that has died meanwhile reads nothing: its successor finds the socket.
+        let _ = rustix::io::write(&announce, b"1");
+    }
+
+    let hands = hands(sealed, folder, inputs)?;
+    let (life, first) = life(&hands);
+    let keeper = Keeper::new(hands, life).drive(first, heard_inputs).await;
+    tracing::info!(plane = %name, "the keeper leaves");
+    keeper.hands.logbook.close(LAST_WRITES);
+    // Dropping the queue lets the listener give its last answers and come back.
+    drop(keeper);
+    if let Ok(listener) = serving.await {
+        listener.remove()?;
+    }
+    Ok(())
+}
+
+fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>) -> io::Result<Hands> {
+    let plane = &sealed.plane;
+    let prefix = environment::cookie_prefix(&sealed.supervisor_id, plane.name.as_str());
+    let want = rundir::want(&sealed.supervisor.run_dir, &plane.name);
+    let boot = process::boot_id()?;
+    let prepared = hands::prepare(&sealed).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(Hands {
+        prepared,
+        running: None,
+        ended_pid: 0,
+        broom: clear::Broom::new(&prefix, folder.plane_lock()),
+        helpers: helpers::Helpers::default(),
+        logbook: logbook::Logbook::open(&folder.logs(), plane.log.clone()),
+        journal: crate::journal::Journal::open(&folder.journal()),
+        memory: memory::Memory::new(want, folder.incarnation(), boot),
+        watcher: watcher::Watcher::new(),
+        known: publish::Known { definition: sealed.definition.clone(), ..publish::Known::default() },
+        usage: usage::Usage::new(),
+        handoffs: Handoffs::Unasked,
+        null: helpers::null()?,
+        clock: Clock::start(),
+        inputs,
+        boot_cpu: (Duration::ZERO, Duration::ZERO),
+        sealed,
+    })
+}
+
+/// The operator's word holds; without one, `autostart` decides.
+fn life(hands: &Hands) -> (Life, Vec<crate::life::order::Order>) {
+    let rules = Rules::from(&hands.sealed.plane);
+    let wanted = hands.memory.wanted();
+    let seed = u64::from(std::process::id()) << 32 | u64::from(hands.sealed.plane.port.unwrap_or_default());
+    let last = hands.memory.last_incarnation();
+    let now = hands.clock.now();
+    match (wanted, hands.sealed.plane.autostart) {
+        (Some(want), _) => begun(Life::new(rules, want, last, seed), |life| life.begin(now)),
+        (None, true) => begun(Life::new(rules, Want::Up, last, seed), |life| life.begin(now)),
+        (None, false) => begun(Life::new(rules, Want::Down, last, seed), |life| life.begin_at_rest(now)),
+    }
+}
+
+fn begun<T>(mut life: Life, begin: impl FnOnce(&mut Life) -> T) -> (Life, T) {
+    let first = begin(&mut life);
+    (life, first)
+}
+
+async fn forward(mut heard: mpsc::Receiver<Heard>, inputs: mpsc::UnboundedSender<Input>) {
+    while let Some(heard) = heard.recv().await {
+        if inputs.send(Input::Heard(heard)).is_err() {
+            return;
+        }
+    }
+}
+
+/// TERM and INT end the plane with its grace, as a host that shuts down wants; HUP means nothing to a keeper.
+fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
+    type Make = fn() -> Input;
+    let wanted: [(SignalKind, Option<Make>); 5] = [
+        (SignalKind::child(), Some(|| Input::ChildrenChanged)),
+        (SignalKind::terminate(), Some(|| Input::ToldToGo)),
+        (SignalKind::interrupt(), Some(|| Input::ToldToGo)),
+        (SignalKind::hangup(), None),
+        (SignalKind::pipe(), None),
+    ];
+    for (kind, make) in wanted {
+        let mut signals = signal(kind)?;
+        let inputs = inputs.clone();
+        tokio::task::spawn_local(async move {
+            while signals.recv().await.is_some() {
+                if let Some(make) = make
+                    && inputs.send(make()).is_err()
+                {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(())
+}

@@ -98,9 +98,14 @@ pub fn environ(plane: &Plane, supervisor: &Supervisor, host: &Host) -> BTreeMap<
     environ
 }
 
+/// What every cookie of one plane begins with.
+pub fn cookie_prefix(supervisor_id: &str, plane: &str) -> String {
+    format!("{supervisor_id}/{plane}/")
+}
+
 /// The cookie of one incarnation.
 pub fn cookie(supervisor_id: &str, plane: &str, incarnation: u64) -> String {
-    format!("{supervisor_id}/{plane}/{incarnation}")
+    format!("{}{incarnation}", cookie_prefix(supervisor_id, plane))
 }
 
 fn text(path: &Path) -> String {

@@ -16,6 +16,8 @@ pub mod memfd;
 pub mod exe;
 pub mod pipe;
 pub mod quiet;
+pub mod inherited;
+pub mod ready;
 pub mod peer;
 pub mod accounts;
 

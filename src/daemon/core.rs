@@ -1,0 +1,406 @@
+//! The daemon's loop: hear one thing, plan, apply, remember nothing that cannot be read again.
+//!
+//! One owner for everything. It is the parent of no gateway, so its own end ends nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::follow::Meeting;
+use super::input::{Input, Proved, Purpose, Told};
+use super::keepers::{self, Keepers};
+use super::reconcile::{concerned, spoken};
+use super::voice::Voice;
+use super::watch::Watch;
+use crate::collision::finding::{Finding, Severity};
+use crate::journal::{Entry, Journal};
+use crate::plan::{Occasion, Step};
+use crate::plane::{PlaneName, Planes, Sealed};
+use crate::socket::{Heard, Reply};
+use crate::wire::{Answer, Ask, DaemonStatus, PlaneStatus, Refusal, RefusalKind, Reload, Stop};
+
+/// Keepers that die are given back after so long, doubled for each death in a row.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// The longest such wait.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+
+/// Who stops us, and what becomes of the planes then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// A service manager keeps us: its SIGTERM is for us alone, since `ExecStop=` has stopped the planes if they were to stop.
+    Service,
+    /// A person or another program runs us in the foreground: SIGTERM and SIGINT mean `down`.
+    Foreground,
+}
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every plane was stopped first.
+    Down,
+    /// The planes live on.
+    Left,
+}
+
+/// The daemon at work.
+pub struct Daemon {
+    pub(super) planes: Planes,
+    pub(super) id: String,
+    pub(super) own: BTreeMap<String, String>,
+    pub(super) keepers: Keepers,
+    /// What each keeper that answers said last.
+    pub(super) seen: BTreeMap<PlaneName, PlaneStatus>,
+    /// Planes whose keeper is being met or followed.
+    pub(super) keeping: BTreeSet<PlaneName>,
+    /// Planes whose keeper was told to go.
+    pub(super) leaving: BTreeSet<PlaneName>,
+    /// Definitions that we handed out; a keeper that dies is given back the same.
+    pub(super) applied: BTreeMap<PlaneName, Sealed>,
+    pub(super) pending: Vec<(PlaneName, Vec<PlaneName>)>,
+    pub(super) staggering: bool,
+    pub(super) findings: Vec<Finding>,
+    pub(super) trouble: String,
+    pub(super) troubles: BTreeMap<PlaneName, String>,
+    pub(super) deaths: BTreeMap<PlaneName, u32>,
+    pub(super) journal: Journal,
+    pub(super) voice: Voice,
+    pub(super) manner: Manner,
+    pub(super) down: Option<Stop>,
+    pub(super) watch: Watch,
+    pub(super) inputs: mpsc::UnboundedSender<Input>,
+}
+
+impl Daemon {
+    /// Works until it is told to go.
+    pub async fn run(mut self, mut heard: mpsc::UnboundedReceiver<Input>) -> End {
+        for name in keepers::named(&self.planes.supervisor.run_dir) {
+            self.listen(name, Meeting::Found);
+        }
+        self.prove(Purpose::Begin);
+        while let Some(input) = heard.recv().await {
+            if let Some(end) = self.hear(input) {
+                return end;
+            }
+        }
+        End::Left
+    }
+
+    fn hear(&mut self, input: Input) -> Option<End> {
+        match input {
+            Input::Heard(heard) => self.heard(heard),
+            Input::Said(status) => self.said(*status),
+            Input::Gone { plane } => self.gone(plane),
+            Input::Again { plane } => {
+                if self.down.is_none() {
+                    self.keep(&plane);
+                }
+            }
+            Input::Answered { plane, refusal } => {
+                if let Some(refusal) = refusal {
+                    self.voice.say(&format!("{plane}: {refusal}"));
+                    self.note(Some(&plane), "refused", &refusal, "left", "as it is");
+                }
+            }
+            Input::ChildrenChanged => {
+                for (plane, exit) in self.keepers.reap() {
+                    tracing::info!(%plane, %exit, "a keeper has ended");
+                }
+            }
+            Input::Edited(paths) => {
+                tracing::info!(?paths, "watched files changed");
+                self.prove(Purpose::Edit);
+            }
+            Input::Proved(proved) => self.proved(*proved),
+            Input::Staggered => {
+                self.staggering = false;
+                self.start_due();
+            }
+            Input::Signal(told) => return self.told(told),
+        }
+        (self.down.is_some() && self.keeping.is_empty()).then_some(End::Down)
+    }
+
+    fn told(&mut self, told: Told) -> Option<End> {
+        match (told, self.manner) {
+            (Told::Terminate, Manner::Service) if self.down.is_none() => {
+                self.voice.say("leaving; the planes live on");
+                return Some(End::Left);
+            }
+            (Told::Terminate | Told::Interrupt, _) if self.down.is_some() => {
+                self.voice.say("still draining; `gateward down --now` skips the grace");
+            }
+            (Told::Terminate | Told::Interrupt, _) => {
+                self.voice.say("stopping every plane gracefully");
+                self.go_down(Stop::default());
+            }
+            (Told::Reload, _) => self.prove(Purpose::Reload(Reload::default(), None)),
+        }
+        (self.down.is_some() && self.keeping.is_empty()).then_some(End::Down)
+    }
+
+    fn go_down(&mut self, stop: Stop) {
+        self.note(None, "down", "asked", "stop every plane", "then the supervisor leaves");
+        self.pending.clear();
+        for plane in self.keeping.clone() {
+            self.leaving.insert(plane.clone());
+            self.tell(plane, Ask::Retire(stop.clone()));
+        }
+        self.down = Some(stop);
+    }
+
+    fn heard(&mut self, heard: Heard) {
+        let reply = heard.reply;
+        match heard.request.ask {
+            Ask::Status => reply.answer(Answer::Daemon(self.status())),
+            Ask::Findings => {
+                reply.answer(Answer::Findings(serde_json::to_value(&self.findings).unwrap_or_default()));
+            }
+            Ask::Reload(reload) => self.prove(Purpose::Reload(reload, Some(reply))),
+            Ask::Down(stop) => {
+                let note = format!("{} planes are stopped, then the supervisor leaves", self.keeping.len());
+                self.go_down(stop);
+                reply.answer(Answer::Accepted { replaces: None, note });
+            }
+            Ask::Keep { plane, .. } if self.seen.contains_key(&plane) => {
+                reply.answer(Answer::Accepted { replaces: None, note: "its keeper answers".into() });
+            }
+            Ask::Keep { plane, allow } => self.prove(Purpose::Keep { plane, allow, reply }),
+            Ask::Follow | Ask::Start(_) | Ask::Stop(_) | Ask::Restart(_) | Ask::Replace { .. } | Ask::Retire(_) => {
+                reply.answer(refused(
+                    RefusalKind::Unknown,
+                    "the supervisor does not know this ask".into(),
+                    "verbs on a plane go to its keeper's socket",
+                ));
+            }
+        }
+    }
+
+    fn status(&self) -> DaemonStatus {
+        let mut trouble = self.trouble.clone();
+        let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+        if trouble.is_empty() && errors > 0 {
+            trouble = format!("{errors} error findings stand against the manifest; see `gateward check`");
+        }
+        DaemonStatus {
+            pid: std::process::id().cast_signed(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            manifest: self.planes.supervisor.manifest.display().to_string(),
+            trouble,
+            planes: self.planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect(),
+        }
+    }
+
+    fn said(&mut self, status: PlaneStatus) {
+        self.voice.plane(&status);
+        self.deaths.remove(&status.name);
+        self.seen.insert(status.name.clone(), status);
+        self.start_due();
+    }
+
+    /// A keeper is gone. One that was told to go is let go; any other is given back at once, and more slowly if it dies again.
+    fn gone(&mut self, plane: PlaneName) {
+        self.keeping.remove(&plane);
+        let before = self.seen.remove(&plane);
+        if self.leaving.remove(&plane) || self.down.is_some() {
+            self.voice.say(&format!("{plane}: stopped, its keeper has left"));
+            return;
+        }
+        let wanted = self.planes.get(&plane).is_some() || self.applied.contains_key(&plane);
+        if !wanted {
+            return;
+        }
+        let deaths = self.deaths.entry(plane.clone()).or_insert(0);
+        *deaths += 1;
+        let wait =
+            if *deaths == 1 { Duration::ZERO } else { AGAIN.saturating_mul(1 << (*deaths).min(16)).min(AGAIN_AT_MOST) };
+        let saw = match before.and_then(|status| status.keeper_pid) {
+            Some(pid) => format!("its keeper (pid {pid}) died, and its gateway with it"),
+            None => "its keeper did not begin; see its keeper.log".to_owned(),
+        };
+        self.voice.say(&format!("{plane}: {saw}; another one in {:.1} s", wait.as_secs_f64()));
+        self.note(Some(&plane), "keeper-gone", &saw, "start another", "it sweeps before it spawns");
+        let inputs = self.inputs.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(wait).await;
+            let _ = inputs.send(Input::Again { plane });
+        });
+    }
+
+    /// Reads the manifest and proves it, beside the loop.
+    pub(super) fn prove(&self, purpose: Purpose) {
+        let manifest = self.planes.supervisor.manifest.clone();
+        let inputs = self.inputs.clone();
+        tokio::task::spawn_blocking(move || {
+            let outcome = super::load_and_prove(&manifest);
+            let _ = inputs.send(Input::Proved(Box::new(Proved { purpose, outcome })));
+        });
+    }
+
+    fn proved(&mut self, proved: Proved) {
+        match proved.outcome {
+            Err(error) => self.unreadable(&error, proved.purpose),
+            Ok((planes, findings)) => {
+                self.trouble.clear();
+                self.compare(&findings);
+                self.take(planes);
+                self.findings = findings;
+                self.act(proved.purpose);
+            }
+        }
+    }
+
+    /// Takes a new manifest; the folders of the supervisor itself stay what they were when it began.
+    fn take(&mut self, mut planes: Planes) {
+        let before = &self.planes.supervisor;
+        if (&planes.supervisor.run_dir, &planes.supervisor.state_dir) != (&before.run_dir, &before.state_dir) {
+            self.trouble = "run_dir and state_dir changed; that takes effect when every plane is down and the supervisor is started anew".into();
+            planes.supervisor.run_dir.clone_from(&before.run_dir);
+            planes.supervisor.state_dir.clone_from(&before.state_dir);
+        }
+        self.planes = planes;
+        self.watch.renew(&self.planes, self.planes.supervisor.watch);
+        super::applied::write(&self.planes);
+    }
+
+    fn unreadable(&mut self, error: &str, purpose: Purpose) {
+        if self.trouble != error {
+            self.voice.say(&format!("the manifest is not applied, planes live on: {error}"));
+            self.note(None, "manifest-unreadable", error, "nothing is changed", "until it can be read");
+            error.clone_into(&mut self.trouble);
+        }
+        let hint = "what runs was left alone; `gateward check` shows every mistake";
+        match purpose {
+            Purpose::Begin | Purpose::Edit | Purpose::Reload(_, None) => {}
+            Purpose::Reload(_, Some(reply)) => reply.answer(refused(RefusalKind::Manifest, error.to_owned(), hint)),
+            // The last applied definition is as good as ever.
+            Purpose::Keep { plane, reply, .. } if self.applied.contains_key(&plane) => {
+                self.keep(&plane);
+                reply.answer(Answer::Accepted {
+                    replaces: None,
+                    note: "as last applied; the manifest cannot be read".into(),
+                });
+            }
+            Purpose::Keep { reply, .. } => reply.answer(refused(RefusalKind::Manifest, error.to_owned(), hint)),
+        }
+    }
+
+    fn act(&mut self, purpose: Purpose) {
+        match purpose {
+            Purpose::Begin | Purpose::Edit => {
+                let steps = self.plan(Occasion::Greet, &[]);
+                for (name, step) in &steps {
+                    self.explain(name, *step);
+                }
+                self.apply(&steps);
+            }
+            Purpose::Reload(reload, reply) => self.reload(&reload, reply),
+            Purpose::Keep { plane, allow, reply } => self.keep_for(plane, &allow, reply),
+        }
+    }
+
+    fn explain(&mut self, name: &PlaneName, step: Step) {
+        match step {
+            Step::Blocked => {
+                let codes = self.codes(name);
+                self.voice.say(&format!("{name}: not started: {codes}; `gateward check` says more"));
+                self.note(
+                    Some(name),
+                    "blocked",
+                    &codes,
+                    "not started",
+                    "until the findings are gone, or are allowed by code",
+                );
+            }
+            Step::Pending => {
+                self.voice.say(&format!("{name}: differs from the manifest; `gateward reload` applies it"))
+            }
+            Step::Start | Step::Replace | Step::Stop | Step::Leave => {}
+        }
+    }
+
+    fn codes(&self, name: &PlaneName) -> String {
+        let errors = self.findings.iter().filter(|it| it.severity == Severity::Error && it.planes.contains(name));
+        let codes: BTreeSet<&str> = errors.map(|finding| finding.code.as_str()).collect();
+        codes.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
+    fn reload(&mut self, reload: &Reload, reply: Option<Reply>) {
+        let steps = self.plan(Occasion::Reload, &reload.allow);
+        if !reload.dry_run {
+            let changed = steps.values().filter(|step| !matches!(step, Step::Leave)).count();
+            self.note(None, "reload", &format!("{changed} planes differ"), "applied", "only they are touched");
+            self.apply(&steps);
+        }
+        if let Some(reply) = reply {
+            reply.answer(Answer::Plan(spoken(&steps)));
+        }
+    }
+
+    fn keep_for(&mut self, plane: PlaneName, allow: &[String], reply: Reply) {
+        if self.planes.get(&plane).is_none() {
+            let hint = "`gateward status` lists the planes";
+            return reply.answer(refused(RefusalKind::NoSuchPlane, format!("there is no plane `{plane}`"), hint));
+        }
+        if concerned(&self.findings, allow).contains(&plane) {
+            let codes = self.codes(&plane);
+            let hint = "`gateward check` shows them; `--allow CODE` goes ahead in spite of one";
+            return reply.answer(refused(RefusalKind::Collision, format!("{plane} is not started: {codes}"), hint));
+        }
+        self.pending.retain(|(pending, _)| *pending != plane);
+        self.keep(&plane);
+        reply.answer(match self.troubles.get(&plane) {
+            None => Answer::Accepted { replaces: None, note: "its keeper begins".into() },
+            Some(trouble) => refused(RefusalKind::Failed, format!("{plane}: {trouble}"), "see the supervisor's log"),
+        });
+    }
+
+    /// Tells the journal which findings came and went.
+    fn compare(&mut self, findings: &[Finding]) {
+        let key = |finding: &Finding| (finding.code.clone(), finding.planes.clone(), finding.surface.clone());
+        let before: BTreeSet<_> = self.findings.iter().map(key).collect();
+        let now: BTreeSet<_> = findings.iter().map(key).collect();
+        for finding in findings.iter().filter(|finding| !before.contains(&key(finding))) {
+            self.voice.say(&format!("{}: {}", finding.code, finding.message));
+            self.note(
+                finding.planes.first(),
+                "finding",
+                &format!("{}: {}", finding.code, finding.message),
+                "no living plane is touched",
+                &finding.hint,
+            );
+        }
+        let gone: Vec<Finding> = self.findings.iter().filter(|finding| !now.contains(&key(finding))).cloned().collect();
+        for finding in gone {
+            self.note(finding.planes.first(), "finding-gone", &finding.code, "nothing", "it no longer stands");
+        }
+    }
+
+    pub(super) fn note(&mut self, plane: Option<&PlaneName>, event: &str, saw: &str, decided: &str, follows: &str) {
+        self.journal.add(Entry {
+            at: format!("{:.3}", now()),
+            plane: plane.cloned(),
+            event: event.into(),
+            saw: saw.into(),
+            decided: decided.into(),
+            follows: follows.into(),
+            ..Entry::default()
+        });
+    }
+
+    /// The folder in which requests are listened for.
+    pub fn manifest(&self) -> &PathBuf {
+        &self.planes.supervisor.manifest
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the daemon's one look at a clock: a stamp for the journal")]
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+fn refused(kind: RefusalKind, message: String, hint: &str) -> Answer {
+    Answer::Refused(Refusal { kind, message, hint: hint.into() })
+}

@@ -1,0 +1,59 @@
+//! Listens to one keeper for as long as it lives, and says when it is gone.
+//!
+//! Its end is the only sign of a keeper's death that an adopted one can give: it is not our child.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+
+use super::input::Input;
+use super::keepers::{self, BUDGET};
+use crate::plane::PlaneName;
+use crate::rundir;
+use crate::socket::Caller;
+use crate::wire::{Answer, Ask};
+
+/// How a keeper is met.
+#[derive(Debug)]
+pub enum Meeting {
+    /// It has been found by its socket.
+    Found,
+    /// We have just started it; this says when it answers.
+    Begun(OwnedFd),
+}
+
+/// Follows the keeper of `plane` until it is gone.
+pub async fn follow(run_dir: PathBuf, plane: PlaneName, meeting: Meeting, inputs: mpsc::UnboundedSender<Input>) {
+    if let Meeting::Begun(announcement) = meeting {
+        announced(announcement).await;
+    }
+    let path = rundir::keeper_socket(&run_dir, &plane);
+    let heard = async {
+        let mut caller = Caller::connect(&path, BUDGET).await?;
+        caller.tell(&keepers::request(Ask::Follow)).await?;
+        loop {
+            if let Answer::Plane(status) = caller.next().await?
+                && inputs.send(Input::Said(status)).is_err()
+            {
+                return Ok::<(), crate::socket::CallError>(());
+            }
+        }
+    };
+    if let Err(error) = heard.await {
+        tracing::info!(%plane, %error, "its keeper is no longer heard");
+    }
+    // The loop is gone only when the daemon leaves.
+    let _ = inputs.send(Input::Gone { plane });
+}
+
+/// Waits for the keeper's first word, or for its end. Either way the socket is tried: another keeper may have the plane.
+async fn announced(announcement: OwnedFd) {
+    let waited = async {
+        rustix::io::ioctl_fionbio(&announcement, true)?;
+        crate::os::ready::ready(announcement)?.readable().await.map(drop)
+    };
+    if let Err(error) = waited.await {
+        tracing::warn!(%error, "a keeper's first word cannot be waited for");
+    }
+}

@@ -1,0 +1,86 @@
+//! Everything that the daemon's loop may hear, in one queue.
+//!
+//! Facts from tasks; nothing here acts.
+
+use std::path::PathBuf;
+
+use crate::collision::finding::Finding;
+use crate::plane::{PlaneName, Planes};
+use crate::socket::{Heard, Reply};
+use crate::wire::{PlaneStatus, Reload};
+
+/// One thing heard.
+#[derive(Debug)]
+pub enum Input {
+    /// A request from the socket.
+    Heard(Heard),
+    /// A keeper's state, now or changed.
+    Said(Box<PlaneStatus>),
+    /// A keeper no longer answers, or never began to.
+    Gone {
+        /// Whose.
+        plane: PlaneName,
+    },
+    /// It is time to give a plane whose keeper died another one.
+    Again {
+        /// Which.
+        plane: PlaneName,
+    },
+    /// A keeper that was asked to change has answered.
+    Answered {
+        /// Whose.
+        plane: PlaneName,
+        /// What it said, when it did not take it.
+        refusal: Option<String>,
+    },
+    /// A child has ended.
+    ChildrenChanged,
+    /// A watched file changed.
+    Edited(Vec<PathBuf>),
+    /// The manifest was read and proved.
+    Proved(Box<Proved>),
+    /// The time to the next staggered start is over.
+    Staggered,
+    /// A signal to us.
+    Signal(Told),
+}
+
+/// What a signal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// SIGTERM.
+    Terminate,
+    /// SIGINT, from a terminal.
+    Interrupt,
+    /// SIGHUP.
+    Reload,
+}
+
+/// Why a proof was made.
+#[derive(Debug)]
+pub enum Purpose {
+    /// The supervisor began.
+    Begin,
+    /// A file changed.
+    Edit,
+    /// Somebody asked to apply the manifest; a signal asks without waiting for an answer.
+    Reload(Reload, Option<Reply>),
+    /// Somebody asked for a plane's keeper.
+    Keep {
+        /// Which.
+        plane: PlaneName,
+        /// Findings to go ahead in spite of.
+        allow: Vec<String>,
+        /// The asker.
+        reply: Reply,
+    },
+}
+
+/// A manifest as it is on disk, proved.
+#[derive(Debug)]
+pub struct Proved {
+    /// Why it was.
+    pub purpose: Purpose,
+    /// The planes and what stands against them, or why there are none.
+    pub outcome: Result<(Planes, Vec<Finding>), String>,
+}

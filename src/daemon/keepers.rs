@@ -1,0 +1,111 @@
+//! Starts keepers and speaks to them.
+//!
+//! Owns no keeper: each outlives the daemon, and is found again by its socket.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::os::launch::{Launch, Program, Stdio};
+use crate::os::{memfd, reap};
+use crate::plane::{PlaneName, Sealed};
+use crate::rundir;
+use crate::socket::{CallError, Caller};
+use crate::wire::{self, Answer, Ask, PlaneStatus, Request};
+
+/// A keeper answers from its loop at once; one that takes longer is stuck.
+pub const BUDGET: Duration = Duration::from_secs(5);
+
+/// The descriptor under which a keeper finds its sealed plane; see `keeper::SEALED_FD`.
+const SEALED_FD: i32 = 3;
+
+/// The descriptor on which it says that its socket answers; see `keeper::ANNOUNCE_FD`.
+const ANNOUNCE_FD: i32 = 4;
+
+/// Starts keepers, and reaps those that we started.
+#[derive(Debug)]
+pub struct Keepers {
+    /// Our own program, as it was when we began: the file may be replaced since.
+    exe: OwnedFd,
+    null: std::fs::File,
+    /// Children of ours by pid, until reaped.
+    children: BTreeMap<i32, PlaneName>,
+}
+
+impl Keepers {
+    /// Takes hold of our own program.
+    pub fn new() -> io::Result<Self> {
+        let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+        Ok(Self { exe: crate::os::exe::own()?, null, children: BTreeMap::new() })
+    }
+
+    /// Starts a keeper for a sealed plane. The descriptor becomes readable when its socket answers, and ends without a byte
+    /// when it could not begin.
+    pub fn start(&mut self, sealed: &Sealed) -> io::Result<OwnedFd> {
+        let (announcement, announce) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        let bytes = serde_json::to_vec(sealed)?;
+        let memfd = memfd::sealed("gateward-plane", &bytes)?;
+        let argv = ["gateward", "keeper", sealed.plane.name.as_str()].map(OsString::from).to_vec();
+        let mut launch = Launch::new(Program::Descriptor(self.exe.try_clone()?), argv);
+        launch.environ = vec![("PATH".into(), "/usr/bin:/bin".into()), ("LANG".into(), "C.UTF-8".into())];
+        launch.cwd = Some("/".into());
+        launch.umask = Some(0o077);
+        launch.new_session = true;
+        let stdio = Stdio { stdin: self.null.as_fd(), stdout: self.null.as_fd(), stderr: self.null.as_fd() };
+        let mut prepared = launch.prepare().map_err(|error| io::Error::other(error.to_string()))?;
+        let child = prepared
+            .spawn(stdio, &[(memfd.as_fd(), SEALED_FD), (announce.as_fd(), ANNOUNCE_FD)])
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        self.children.insert(child.pid, sealed.plane.name.clone());
+        Ok(announcement)
+    }
+
+    /// Reaps the keepers of ours that have ended; gives them with their exits.
+    pub fn reap(&mut self) -> Vec<(PlaneName, reap::Exit)> {
+        let mut ended = Vec::new();
+        self.children.retain(|pid, name| match reap::reap(*pid) {
+            Ok(Some(exit)) => {
+                ended.push((name.clone(), exit));
+                false
+            }
+            Ok(None) => true,
+            Err(_) => false,
+        });
+        ended
+    }
+}
+
+/// Names of all planes that have a socket in `run_dir`; whether anybody answers there is another question.
+pub fn named(run_dir: &Path) -> Vec<PlaneName> {
+    let Ok(entries) = std::fs::read_dir(rundir::keeper_sockets(run_dir)) else { return Vec::new() };
+    let mut names: Vec<_> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".sock").map(PlaneName::new)?.ok())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Asks one keeper one thing.
+pub async fn ask(run_dir: &Path, plane: &PlaneName, ask: Ask) -> Result<Answer, CallError> {
+    let mut caller = Caller::connect(&rundir::keeper_socket(run_dir, plane), BUDGET).await?;
+    caller.ask(&request(ask), BUDGET).await
+}
+
+/// The status of every keeper that answers.
+pub async fn living(run_dir: &Path) -> Vec<PlaneStatus> {
+    let mut living = Vec::new();
+    for name in named(run_dir) {
+        if let Ok(Answer::Plane(status)) = ask(run_dir, &name, Ask::Status).await {
+            living.push(*status);
+        }
+    }
+    living
+}
+
+/// A request in the daemon's name.
+pub fn request(ask: Ask) -> Request {
+    Request { v: wire::VERSION, ask, by: "supervisor".into() }
+}

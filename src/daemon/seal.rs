@@ -1,0 +1,180 @@
+//! From a resolved plane to a sealed one: the program found, the environment made, the definition hashed.
+//!
+//! Looks programs up; starts nothing and writes nothing but the supervisor's own id.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::openclaw::environment::{self, Host};
+use crate::plane::{Launch, Plane, Sealed, Supervisor};
+use crate::rundir;
+use crate::runtime::Runtimes;
+
+/// Why a plane cannot be given to a keeper: its program is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealError {
+    /// What and why.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for SealError {}
+
+/// The supervisor's own environment, as far as it is text.
+#[allow(clippy::disallowed_methods, reason = "this room owns the supervisor's environment; only named parts go on")]
+pub fn own_environ() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// Seals `plane` with the supervisor's environment `own`.
+pub fn seal(
+    plane: &Plane,
+    supervisor: &Supervisor,
+    supervisor_id: &str,
+    own: &BTreeMap<String, String>,
+) -> Result<Sealed, SealError> {
+    let (program, bin) = program(plane, own)?;
+    let host = Host { environ: own.clone(), program: program.clone(), bin };
+    Ok(Sealed {
+        argv: environment::argv(plane, &program),
+        environ: environment::environ(plane, supervisor, &host),
+        supervisor_id: supervisor_id.to_owned(),
+        supervisor: supervisor.clone(),
+        definition: definition(plane),
+        plane: plane.clone(),
+    })
+}
+
+/// SHA-256 over the resolved plane; the host's own PATH, language and the like are no part of a definition.
+pub fn definition(plane: &Plane) -> String {
+    let text = serde_json::to_vec(plane).unwrap_or_default();
+    Sha256::digest(&text).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        hex.push_str(&format!("{byte:02x}"));
+        hex
+    })
+}
+
+/// The plane's program, absolute, and the folder to put first on its PATH.
+fn program(plane: &Plane, own: &BTreeMap<String, String>) -> Result<(PathBuf, Option<PathBuf>), SealError> {
+    let path = plane.environment.get("PATH").or_else(|| own.get("PATH")).map_or("", String::as_str);
+    match &plane.launch {
+        Launch::OnPath => match on_path("openclaw", path) {
+            Some(program) => Ok((program, None)),
+            None => Err(SealError {
+                message: format!("`openclaw` of plane {} is not on PATH ({path})", plane.name),
+                hint: format!(
+                    "install one with `gateward runtime install {}` and name it in [runtimes], or set `command`",
+                    crate::runtime::PINNED
+                ),
+            }),
+        },
+        Launch::Runtime { name, version } => match Runtimes::of_host().bin(version) {
+            Some(bin) => Ok((bin.join("openclaw"), Some(bin))),
+            None => Err(SealError {
+                message: format!("runtime `{name}` of plane {}, OpenClaw {version}, is not installed", plane.name),
+                hint: format!("run `gateward runtime install {version}`"),
+            }),
+        },
+        Launch::Practice => own_program().map(|program| (program, None)),
+        Launch::Command(words) => {
+            let word = words.first().map_or("", String::as_str);
+            let found = if word.contains('/') { executable(&plane.cwd.join(word)) } else { on_path(word, path) };
+            found.map(|program| (program, None)).ok_or_else(|| SealError {
+                message: format!("the program `{word}` of plane {} is not there or may not be executed", plane.name),
+                hint: format!("`command` starts with an absolute path, or with a name that is on PATH ({path})"),
+            })
+        }
+    }
+}
+
+fn own_program() -> Result<PathBuf, SealError> {
+    std::env::current_exe().map_err(|error| SealError {
+        message: format!("our own program cannot be found: {error}"),
+        hint: "start gateward by its absolute path".into(),
+    })
+}
+
+fn on_path(name: &str, path: &str) -> Option<PathBuf> {
+    path.split(':')
+        .filter(|folder| folder.starts_with('/'))
+        .find_map(|folder| executable(&Path::new(folder).join(name)))
+}
+
+fn executable(path: &Path) -> Option<PathBuf> {
+    let meta = std::fs::metadata(path).ok()?;
+    (meta.is_file() && meta.permissions().mode() & 0o111 != 0).then(|| path.to_owned())
+}
+
+/// The random id of the supervisor with this state dir, made at its first start. It tells apart the `main` of two supervisors.
+pub fn supervisor_id(state_dir: &Path) -> io::Result<String> {
+    let path = rundir::supervisor_id(state_dir);
+    if let Some(id) = read_id(&path) {
+        return Ok(id);
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
+    let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(id.as_bytes())?;
+    file.sync_all()?;
+    // A link does not replace: of two that begin at once, one id stays.
+    let linked = std::fs::hard_link(&beside, &path);
+    std::fs::remove_file(&beside)?;
+    match (linked, read_id(&path)) {
+        (_, Some(id)) => Ok(id),
+        (Err(error), None) => Err(error),
+        (Ok(()), None) => Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} holds no id", path.display()))),
+    }
+}
+
+/// The id, if there is one already.
+pub fn read_id(path: &Path) -> Option<String> {
+    let id = std::fs::read_to_string(path).ok()?;
+    (id.len() == 16 && id.chars().all(|c| c.is_ascii_alphanumeric())).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plane::testing;
+
+    #[test]
+    fn a_definition_changes_with_the_plane_and_with_nothing_else() {
+        let (plane, _) = testing::plane("main", 21_000);
+        let mut other = plane.clone();
+        assert_eq!(definition(&plane), definition(&other));
+        other.environment.insert("TZ".into(), "UTC".into());
+        assert_ne!(definition(&plane), definition(&other));
+        assert_eq!(definition(&plane).len(), 64);
+    }
+
+    #[test]
+    fn an_id_is_made_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let id = supervisor_id(folder.path()).expect("an id");
+        assert_eq!(supervisor_id(folder.path()).expect("the same"), id);
+    }
+
+    #[test]
+    fn a_missing_program_says_what_to_do() {
+        let (plane, supervisor) = testing::plane("main", 21_000);
+        let own = BTreeMap::from([("PATH".to_owned(), "/nowhere".to_owned())]);
+        let error = seal(&plane, &supervisor, "id", &own).expect_err("no openclaw there");
+        assert!(error.message.contains("not on PATH (/nowhere)"), "{error}");
+        assert!(error.hint.contains("gateward runtime install"), "{}", error.hint);
+    }
+}

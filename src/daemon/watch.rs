@@ -1,0 +1,110 @@
+//! Watches the manifest and the files that the gateways themselves read, and tells when one changed.
+//!
+//! Folders are watched, not files: editors rename, links are swapped, folders are deleted and made again. It judges nothing;
+//! a change only causes another proof.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+
+use super::input::Input;
+use crate::plane::Planes;
+
+/// A save is several changes, and so is a checkout; they are told as one.
+const SETTLE: Duration = Duration::from_millis(400);
+
+/// The watch.
+pub struct Watch {
+    watcher: Option<RecommendedWatcher>,
+    folders: BTreeSet<PathBuf>,
+    files: std::sync::Arc<std::sync::RwLock<BTreeSet<PathBuf>>>,
+}
+
+impl Watch {
+    /// A watch that tells `inputs`. Where the system gives none, that is said, and edits wait for a reload.
+    pub fn new(inputs: mpsc::UnboundedSender<Input>) -> Self {
+        let files = std::sync::Arc::new(std::sync::RwLock::new(BTreeSet::new()));
+        let (changes, changed) = mpsc::unbounded_channel();
+        let interesting = files.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| match event {
+            Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
+            Ok(event) => {
+                let known = interesting.read().map(|files: std::sync::RwLockReadGuard<'_, BTreeSet<PathBuf>>| {
+                    event.paths.iter().any(|path| concerns(&files, path))
+                });
+                if event.need_rescan() || known.unwrap_or(true) {
+                    // The loop is gone only when the daemon leaves.
+                    let _ = changes.send(event.paths);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "a file watch failed"),
+        });
+        let watcher = watcher
+            .inspect_err(|error| tracing::warn!(%error, "files cannot be watched; edits wait for `reload`"))
+            .ok();
+        tokio::task::spawn_local(settle(changed, inputs));
+        Self { watcher, folders: BTreeSet::new(), files }
+    }
+
+    /// Watches what these planes read, if it is wanted.
+    pub fn renew(&mut self, planes: &Planes, wanted: bool) {
+        let files = if wanted { files(planes) } else { BTreeSet::new() };
+        let folders: BTreeSet<PathBuf> = files.iter().filter_map(|file| nearest(file)).collect();
+        if let Some(watcher) = &mut self.watcher {
+            for folder in self.folders.difference(&folders) {
+                // It may be gone, and its watch with it.
+                let _ = watcher.unwatch(folder);
+            }
+            for folder in &folders {
+                if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                    tracing::warn!(%error, folder = %folder.display(), "cannot be watched; its edits wait for `reload`");
+                }
+            }
+        }
+        self.folders = folders;
+        if let Ok(mut known) = self.files.write() {
+            *known = files;
+        }
+    }
+}
+
+/// Whether a change at `path` may change one of the files: it is one of them, or a folder (perhaps just made) above one.
+fn concerns(files: &BTreeSet<PathBuf>, path: &Path) -> bool {
+    files.contains(path) || files.range(path.to_path_buf()..).next().is_some_and(|file| file.starts_with(path))
+}
+
+fn files(planes: &Planes) -> BTreeSet<PathBuf> {
+    let mut files = BTreeSet::new();
+    with_target(&mut files, planes.supervisor.manifest.clone());
+    for (plane, _) in &planes.planes {
+        with_target(&mut files, plane.config.clone());
+        with_target(&mut files, plane.state_dir.join(".env"));
+    }
+    files
+}
+
+/// A link and the file behind it: either may be swapped.
+fn with_target(files: &mut BTreeSet<PathBuf>, file: PathBuf) {
+    files.extend(std::fs::canonicalize(&file).ok());
+    files.insert(file);
+}
+
+/// The folder of a file; if it is missing, the nearest one above, where it will appear.
+fn nearest(file: &Path) -> Option<PathBuf> {
+    file.ancestors().skip(1).find(|folder| folder.is_dir()).map(Path::to_path_buf)
+}
+
+async fn settle(mut changed: mpsc::UnboundedReceiver<Vec<PathBuf>>, inputs: mpsc::UnboundedSender<Input>) {
+    while let Some(first) = changed.recv().await {
+        let mut paths: BTreeSet<PathBuf> = first.into_iter().collect();
+        while let Ok(Some(more)) = tokio::time::timeout(SETTLE, changed.recv()).await {
+            paths.extend(more);
+        }
+        if inputs.send(Input::Edited(paths.into_iter().collect())).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! From a request on the socket to a question for the machine; a start or restart into a config that does not validate is
+//! turned away here.
+//!
+//! The machine decides everything else. A respawn after a crash never comes this way.
+
+use super::hands::{self, Hands};
+use super::input::{Errand, Helped};
+use crate::life::Life;
+use crate::life::event::{AskId, Asking, Haste};
+use crate::life::phase::Phase;
+use crate::plane::Sealed;
+use crate::socket::Reply;
+use crate::wire::{Answer, Ask, Refusal, RefusalKind};
+
+/// An ask that has not been answered.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The way back.
+    pub reply: Reply,
+    /// What is asked.
+    pub asking: Asking,
+    /// By whom.
+    pub by: String,
+}
+
+/// What a request is to a keeper.
+#[derive(Debug)]
+pub enum Sort {
+    /// Show the state, once or for as long as the asker listens.
+    Show(Often),
+    /// Steer; validate the config first where `Validate` says so.
+    Steer(Asking, Validate),
+    /// Take a new definition.
+    Redefine {
+        /// It.
+        sealed: Box<Sealed>,
+        /// Leave the living gateway.
+        at_next_start: bool,
+    },
+    /// Not a keeper's business.
+    NotHere,
+}
+
+/// How often a state is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Often {
+    /// One answer.
+    Once,
+    /// One now and one for each change.
+    Always,
+}
+
+/// Whether the config has to validate first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validate {
+    /// It has.
+    First,
+    /// It has not, or the operator forces.
+    Skip,
+}
+
+/// Sorts one request.
+pub fn sort(ask: Ask) -> Sort {
+    let haste = |now| if now { Haste::Now } else { Haste::Graceful };
+    let validate = |force| if force { Validate::Skip } else { Validate::First };
+    match ask {
+        Ask::Status => Sort::Show(Often::Once),
+        Ask::Follow => Sort::Show(Often::Always),
+        Ask::Start(start) => Sort::Steer(Asking::Start, validate(start.force)),
+        Ask::Stop(stop) => Sort::Steer(Asking::Stop(haste(stop.now)), Validate::Skip),
+        Ask::Restart(restart) if restart.safe => Sort::Steer(Asking::RestartSafely, validate(restart.force)),
+        Ask::Restart(restart) => Sort::Steer(Asking::Restart(haste(restart.now)), validate(restart.force)),
+        Ask::Replace { sealed, at_next_start } => Sort::Redefine { sealed, at_next_start },
+        Ask::Retire(stop) => Sort::Steer(Asking::Retire(haste(stop.now)), Validate::Skip),
+        Ask::Reload(_) | Ask::Down(_) | Ask::Keep { .. } | Ask::Findings => Sort::NotHere,
+    }
+}
+
+/// Whether an ask would lead to a spawn that nobody has begun yet.
+pub fn would_spawn(life: &Life, asking: Asking) -> bool {
+    match asking {
+        Asking::Start => !matches!(life.phase(), Phase::Starting { .. } | Phase::Up { .. }),
+        Asking::Restart(_) | Asking::RestartSafely => true,
+        Asking::Stop(_) | Asking::Replace | Asking::Retire(_) => false,
+    }
+}
+
+impl Hands {
+    /// Starts `openclaw config validate` for an ask; false where it could not be started, and the ask goes on without.
+    pub fn validate(&mut self, ask: AskId) -> bool {
+        let launch = hands::helper(&self.sealed, &["config", "validate", "--json"]);
+        match self.helpers.start(Errand::Validate { ask }, launch, &self.null, &self.inputs) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, "the config could not be validated beforehand");
+                false
+            }
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Validated {
+    valid: bool,
+    #[serde(default)]
+    issues: Vec<Issue>,
+}
+
+#[derive(serde::Deserialize)]
+struct Issue {
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// The refusal that a validation calls for. No answer is no refusal: the gateway itself is the last judge (exit 78).
+pub fn judged(helped: &Helped, sealed: &Sealed) -> Result<(), Refusal> {
+    let text = helped.stdout.trim();
+    let body = text.find('{').map_or("", |at| &text[at..]);
+    let validated: Validated = match serde_json::from_str(body) {
+        Ok(validated) => validated,
+        Err(error) => {
+            tracing::warn!(%error, exit = ?helped.exit, stderr = helped.stderr, "config validate gave no verdict");
+            return Ok(());
+        }
+    };
+    if validated.valid {
+        return Ok(());
+    }
+    let issues: Vec<String> =
+        validated
+            .issues
+            .iter()
+            .map(|issue| {
+                if issue.path.is_empty() { issue.message.clone() } else { format!("{}: {}", issue.path, issue.message) }
+            })
+            .collect();
+    let plane = &sealed.plane;
+    Err(Refusal {
+        kind: RefusalKind::Failed,
+        message: format!("the config {} does not validate: {}", plane.config.display(), issues.join("; ")),
+        hint: format!(
+            "what runs was left alone; mend the file (`gateward exec {} -- openclaw doctor` helps), or add --force",
+            plane.name
+        ),
+    })
+}
+
+/// The answer to what is not a keeper's business.
+pub fn not_here() -> Answer {
+    Answer::Refused(Refusal {
+        kind: RefusalKind::Unknown,
+        message: "a keeper does not know this ask".into(),
+        hint: "ask the supervisor's own socket, or use one release for both sides".into(),
+    })
+}

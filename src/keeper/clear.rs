@@ -1,0 +1,155 @@
+//! The sweep: ends what is left of the plane until parenthood proves it empty, then looks who holds what a spawn needs.
+//!
+//! Never signals by a pid read from disk, and nothing that is neither our child nor a bearer of the plane's cookie (with
+//! that bearer's tree and group). A helper of ours is not a leftover.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::clock::instant_in;
+use super::helpers::Helpers;
+use super::proof;
+use crate::life::event::{Conflict, Event};
+use crate::life::phase::Moment;
+use crate::os::lock::{Lock, NotTaken};
+use crate::os::reap;
+use crate::os::sweep::{self, Leftover};
+use crate::plane::Plane;
+
+/// What cannot be ended by SIGKILL within this is in the kernel's hands; it is reported, not waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// From one look to the next while leftovers die; their deaths are heard of sooner by SIGCHLD, but for those that are
+/// nobody's children here.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// How long one look may block for what a killed predecessor left behind.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// One sweep under way.
+#[derive(Debug)]
+pub struct Sweep {
+    began: Moment,
+    next: Moment,
+}
+
+/// What stays the same from sweep to sweep.
+#[derive(Debug)]
+pub struct Broom {
+    /// `GATEWARD_COOKIE=<id>/<plane>/`, as it stands in an environment.
+    cookie: String,
+    lock_path: PathBuf,
+    /// Inherited by every gateway; until we hold it, something of a killed predecessor may live.
+    lock: Option<Lock>,
+    /// Whether a predecessor's leftovers, which are not our children, have been looked for.
+    predecessor: Predecessor,
+    sweep: Option<Sweep>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Predecessor {
+    Unswept,
+    Swept,
+}
+
+impl Broom {
+    /// A broom for a plane whose cookies begin with `prefix` (`<id>/<plane>/`).
+    pub fn new(prefix: &str, lock_path: PathBuf) -> Self {
+        let cookie = format!("{}={prefix}", crate::openclaw::environment::COOKIE);
+        Self { cookie, lock_path, lock: None, predecessor: Predecessor::Unswept, sweep: None }
+    }
+
+    /// The plane's lock, to be inherited.
+    pub fn lock(&self) -> Option<&Lock> {
+        self.lock.as_ref()
+    }
+
+    /// Begins a sweep.
+    pub fn begin(&mut self, now: Moment) {
+        self.sweep = Some(Sweep { began: now, next: now });
+    }
+
+    /// When the sweep wants to look again; `None` while none is under way.
+    pub fn due(&self) -> Option<Moment> {
+        self.sweep.as_ref().map(|sweep| sweep.next)
+    }
+
+    /// One look: reaps, ends, and, when nothing is left or patience is, tells the result.
+    pub fn look(&mut self, plane: &Plane, helpers: &mut Helpers, now: Moment) -> Option<Event> {
+        let began = self.sweep.as_ref()?.began;
+        let spent = now.saturating_sub(began) >= PATIENCE;
+        let mut left = self.end_children(helpers);
+        left.extend(self.end_bearers());
+        let locked = self.take_lock();
+        if !spent && (!left.is_empty() || locked.is_err()) {
+            self.sweep = Some(Sweep { began, next: now + AGAIN });
+            return None;
+        }
+        self.sweep = None;
+        if left.is_empty() {
+            self.predecessor = Predecessor::Swept;
+        }
+        let mut conflicts = proof::conflicts(plane);
+        conflicts.extend(locked.err());
+        let survivors = left.iter().map(ToString::to_string).collect();
+        Some(Event::Swept { survivors, conflicts })
+    }
+
+    /// Ends our children that are no helpers; gives those that still live.
+    fn end_children(&self, helpers: &mut Helpers) -> Vec<Leftover> {
+        match reap::reap_all_but(None) {
+            Ok(ended) => ended.into_iter().for_each(|(pid, exit)| helpers.ended(pid, exit)),
+            Err(error) => tracing::error!(%error, "children could not be reaped"),
+        }
+        // The proof, without a scan: no child at all.
+        if helpers.is_empty() && matches!(reap::childless(), Ok(true)) {
+            return Vec::new();
+        }
+        sweep::kill_children(&helpers.pids()).and_then(|_| sweep::children_left(&helpers.pids())).unwrap_or_else(
+            |error| {
+                tracing::error!(%error, "children could not be listed");
+                Vec::new()
+            },
+        )
+    }
+
+    /// Once in a keeper's life: what a killed predecessor left behind is not our child.
+    fn end_bearers(&self) -> Vec<Leftover> {
+        match self.predecessor {
+            Predecessor::Swept => Vec::new(),
+            Predecessor::Unswept => match sweep::end(self.cookie.as_bytes(), instant_in(AT_ONCE)) {
+                Ok(swept) => {
+                    for leftover in &swept.ended {
+                        tracing::warn!("ended {leftover}: a killed keeper had left it behind");
+                    }
+                    swept.survivors
+                }
+                Err(error) => {
+                    tracing::error!(%error, "what a killed keeper left behind could not be looked for");
+                    Vec::new()
+                }
+            },
+        }
+    }
+
+    fn take_lock(&mut self) -> Result<(), Conflict> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        match Lock::take(&self.lock_path) {
+            Ok(lock) => {
+                self.lock = Some(lock);
+                Ok(())
+            }
+            Err(NotTaken::Held { holder, .. }) => Err(Conflict {
+                what: format!("the plane's lock {}", self.lock_path.display()),
+                holder: holder.map_or_else(|| "an unknown process".into(), proof::describe),
+            }),
+            // Custody is by parenthood; a disk that takes no lock must not keep the plane down.
+            Err(error @ NotTaken::Failed { .. }) => {
+                tracing::error!(%error, "the plane goes without its lock");
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! The loop: hear one thing, let the machine decide, carry it out, show it.
+//!
+//! One owner for everything; nothing here waits for anything but the next input or the next deadline.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::mpsc;
+
+use super::asks::{self, Often, Sort, Validate, Waiting};
+use super::hands::{self, Handoffs, Hands};
+use super::input::{Errand, Helped, Input};
+use super::perform::Onward;
+use super::publish;
+use crate::life::event::{AskId, Asking, Event, Haste, Told};
+use crate::life::phase::{Moment, Phase};
+use crate::life::{Life, Rules};
+use crate::openclaw::handoff::{self, Handoff};
+use crate::os::reap;
+use crate::plane::{Contract, Sealed};
+use crate::socket::{Heard, Reply};
+use crate::wire::{Answer, PlaneStatus, Refusal, RefusalKind};
+
+/// A keeper at work.
+pub struct Keeper {
+    pub(super) hands: Hands,
+    pub(super) life: Life,
+    pub(super) asks: HashMap<AskId, Waiting>,
+    pub(super) next_ask: AskId,
+    pub(super) followers: Vec<Reply>,
+    pub(super) shown: Option<PlaneStatus>,
+    pub(super) phase_shown: Option<Phase>,
+    pub(super) files: super::files::Files,
+}
+
+impl Keeper {
+    /// A keeper with its tools, and a life that has not begun.
+    pub fn new(hands: Hands, life: Life) -> Self {
+        let files = super::files::Files::new(hands.inputs.clone());
+        Self {
+            hands,
+            life,
+            asks: HashMap::new(),
+            next_ask: 1,
+            followers: Vec::new(),
+            shown: None,
+            phase_shown: None,
+            files,
+        }
+    }
+
+    /// Works until the plane is down and the keeper is no longer wanted. `first` are the life's first orders.
+    pub async fn drive(
+        mut self,
+        first: Vec<crate::life::order::Order>,
+        mut inputs: mpsc::UnboundedReceiver<Input>,
+    ) -> Self {
+        let mut onward = self.carry_out(first);
+        while onward == Onward::Stay {
+            self.settle();
+            let due = self.due();
+            let input = tokio::select! {
+                biased;
+                input = inputs.recv() => match input {
+                    Some(input) => input,
+                    None => break,
+                },
+                () = sleep_until(due, &self.hands) => Input::Due,
+            };
+            let events = self.hear(input);
+            onward = self.tell_all(events);
+        }
+        self
+    }
+
+    /// After each turn: a changed phase changes what is probed and which files are watched; followers see what changed.
+    fn settle(&mut self) {
+        let now = self.hands.clock.now();
+        if self.phase_shown.as_ref().map(std::mem::discriminant) != Some(std::mem::discriminant(self.life.phase())) {
+            self.hands.watcher.look_at(self.life.phase(), &self.hands.sealed.plane, now);
+            self.files.watch(self.life.phase(), &self.hands.sealed.plane);
+            if let Phase::Up { .. } = self.life.phase()
+                && self.hands.speaks_openclaw()
+                && self.hands.handoffs == Handoffs::Unasked
+            {
+                let _ = self.hands.ask_capabilities();
+            }
+            self.phase_shown = Some(self.life.phase().clone());
+        }
+        if let Some(pid) = self.hands.running.as_ref().map(|running| running.pid) {
+            let Hands { watcher, sealed, inputs, .. } = &mut self.hands;
+            watcher.look(self.life.phase(), &sealed.plane, pid, inputs, now);
+        }
+        self.show_followers(now);
+    }
+
+    fn due(&self) -> Option<Moment> {
+        let probe = self.hands.running.as_ref().and_then(|_| self.hands.watcher.due());
+        [self.life.deadline().map(|deadline| deadline.at), probe, self.hands.broom.due()].into_iter().flatten().min()
+    }
+
+    fn hear(&mut self, input: Input) -> Vec<Event> {
+        let now = self.hands.clock.now();
+        match input {
+            Input::Heard(heard) => self.heard(heard),
+            Input::Ended { incarnation } => self.ended(incarnation),
+            Input::ChildrenChanged => self.children_changed(),
+            Input::Seen(seen) => self.seen(&seen, now),
+            Input::HelperDone(helped) => self.helper_done(helped),
+            Input::FilesChanged => vec![Event::FilesChanged],
+            Input::ToldToGo => self.told_to_go(),
+            Input::Due => {
+                let mut events: Vec<Event> = self.look_again(now).into_iter().collect();
+                events.push(Event::DeadlinePassed);
+                events
+            }
+        }
+    }
+
+    fn look_again(&mut self, now: Moment) -> Option<Event> {
+        let Hands { broom, helpers, sealed, .. } = &mut self.hands;
+        if broom.due().is_some() { broom.look(&sealed.plane, helpers, now) } else { None }
+    }
+
+    fn tell_all(&mut self, events: Vec<Event>) -> Onward {
+        let mut onward = Onward::Stay;
+        for event in events {
+            let now = self.hands.clock.now();
+            let orders = self.life.handle(event, now);
+            if self.carry_out(orders) == Onward::Leave {
+                onward = Onward::Leave;
+            }
+        }
+        onward
+    }
+
+    fn carry_out(&mut self, orders: Vec<crate::life::order::Order>) -> Onward {
+        let mut onward = Onward::Stay;
+        let mut queue = VecDeque::from(orders);
+        while let Some(order) = queue.pop_front() {
+            let (event, then) = self.hands.perform(order, &mut self.asks);
+            if then == Onward::Leave {
+                onward = Onward::Leave;
+            }
+            if let Some(event) = event {
+                let now = self.hands.clock.now();
+                queue.extend(self.life.handle(event, now));
+            }
+        }
+        onward
+    }
+
+    fn heard(&mut self, heard: Heard) -> Vec<Event> {
+        let by = format!(
+            "{} (uid {})",
+            if heard.request.by.is_empty() { "somebody" } else { &heard.request.by },
+            heard.peer.uid
+        );
+        match asks::sort(heard.request.ask) {
+            Sort::Show(often) => {
+                self.show(heard.reply, often);
+                Vec::new()
+            }
+            Sort::Steer(asking, validate) => self.steer(heard.reply, asking, validate, by),
+            Sort::Redefine { sealed, at_next_start } => self.redefine(*sealed, at_next_start, heard.reply, by),
+            Sort::NotHere => {
+                heard.reply.answer(asks::not_here());
+                Vec::new()
+            }
+        }
+    }
+
+    fn steer(&mut self, reply: Reply, asking: Asking, validate: Validate, by: String) -> Vec<Event> {
+        let id = self.next_ask;
+        self.next_ask += 1;
+        let first =
+            validate == Validate::First && self.hands.speaks_openclaw() && asks::would_spawn(&self.life, asking);
+        self.asks.insert(id, Waiting { reply, asking, by: by.clone() });
+        if first && self.hands.validate(id) {
+            return Vec::new();
+        }
+        vec![Event::Asked { id, asking, by }]
+    }
+
+    fn redefine(&mut self, sealed: Sealed, at_next_start: bool, reply: Reply, by: String) -> Vec<Event> {
+        let prepared = match hands::prepare(&sealed) {
+            Ok(prepared) if sealed.plane.name == self.hands.sealed.plane.name => prepared,
+            Ok(_) => return refuse(reply, "this keeper keeps another plane"),
+            Err(error) => return refuse(reply, &error.to_string()),
+        };
+        self.life.adopt(Rules::from(&sealed.plane));
+        self.hands.logbook.adopt(sealed.plane.log.clone());
+        self.hands.known.definition.clone_from(&sealed.definition);
+        self.hands.handoffs = Handoffs::Unasked;
+        self.hands.prepared = prepared;
+        self.hands.sealed = sealed;
+        if at_next_start {
+            reply.answer(Answer::Accepted { replaces: None, note: "taken for the next start".into() });
+            return Vec::new();
+        }
+        self.steer(reply, Asking::Replace, Validate::Skip, by)
+    }
+
+    /// The gateway has ended: its last words are read and its group is signalled while its pid is still its own.
+    fn ended(&mut self, incarnation: u64) -> Vec<Event> {
+        let Some(running) = self.hands.running.as_ref().filter(|running| running.incarnation == incarnation) else {
+            return Vec::new();
+        };
+        let exit = match reap::peek(&running.pidfd) {
+            Ok(Some(exit)) => exit,
+            Ok(None) => return Vec::new(),
+            Err(error) => {
+                tracing::error!(%error, pid = running.pid, "the gateway's end could not be read");
+                return Vec::new();
+            }
+        };
+        let pid = running.pid;
+        if let Err(error) = crate::os::signals::kill_group(pid, libc::SIGKILL) {
+            tracing::warn!(%error, pid, "the gateway's group could not be signalled");
+        }
+        self.hands.logbook.drain();
+        if let Err(error) = reap::reap(pid) {
+            tracing::error!(%error, pid, "the gateway could not be reaped");
+        }
+        self.hands.running = None;
+        self.hands.ended_pid = pid;
+        self.hands.known.pid = None;
+        vec![self.judge(incarnation, exit)]
+    }
+
+    fn children_changed(&mut self) -> Vec<Event> {
+        let living = self.hands.running.as_ref().map(|running| (running.incarnation, running.pid));
+        match reap::reap_all_but(living.map(|(_, pid)| pid)) {
+            Ok(ended) => ended.into_iter().for_each(|(pid, exit)| self.hands.helpers.ended(pid, exit)),
+            Err(error) => tracing::error!(%error, "children could not be reaped"),
+        }
+        let mut events = living.map(|(incarnation, _)| self.ended(incarnation)).unwrap_or_default();
+        events.extend(self.look_again(self.hands.clock.now()));
+        events
+    }
+
+    fn helper_done(&mut self, helped: Helped) -> Vec<Event> {
+        match helped.errand {
+            Errand::Validate { ask } => self.validated(ask, &helped),
+            Errand::Capabilities => self.capabilities(&helped),
+            Errand::Consume { incarnation } => {
+                let told = match &helped.exit {
+                    Ok(exit) => told(handoff::consumed(exit.code, &helped.stdout)),
+                    Err(error) => Told::Unknown(error.clone()),
+                };
+                vec![Event::HandoffTold { incarnation, told }]
+            }
+            Errand::SafeRestart { incarnation } => match &helped.exit {
+                Ok(exit) if exit.code == Some(0) => Vec::new(),
+                Ok(_) | Err(_) => {
+                    let why = helped.stderr.lines().chain(helped.stdout.lines()).rfind(|line| !line.trim().is_empty());
+                    vec![Event::SafeRestartRefused { incarnation, why: why.unwrap_or("no reason given").to_owned() }]
+                }
+            },
+        }
+    }
+
+    fn validated(&mut self, ask: AskId, helped: &Helped) -> Vec<Event> {
+        match asks::judged(helped, &self.hands.sealed) {
+            Ok(()) => {
+                let Some(waiting) = self.asks.get(&ask) else { return Vec::new() };
+                vec![Event::Asked { id: ask, asking: waiting.asking, by: waiting.by.clone() }]
+            }
+            Err(refusal) => {
+                if let Some(waiting) = self.asks.remove(&ask) {
+                    waiting.reply.answer(Answer::Refused(refusal));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn capabilities(&mut self, helped: &Helped) -> Vec<Event> {
+        let Handoffs::Asking(pending) = self.hands.handoffs else { return Vec::new() };
+        self.hands.handoffs = match &helped.exit {
+            Ok(_) if handoff::spoken(&helped.stdout) => Handoffs::Spoken,
+            Ok(_) => Handoffs::Unspoken,
+            // Not heard is not unspoken: asked again when it matters.
+            Err(_) => Handoffs::Unasked,
+        };
+        let Some((incarnation, pid)) = pending else { return Vec::new() };
+        match self.hands.handoffs {
+            Handoffs::Spoken => self.hands.start_consume(incarnation, pid).into_iter().collect(),
+            Handoffs::Unspoken | Handoffs::Unasked | Handoffs::Asking(_) => {
+                let told = Told::Unknown("the runtime did not say that it speaks restart handoff".into());
+                vec![Event::HandoffTold { incarnation, told }]
+            }
+        }
+    }
+
+    fn told_to_go(&mut self) -> Vec<Event> {
+        let id = self.next_ask;
+        self.next_ask += 1;
+        vec![Event::Asked { id, asking: Asking::Retire(Haste::Graceful), by: "a signal to the keeper".into() }]
+    }
+
+    fn show(&mut self, reply: Reply, often: Often) {
+        let status = self.status();
+        match often {
+            Often::Once => reply.answer(Answer::Plane(Box::new(status))),
+            Often::Always => {
+                self.followers.retain(|follower| !follower.has_hung_up());
+                if reply.push(Answer::Plane(Box::new(status))).is_ok() {
+                    self.followers.push(reply);
+                }
+            }
+        }
+    }
+
+    fn show_followers(&mut self, now: Moment) {
+        if self.followers.is_empty() {
+            return;
+        }
+        let status = publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now));
+        if self.shown.as_ref().is_some_and(|shown| !publish::differs(shown, &status)) {
+            return;
+        }
+        let answer = Answer::Plane(Box::new(status.clone()));
+        self.followers.retain(|follower| follower.push(answer.clone()).is_ok());
+        self.shown = Some(status);
+    }
+
+    /// The state with fresh numbers.
+    fn status(&mut self) -> PlaneStatus {
+        let now = self.hands.clock.now();
+        let since = match self.life.phase() {
+            Phase::Starting { since, .. } | Phase::Up { since, .. } | Phase::Stopping { since, .. } => *since,
+            Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => now,
+        };
+        let sums =
+            self.hands.running.as_ref().map(|running| running.pid).and_then(|pid| self.hands.usage.of(pid, since, now));
+        self.hands.known.rss_bytes = sums.map(|sums| sums.rss_bytes);
+        self.hands.known.cpu_percent = sums.map(|sums| sums.cpu_percent);
+        self.hands.known.log_lines_lost = self.hands.logbook.lost().lines;
+        publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now))
+    }
+
+    fn until(&self, now: Moment) -> Option<String> {
+        let deadline = self.life.deadline()?;
+        Some(self.hands.clock.stamp_in(deadline.at.saturating_sub(now)))
+    }
+
+    /// The contract in force.
+    pub(super) fn contract(&self) -> Contract {
+        self.hands.sealed.plane.contract
+    }
+}
+
+fn told(handoff: Handoff) -> Told {
+    match handoff {
+        Handoff::Accepted(reason) => Told::Accepted(reason),
+        Handoff::Nothing(reason) => Told::Nothing(reason),
+        Handoff::Unknown(reason) => Told::Unknown(reason),
+    }
+}
+
+fn refuse(reply: Reply, message: &str) -> Vec<Event> {
+    reply.answer(Answer::Refused(Refusal {
+        kind: RefusalKind::Failed,
+        message: format!("the new definition cannot be taken: {message}"),
+        hint: "the living plane was left as it is".into(),
+    }));
+    Vec::new()
+}
+
+async fn sleep_until(due: Option<Moment>, hands: &Hands) {
+    match due {
+        Some(at) => tokio::time::sleep_until(hands.clock.instant(at)).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,164 @@
+//! What a keeper holds: the sealed plane, its living gateway, and the tools of the loop.
+//!
+//! No decisions; `perform` uses these, `drive` owns them.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::clear::Broom;
+use super::clock::Clock;
+use super::helpers::Helpers;
+use super::input::Input;
+use super::logbook::Logbook;
+use super::memory::Memory;
+use super::publish::Known;
+use super::usage::Usage;
+use super::watcher::Watcher;
+use crate::journal::Journal;
+use crate::os::launch::{Ids, Launch, LaunchError, Prepared, Program};
+use crate::plane::Sealed;
+
+/// The living gateway.
+#[derive(Debug)]
+pub struct Running {
+    /// Its number.
+    pub incarnation: u64,
+    /// Its pid, which stays its own until we reap it.
+    pub pid: i32,
+    /// Its pidfd.
+    pub pidfd: OwnedFd,
+}
+
+/// Whether this runtime speaks handoff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handoffs {
+    /// Not asked yet.
+    Unasked,
+    /// Being asked; a consume for this ended incarnation and pid waits for the answer.
+    Asking(Option<(u64, i32)>),
+    /// It does.
+    Spoken,
+    /// It does not.
+    Unspoken,
+}
+
+/// Everything that the loop acts with.
+#[derive(Debug)]
+pub struct Hands {
+    /// The plane in force.
+    pub sealed: Sealed,
+    /// Its launch, made beforehand.
+    pub prepared: Prepared,
+    /// The gateway, while it lives or is unreaped.
+    pub running: Option<Running>,
+    /// The pid of the incarnation that ended last.
+    pub ended_pid: i32,
+    /// Ends leftovers.
+    pub broom: Broom,
+    /// Short errands.
+    pub helpers: Helpers,
+    /// Captured output.
+    pub logbook: Logbook,
+    /// Decisions.
+    pub journal: Journal,
+    /// Wants and numbers.
+    pub memory: Memory,
+    /// Probes.
+    pub watcher: Watcher,
+    /// What `status` shows beside the life.
+    pub known: Known,
+    /// Numbers of memory and processor.
+    pub usage: Usage,
+    /// Whether this runtime speaks handoff.
+    pub handoffs: Handoffs,
+    /// /dev/null.
+    pub null: File,
+    /// Time.
+    pub clock: Clock,
+    /// The loop's own queue.
+    pub inputs: mpsc::UnboundedSender<Input>,
+    /// CPU time at the last look of a start, to tell whether it comes along.
+    pub boot_cpu: (Duration, Duration),
+}
+
+/// The launch of a sealed plane's gateway, without its cookie.
+pub fn launch(sealed: &Sealed) -> Launch {
+    let plane = &sealed.plane;
+    let program = sealed.argv.first().map_or("", String::as_str);
+    let mut launch = Launch::new(Program::Path(program.into()), sealed.argv.iter().map(OsString::from).collect());
+    launch.environ = sealed.environ.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    launch.cwd = Some(plane.cwd.clone());
+    launch.umask = plane.umask;
+    launch.account = plane.account.as_ref().map(|account| Ids {
+        uid: account.uid,
+        gid: account.gid,
+        groups: groups(&account.name, account.gid),
+    });
+    launch.parent_death = true;
+    launch.new_session = true;
+    launch.open_files = plane.limits.open_files;
+    launch.nice = plane.limits.nice;
+    launch.oom_score_adj = Some(plane.limits.oom_score_adj.unwrap_or_else(|| oom_score(plane.role)));
+    launch
+}
+
+/// Raised, which needs no privilege, so that the kernel takes main before rescue and any gateway before its keeper.
+fn oom_score(role: crate::plane::Role) -> i32 {
+    use crate::plane::Role;
+    match role {
+        Role::Rescue => 100,
+        Role::Other | Role::Staging => 300,
+        Role::Main => 200,
+    }
+}
+
+fn groups(name: &str, gid: u32) -> Vec<u32> {
+    let name = std::ffi::CString::new(name).unwrap_or_default();
+    match nix::unistd::getgrouplist(&name, gid.into()) {
+        Ok(groups) => groups.into_iter().map(nix::unistd::Gid::as_raw).collect(),
+        Err(error) => {
+            tracing::warn!(%error, "supplementary groups could not be read; the primary one is used alone");
+            vec![gid]
+        }
+    }
+}
+
+/// The launch of a helper: as the gateway's, but for its arguments.
+pub fn helper(sealed: &Sealed, args: &[&str]) -> Launch {
+    let program = sealed.argv.first().map_or("", String::as_str);
+    let argv = crate::openclaw::environment::helper_argv(&sealed.plane, Path::new(program), args);
+    let mut launch = launch(sealed);
+    launch.argv = argv.into_iter().map(OsString::from).collect();
+    launch
+}
+
+/// Makes the folders that the gateway's process needs before it can be spawned at all: its working folder, which is its
+/// state dir unless the manifest says otherwise.
+pub fn make_folders(sealed: &Sealed) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let plane = &sealed.plane;
+    if plane.cwd.is_dir() {
+        return Ok(());
+    }
+    if plane.cwd != plane.state_dir {
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            format!("cwd {} is not a folder", plane.cwd.display()),
+        ));
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&plane.state_dir)?;
+    if let Some(account) = &plane.account {
+        std::os::unix::fs::chown(&plane.state_dir, Some(account.uid), Some(account.gid))?;
+    }
+    Ok(())
+}
+
+/// Makes the launch of a sealed plane.
+pub fn prepare(sealed: &Sealed) -> Result<Prepared, LaunchError> {
+    launch(sealed).prepare()
+}

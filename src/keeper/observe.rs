@@ -1,0 +1,108 @@
+//! What probes and ends mean as facts for the machine, and what of them an operator is shown.
+//!
+//! Decides nothing about what follows.
+
+use super::drive::Keeper;
+use super::input::{Listener, Seen, Startup};
+use crate::life::event::Event;
+use crate::life::phase::{Moment, Phase};
+use crate::openclaw::exits::{self, Exit, Stage};
+use crate::os::reap;
+use crate::plane::Contract;
+use crate::wire::LastExit;
+
+/// A starting process comes along while it uses at least this share of a core between two looks: an idle Node process
+/// uses about 1 % (contract), a booting one most of a core.
+const BOOTING_SHARE: f64 = 0.05;
+
+impl Keeper {
+    /// Takes the results of one round.
+    pub(super) fn seen(&mut self, seen: &Seen, now: Moment) -> Vec<Event> {
+        let living = self.life.living() == Some(seen.incarnation);
+        let events = if living { self.facts(seen, now) } else { Vec::new() };
+        let ready = self.hands.known.readiness.ready;
+        self.hands.watcher.seen(self.life.phase(), &self.hands.sealed.plane, ready, now);
+        events
+    }
+
+    fn facts(&mut self, seen: &Seen, now: Moment) -> Vec<Event> {
+        let incarnation = seen.incarnation;
+        let known = &mut self.hands.known;
+        match &seen.ready {
+            Some(Ok(readiness)) => known.readiness = readiness.clone(),
+            Some(Err(error)) => {
+                known.readiness.ready = false;
+                known.readiness.failing = vec![error.clone()];
+            }
+            None => {}
+        }
+        if let Some(live) = &seen.live {
+            known.live = live.is_ok();
+            known.trouble = live.as_ref().err().cloned();
+        }
+        match self.life.phase() {
+            Phase::Starting { reached, .. } => {
+                let reached = reached.clone();
+                self.coming_along(seen, &reached, now)
+            }
+            Phase::Up { .. } => match &seen.live {
+                Some(Ok(())) => vec![Event::Lived { incarnation }],
+                Some(Err(how)) => vec![Event::Failed { incarnation, how: how.clone() }],
+                None => Vec::new(),
+            },
+            Phase::Stopping { .. } => match seen.startup {
+                Some(Ok(Startup::Draining)) => vec![Event::Drained { incarnation }],
+                Some(_) | None => Vec::new(),
+            },
+            Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => Vec::new(),
+        }
+    }
+
+    fn coming_along(&mut self, seen: &Seen, reached: &str, now: Moment) -> Vec<Event> {
+        let incarnation = seen.incarnation;
+        let (then, before) = self.hands.boot_cpu;
+        self.hands.boot_cpu = (now, seen.cpu);
+        let busy =
+            seen.cpu.saturating_sub(before).as_secs_f64() >= BOOTING_SHARE * now.saturating_sub(then).as_secs_f64();
+        let now_at = match (&seen.startup, &seen.listener) {
+            (Some(Ok(Startup::Started)), _) => return vec![Event::Started { incarnation }],
+            (Some(Ok(Startup::Starting(reason))), _) => format!("listening; waits for {reason}"),
+            (Some(Ok(Startup::Draining)), _) => "listening; draining".into(),
+            (Some(Err(error)), _) => format!("listening; {error}"),
+            (None, Listener::Foreign(holder)) => format!("its port is answered by {holder}"),
+            (None, Listener::Own | Listener::Nobody | Listener::NotExpected) => "booting; not listening yet".into(),
+        };
+        if busy || now_at != reached {
+            return vec![Event::Progressed { incarnation, reached: now_at }];
+        }
+        Vec::new()
+    }
+
+    /// The end of an incarnation, with its meaning.
+    pub(super) fn judge(&mut self, incarnation: u64, ended: reap::Exit) -> Event {
+        let exit = match (ended.code, ended.signal) {
+            (Some(code), _) => Exit::Code(code),
+            (None, Some(signal)) => Exit::Signal(signal),
+            (None, None) => Exit::Code(-1),
+        };
+        let stage = match self.life.phase() {
+            Phase::Stopping { .. } => Stage::Stopping,
+            Phase::Up { .. } => Stage::Up,
+            Phase::Starting { .. } | Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => {
+                Stage::Starting
+            }
+        };
+        let contract: Contract = self.contract();
+        let meaning = exits::meaning(contract, exit, stage, &self.hands.logbook.tail());
+        self.hands.known.last_exit = Some(LastExit {
+            code: ended.code,
+            signal: ended.signal,
+            at: self.hands.clock.stamp(),
+            meaning: meaning.sentence().into(),
+        });
+        self.hands.logbook.note(&format!("incarnation {incarnation} ended: {exit}, {}", meaning.sentence()));
+        self.hands.known.live = false;
+        self.hands.known.readiness = super::input::Readiness::default();
+        Event::Exited { incarnation, exit, meaning }
+    }
+}

@@ -1,0 +1,229 @@
+//! Carries out the machine's orders: the only match on [`Order`].
+//!
+//! Decides nothing; what happened comes back as events.
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+
+use super::asks::Waiting;
+use super::hands::{self, Handoffs, Hands, Running};
+use super::input::{Errand, Input, Readiness};
+use crate::journal::Entry;
+use crate::life::event::{AskId, Event, Hope, Told};
+use crate::life::order::{Order, Reply};
+use crate::openclaw::{environment, handoff};
+use crate::os::launch::Stdio;
+use crate::os::{pidfd, signals};
+use crate::plane::Contract;
+use crate::wire::{Answer, Refusal, RefusalKind};
+
+/// Whether the keeper goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Onward {
+    /// It does.
+    Stay,
+    /// The plane is down and nobody wants the keeper.
+    Leave,
+}
+
+/// The number under which a gateway finds the plane's lock. Node marks low descriptors close-on-exec at start (measured).
+const LOCK_FD: i32 = 64;
+
+impl Hands {
+    /// Carries out one order; gives the fact that it made at once, if any.
+    pub fn perform(&mut self, order: Order, asks: &mut HashMap<AskId, Waiting>) -> (Option<Event>, Onward) {
+        let mut onward = Onward::Stay;
+        let event = match order {
+            Order::Answer { id, reply } => {
+                if let Some(waiting) = asks.remove(&id) {
+                    waiting.reply.answer(answer(reply));
+                }
+                None
+            }
+            Order::Sweep => {
+                let now = self.clock.now();
+                self.broom.begin(now);
+                self.broom.look(&self.sealed.plane, &mut self.helpers, now)
+            }
+            Order::Spawn { incarnation } => Some(self.spawn(incarnation)),
+            Order::Terminate { incarnation } => {
+                self.signal(incarnation, Force::Term);
+                None
+            }
+            Order::Kill { incarnation } => {
+                self.signal(incarnation, Force::Kill);
+                None
+            }
+            Order::ConsumeHandoff { incarnation } => self.consume(incarnation),
+            Order::RestartSafely { incarnation } => self.restart_safely(incarnation),
+            Order::Remember(want) => {
+                if let Err(error) = self.memory.remember(want) {
+                    tracing::error!(%error, "what the operator wants could not be kept; a new keeper will not know it");
+                }
+                None
+            }
+            Order::Record(record) => {
+                tracing::info!(
+                    incarnation = record.incarnation,
+                    event = record.event,
+                    saw = record.saw,
+                    decided = record.decided,
+                    follows = record.follows
+                );
+                self.journal.add(Entry {
+                    at: self.clock.stamp(),
+                    plane: Some(self.sealed.plane.name.clone()),
+                    incarnation: record.incarnation,
+                    event: record.event.into(),
+                    saw: record.saw,
+                    decided: record.decided,
+                    follows: record.follows,
+                    lost_before: 0,
+                });
+                None
+            }
+            Order::Leave => {
+                onward = Onward::Leave;
+                None
+            }
+        };
+        (event, onward)
+    }
+
+    fn spawn(&mut self, incarnation: u64) -> Event {
+        match self.try_spawn(incarnation) {
+            Ok(()) => Event::Spawned { incarnation },
+            Err((error, hope)) => Event::SpawnFailed { incarnation, error, hope },
+        }
+    }
+
+    fn try_spawn(&mut self, incarnation: u64) -> Result<(), (String, Hope)> {
+        if let Err(error) = self.memory.begins(incarnation) {
+            tracing::warn!(%error, "the incarnation's number could not be kept");
+        }
+        let failed = |error: &dyn std::fmt::Display, errno: Option<i32>| (error.to_string(), hope(errno));
+        hands::make_folders(&self.sealed).map_err(|error| failed(&error, error.raw_os_error()))?;
+        let cookie = environment::cookie(&self.sealed.supervisor_id, self.sealed.plane.name.as_str(), incarnation);
+        self.prepared.set_env(environment::COOKIE, &cookie).map_err(|error| failed(&error, error.errno()))?;
+        let (stdout, stderr) = self.logbook.attach().map_err(|error| failed(&error, error.raw_os_error()))?;
+        let stdio = Stdio { stdin: self.null.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
+        let keep: Vec<_> = self.broom.lock().map(|lock| (lock.fd(), LOCK_FD)).into_iter().collect();
+        let child = self.prepared.spawn(stdio, &keep).map_err(|error| failed(&error, error.errno()))?;
+        self.known.notes.clear();
+        self.known.notes.extend(child.shortfalls.iter().map(ToString::to_string));
+        self.known.pid = Some(child.pid);
+        self.known.readiness = Readiness::default();
+        self.known.live = false;
+        self.known.trouble = None;
+        self.known.generations = 0;
+        self.await_end(incarnation, &child.pidfd);
+        self.running = Some(Running { incarnation, pid: child.pid, pidfd: child.pidfd });
+        Ok(())
+    }
+
+    fn await_end(&self, incarnation: u64, pidfd: &std::os::fd::OwnedFd) {
+        let inputs = self.inputs.clone();
+        match pidfd.try_clone().and_then(crate::os::ready::ready) {
+            Ok(pidfd) => drop(tokio::task::spawn_local(async move {
+                // An error here ends the wait too; the loop then looks for itself.
+                let _ = pidfd.readable().await;
+                let _ = inputs.send(Input::Ended { incarnation });
+            })),
+            // SIGCHLD is heard all the same, and the loop looks at the pidfd then.
+            Err(error) => tracing::warn!(%error, "the gateway's pidfd cannot be waited for"),
+        }
+    }
+
+    fn signal(&mut self, incarnation: u64, force: Force) {
+        let Some(running) = self.running.as_ref().filter(|running| running.incarnation == incarnation) else { return };
+        let done = match force {
+            Force::Term => pidfd::send(&running.pidfd, libc::SIGTERM),
+            // Unreaped, so its pid still names its own group.
+            Force::Kill => {
+                pidfd::send(&running.pidfd, libc::SIGKILL).and_then(|_| signals::kill_group(running.pid, libc::SIGKILL))
+            }
+        };
+        if let Err(error) = done {
+            tracing::warn!(pid = running.pid, ?force, %error, "the gateway could not be signalled");
+        }
+    }
+
+    fn consume(&mut self, incarnation: u64) -> Option<Event> {
+        let pid = self.ended_pid;
+        match self.handoffs {
+            Handoffs::Spoken => self.start_consume(incarnation, pid),
+            Handoffs::Unspoken => {
+                let told = Told::Nothing("this runtime speaks no restart handoff".into());
+                Some(Event::HandoffTold { incarnation, told })
+            }
+            Handoffs::Unasked | Handoffs::Asking(_) => {
+                let asked = matches!(self.handoffs, Handoffs::Asking(_));
+                self.handoffs = Handoffs::Asking(Some((incarnation, pid)));
+                if asked { None } else { self.ask_capabilities() }
+            }
+        }
+    }
+
+    /// Asks, once for this runtime, whether it speaks handoff.
+    pub fn ask_capabilities(&mut self) -> Option<Event> {
+        let pending = match self.handoffs {
+            Handoffs::Asking(pending) => pending,
+            Handoffs::Unasked | Handoffs::Spoken | Handoffs::Unspoken => None,
+        };
+        self.handoffs = Handoffs::Asking(pending);
+        let launch = hands::helper(&self.sealed, &handoff::CAPABILITIES);
+        match self.helpers.start(Errand::Capabilities, launch, &self.null, &self.inputs) {
+            Ok(()) => None,
+            Err(error) => {
+                self.handoffs = Handoffs::Unasked;
+                let (incarnation, _) = pending?;
+                Some(Event::HandoffTold { incarnation, told: Told::Unknown(error.to_string()) })
+            }
+        }
+    }
+
+    /// Starts the consume of an ended incarnation's handoff.
+    pub fn start_consume(&mut self, incarnation: u64, pid: i32) -> Option<Event> {
+        let args = handoff::consume(pid);
+        let launch = hands::helper(&self.sealed, &args.each_ref().map(String::as_str));
+        match self.helpers.start(Errand::Consume { incarnation }, launch, &self.null, &self.inputs) {
+            Ok(()) => None,
+            Err(error) => Some(Event::HandoffTold { incarnation, told: Told::Unknown(error.to_string()) }),
+        }
+    }
+
+    fn restart_safely(&mut self, incarnation: u64) -> Option<Event> {
+        let launch = hands::helper(&self.sealed, &["gateway", "restart", "--safe"]);
+        match self.helpers.start(Errand::SafeRestart { incarnation }, launch, &self.null, &self.inputs) {
+            Ok(()) => None,
+            Err(error) => Some(Event::SafeRestartRefused { incarnation, why: error.to_string() }),
+        }
+    }
+
+    /// Whether the plane's contract knows handoffs and validation.
+    pub fn speaks_openclaw(&self) -> bool {
+        self.sealed.plane.contract == Contract::Openclaw
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Force {
+    Term,
+    Kill,
+}
+
+fn hope(errno: Option<i32>) -> Hope {
+    match errno {
+        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ETXTBSY | libc::EIO | libc::ENOSPC) => {
+            Hope::Some
+        }
+        Some(_) | None => Hope::None,
+    }
+}
+
+fn answer(reply: Reply) -> Answer {
+    match reply {
+        Reply::Accepted { replaces, note } => Answer::Accepted { replaces, note },
+        Reply::Refused { message, hint } => Answer::Refused(Refusal { kind: RefusalKind::Failed, message, hint }),
+    }
+}

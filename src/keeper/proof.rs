@@ -1,0 +1,107 @@
+//! Who holds what a spawn needs: the ports of the family, and whether a listener is the plane's own.
+//!
+//! Looks only. A listener is proved by its socket's inode among the descriptors of our own tree, never by an answer.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::input::Listener;
+use crate::life::event::Conflict;
+use crate::openclaw::{environment, ports};
+use crate::os::{process, sockets, sweep};
+use crate::plane::{Contract, Plane};
+
+/// What others hold of what a spawn of `plane` needs: its base port, and any port of its family that somebody listens on.
+/// A connection that passes through a child port is none: it will have gone when the port is needed.
+pub fn conflicts(plane: &Plane) -> Vec<Conflict> {
+    let Some(base) = plane.port else { return Vec::new() };
+    let family = match plane.contract {
+        Contract::Openclaw => base..=base.saturating_add(ports::SPAN),
+        Contract::Plain => base..=base,
+    };
+    let busy = busy(family.clone());
+    if busy.is_empty() {
+        return Vec::new();
+    }
+    let listeners = sockets::listeners(family).unwrap_or_default();
+    let listened = |port: u16| listeners.iter().find(|it| it.address.port() == port);
+    busy.into_iter()
+        .filter(|port| *port == base || listened(*port).is_some())
+        .map(|port| Conflict { what: what(port, base), holder: listened(port).map_or_else(|| passing(port), holder) })
+        .collect()
+}
+
+fn what(port: u16, base: u16) -> String {
+    if port == base { format!("port {port}") } else { format!("port {port} (base {base} + {})", port - base) }
+}
+
+/// The ports of a range that cannot be bound on loopback, tried as the gateway binds.
+fn busy(range: RangeInclusive<u16>) -> BTreeSet<u16> {
+    let hosts = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    range
+        .filter(|port| {
+            hosts.iter().any(|host| match sockets::bindable(*host, *port) {
+                Ok(()) => false,
+                // A host without IPv6 has no ::1 to hold; only a port in use is a conflict.
+                Err(error) => error.kind() == io::ErrorKind::AddrInUse,
+            })
+        })
+        .collect()
+}
+
+fn holder(listener: &sockets::Listener) -> String {
+    match sockets::holder_of(listener, environment::COOKIE) {
+        Ok(holder) => holder.to_string(),
+        Err(_) => format!("a process of user {} that cannot be looked at", listener.uid),
+    }
+}
+
+/// A port that nobody listens on but that cannot be bound is in use by a connection.
+fn passing(port: u16) -> String {
+    match sockets::established_on(port).unwrap_or_default().first() {
+        Some(connection) => {
+            format!("a connection to {} of user {}, which will pass", connection.remote, connection.uid)
+        }
+        None => "a socket that does not listen".into(),
+    }
+}
+
+/// Who listens on `port`, given the gateway's pid and the inode last proved to be its own. Also gives the inode that is
+/// proved now.
+pub fn listener(port: u16, pid: i32, proved: Option<u64>) -> (Listener, Option<u64>) {
+    let listening = match sockets::listeners(port..=port) {
+        Ok(listening) => listening,
+        Err(error) => {
+            tracing::warn!(port, %error, "listeners could not be read");
+            return (Listener::Nobody, None);
+        }
+    };
+    let Some(first) = listening.first() else { return (Listener::Nobody, None) };
+    if let Some(inode) = proved.filter(|inode| listening.iter().any(|it| it.inode == *inode)) {
+        return (Listener::Own, Some(inode));
+    }
+    let mut tree = sweep::tree(pid).unwrap_or_default();
+    tree.push(pid);
+    let inodes: Vec<u64> = listening.iter().map(|it| it.inode).collect();
+    match sockets::owners(&inodes, &tree).keys().next() {
+        Some(inode) => (Listener::Own, Some(*inode)),
+        None => (Listener::Foreign(holder(first)), None),
+    }
+}
+
+/// A process in words: its name and number.
+pub fn describe(pid: i32) -> String {
+    match process::stat(pid) {
+        Ok(stat) => format!("{} (pid {pid})", stat.comm),
+        Err(_) => format!("process {pid}"),
+    }
+}
+
+/// Processor time of the gateway and its descendants so far.
+pub fn cpu_time(pid: i32) -> Duration {
+    let tree = sweep::tree(pid).unwrap_or_default();
+    tree.into_iter().chain([pid]).filter_map(|pid| process::stat(pid).ok()).map(|stat| stat.cpu_time()).sum()
+}

@@ -1,0 +1,179 @@
+//! A life as an operator is shown it: the wire's status, and the reason in words.
+//!
+//! Pure; the numbers are given.
+
+use std::time::Duration;
+
+use super::input::Readiness;
+use crate::life::Life;
+use crate::life::order::Want;
+use crate::life::phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
+use crate::plane::{Plane, PlaneName};
+use crate::wire::{LastExit, PlaneStatus, State};
+
+/// What the keeper knows beside the life itself.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The gateway.
+    pub pid: Option<i32>,
+    /// `/healthz` at the last round.
+    pub live: bool,
+    /// `/readyz` at the last round.
+    pub readiness: Readiness,
+    /// The last liveness failure.
+    pub trouble: Option<String>,
+    /// How the last incarnation ended.
+    pub last_exit: Option<LastExit>,
+    /// The definition in force.
+    pub definition: String,
+    /// Things of note.
+    pub notes: Vec<String>,
+    /// In-process restarts of the living incarnation.
+    pub generations: u64,
+    /// Lines of output that the disk did not take.
+    pub log_lines_lost: u64,
+    /// Resident bytes of the plane's processes.
+    pub rss_bytes: Option<u64>,
+    /// Their use of the processor; 100 is one core.
+    pub cpu_percent: Option<f64>,
+}
+
+/// The status now. `until` is the wall time of the life's deadline.
+pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Option<String>) -> PlaneStatus {
+    let since = match life.phase() {
+        Phase::Starting { since, .. } | Phase::Up { since, .. } | Phase::Stopping { since, .. } => Some(*since),
+        Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => None,
+    };
+    let up = matches!(life.phase(), Phase::Up { .. });
+    PlaneStatus {
+        name: plane.name.clone(),
+        role: plane.role.as_str().into(),
+        state: state(life.phase()),
+        ready: up && known.readiness.ready,
+        live: since.is_some() && known.live,
+        pid: known.pid,
+        keeper_pid: Some(std::process::id().cast_signed()),
+        keeper_version: Some(env!("CARGO_PKG_VERSION").into()),
+        incarnation: life.incarnation(),
+        restarts: life.restarts(),
+        uptime_s: since.map(|since| now.saturating_sub(since).as_secs()),
+        port: plane.port,
+        rss_bytes: known.rss_bytes,
+        cpu_percent: known.cpu_percent,
+        last_exit: known.last_exit.clone(),
+        why: why(life, known, &plane.name, now),
+        failing: if up { known.readiness.failing.clone() } else { Vec::new() },
+        definition: known.definition.clone(),
+        wanted: life.want() == Want::Up,
+        until,
+        generations: known.generations,
+        notes: known.notes.clone(),
+        log_lines_lost: known.log_lines_lost,
+    }
+}
+
+fn state(phase: &Phase) -> State {
+    match phase {
+        Phase::Down { because: Rest::Parked(_) } => State::Parked,
+        Phase::Down { because: Rest::Asked | Rest::Fresh } => State::Stopped,
+        Phase::Sweeping { then: Next::Spawn, .. } | Phase::Starting { .. } => State::Starting,
+        Phase::Sweeping { then: Next::Down(_), .. } | Phase::Stopping { .. } => State::Stopping,
+        Phase::Sweeping { then: Next::Wait { .. }, .. } | Phase::Waiting { .. } => State::Backoff,
+        Phase::Up { .. } => State::Up,
+    }
+}
+
+fn why(life: &Life, known: &Known, name: &PlaneName, now: Moment) -> String {
+    match life.phase() {
+        Phase::Down { because } => rest(because, name),
+        Phase::Sweeping { then: Next::Spawn, .. } => "proving that nothing of it is left and its ports are free".into(),
+        Phase::Sweeping { then: Next::Down(because), .. } => match because {
+            Rest::Parked(_) => rest(because, name),
+            Rest::Asked | Rest::Fresh => "ending what is left of it".into(),
+        },
+        Phase::Sweeping { then: Next::Wait { retry_at, because, .. }, .. }
+        | Phase::Waiting { retry_at, because, .. } => waiting(because, retry_at.saturating_sub(now)),
+        Phase::Starting { reached, .. } => match &known.trouble {
+            Some(trouble) if trouble.contains("answered by") => trouble.clone(),
+            Some(_) | None => reached.clone(),
+        },
+        Phase::Up { failures, .. } if *failures > 0 => {
+            let how = known.trouble.as_deref().unwrap_or("no answer");
+            format!("no sign of life {failures} times in a row: {how}")
+        }
+        Phase::Up { .. } if !known.readiness.failing.is_empty() => {
+            format!("not ready: {}", known.readiness.failing.join(", "))
+        }
+        Phase::Up { .. } => String::new(),
+        Phase::Stopping { why, drain, kill_at, .. } => stopping(why, *drain, kill_at.saturating_sub(now)),
+    }
+}
+
+fn rest(because: &Rest, name: &PlaneName) -> String {
+    match because {
+        Rest::Fresh => format!("not started; `gateward start {name}` starts it"),
+        Rest::Asked => "stopped by an operator".into(),
+        Rest::Parked(Park::Config) => {
+            format!(
+                "its gateway refuses its config; see `gateward exec {name} -- openclaw doctor`; a change of the files starts it again"
+            )
+        }
+        Rest::Parked(Park::Policy(words)) => words.clone(),
+        Rest::Parked(Park::Deaths(count)) => {
+            format!("died {count} times within restart.window; `gateward start {name}` tries again")
+        }
+        Rest::Parked(Park::Launch(error)) => error.clone(),
+    }
+}
+
+fn waiting(because: &Wait, left: Duration) -> String {
+    let left = span(left);
+    match because {
+        Wait::Backoff(words) => format!("{words}; again in {left}"),
+        Wait::Breaker(words) => {
+            format!(
+                "{words}; held back for {left}, or OpenClaw would suppress its channels after one more; `start` insists"
+            )
+        }
+        Wait::Conflict(conflicts) => conflicts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        Wait::Refused(words) => format!("{words}; again in {left}"),
+        Wait::Handoff => "exited cleanly; asking OpenClaw whether it wanted a successor".into(),
+        Wait::Launch(error) => format!("{error}; again in {left}"),
+    }
+}
+
+fn stopping(why: &StopCause, drain: Drain, left: Duration) -> String {
+    let cause = match why {
+        StopCause::Asked => "asked to stop".to_owned(),
+        StopCause::Unhealthy(how) => format!("replaced, as it gave no sign of life ({how})"),
+        StopCause::Stuck(saw) => format!("replaced, as its start made {saw}"),
+    };
+    match drain {
+        Drain::Unseen => format!("{cause}; SIGTERM sent, at most {} left", span(left)),
+        Drain::Seen => format!("{cause}; draining its work, at most {} left", span(left)),
+        Drain::Killed => format!("{cause}; SIGKILL sent"),
+    }
+}
+
+/// A span as people say it: `850ms`, `12s`, `4m 10s`.
+fn span(span: Duration) -> String {
+    match span.as_secs() {
+        0 => format!("{}ms", span.as_millis()),
+        seconds @ 1..=99 => format!("{seconds}s"),
+        seconds => format!("{}m {}s", seconds / 60, seconds % 60),
+    }
+}
+
+/// Whether two states differ in what an operator would notice; running numbers are not.
+pub fn differs(before: &PlaneStatus, now: &PlaneStatus) -> bool {
+    let still = |status: &PlaneStatus| PlaneStatus {
+        uptime_s: None,
+        rss_bytes: None,
+        cpu_percent: None,
+        why: String::new(),
+        until: None,
+        ..status.clone()
+    };
+    let spoken = |status: &PlaneStatus| status.why.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    still(before) != still(now) || spoken(before) != spoken(now)
+}
