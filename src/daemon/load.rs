@@ -166,7 +166,7 @@ fn env_file(path: &Path) -> EnvFile {
     match load_file::slurp(path) {
         Ok(Slurped { bytes, mode, uid }) => {
             let text = String::from_utf8(bytes)
-                .map_err(|error| format!("the byte at {} is not UTF-8", error.utf8_error().valid_up_to()));
+                .map_err(|error| format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to()));
             EnvFile { text, mode, uid }
         }
         Err(fault) => EnvFile { text: Err(fault.what), mode: 0, uid: 0 },

@@ -33,7 +33,11 @@ pub fn unknown(waits: &[Wait<'_>]) -> Vec<Mistake> {
 pub fn cycles(waits: &[Wait<'_>]) -> Vec<Mistake> {
     let index: BTreeMap<&str, usize> =
         waits.iter().enumerate().map(|(index, (name, _))| (name.value.as_str(), index)).collect();
-    let mut mistakes = Vec::new();
+    let own = |(plane, (name, after)): (usize, &Wait<'_>)| {
+        let itself = after.iter().find(|wait| wait.value == name.value)?;
+        Some(told(&[(plane, itself.place.clone())], waits))
+    };
+    let mut mistakes: Vec<Mistake> = waits.iter().enumerate().filter_map(own).collect();
     let mut done = vec![false; waits.len()];
     for start in 0..waits.len() {
         if let Some(circle) = circle_from(start, waits, &index, &mut done) {
@@ -64,7 +68,7 @@ fn circle_from(
             continue;
         };
         *followed += 1;
-        let Some(&next) = index.get(wait.value.as_str()) else {
+        let Some(&next) = index.get(wait.value.as_str()).filter(|next| **next != plane) else {
             continue;
         };
         if let Some(from) = path.iter().position(|(plane, _)| *plane == next) {
@@ -122,6 +126,10 @@ mod tests {
     #[test]
     fn circles_are_shown_once_and_whole() {
         assert_eq!(messages(&[("a", &["a"])]), ["`a` waits for itself"]);
+        assert_eq!(
+            messages(&[("a", &["b"]), ("b", &["b", "a"])]),
+            ["`b` waits for itself", "planes wait for one another in a circle: a → b → a"]
+        );
         assert_eq!(
             messages(&[("x", &["b"]), ("a", &["c", "b"]), ("b", &["a"]), ("c", &[])]),
             ["planes wait for one another in a circle: a → b → a"]

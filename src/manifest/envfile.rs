@@ -21,8 +21,8 @@ pub fn read(path: &Path, file: &EnvFile, owners: &[u32], named: &Place) -> Resul
     let shown = path.display();
     let text = match &file.text {
         Ok(text) => text,
-        Err(why) => {
-            let message = format!("the `env_file` `{shown}` cannot be read: {why}");
+        Err(what) => {
+            let message = format!("the `env_file` `{shown}` {what}");
             let hint = "create it with mode 0600, or take the key out";
             return Err(vec![Mistake::new(Code::EnvFile, message, hint).at(named.clone(), "named here")]);
         }

@@ -37,7 +37,7 @@ pub enum Rank {
 /// One `env_file` as it was found.
 #[derive(Clone, Debug)]
 pub struct EnvFile {
-    /// Its text, or why it could not be had.
+    /// Its text, or why it could not be had, as the end of a sentence that names it.
     pub text: Result<String, String>,
     /// Its permission bits.
     pub mode: u32,

@@ -154,7 +154,7 @@ impl Scene<'_> {
             Some((None, None)) | None => Launch::OnPath,
         };
         let unsaid = !bad(self.own) && !defaults.command.is_written();
-        if contract == Contract::Plain && unsaid && self.written.grasp == Grasp::Whole {
+        if contract == Contract::Plain && unsaid && self.written.grasp < Grasp::Partial {
             let message = format!("`{}` has contract `plain` and does not say what is to be run", self.name.value);
             let hint = "write `command = [\"/usr/bin/program\", \"argument\"]`";
             let place = self.table.contract.at().map_or(&self.name.place, |at| &at.place).clone();
@@ -188,7 +188,7 @@ impl Scene<'_> {
             let version = table.version.get().map(|version| version.0.clone()).unwrap_or_default();
             return Launch::Runtime { name: name.to_owned(), version };
         }
-        if self.written.grasp == Grasp::Whole {
+        if self.written.grasp < Grasp::Partial {
             let known = self.written.runtimes.iter().map(|(known, _)| known.value.as_str()).chain(["path", "practice"]);
             let hint = match suggest::nearest(name, known) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -261,7 +261,7 @@ impl Scene<'_> {
 
     fn port_is_written(&mut self, contract: Contract) {
         let missing = contract == Contract::Openclaw && !self.table.port.is_written();
-        if missing && self.written.grasp == Grasp::Whole {
+        if missing && self.written.grasp < Grasp::Partial {
             let message = format!("`{}` has no `port`", self.name.value);
             let hint = match free_base(self.written) {
                 Some(port) => format!("write `port = {port}`: a base whose family B … B+110 no other plane here has"),

@@ -169,15 +169,21 @@ fn across(written: &Written, mistakes: &mut Vec<Mistake>) {
         .collect();
     let waits: Vec<after::Wait<'_>> = waits.iter().map(|(name, after)| (*name, after.as_slice())).collect();
     mistakes.extend(after::cycles(&waits));
-    match written.grasp {
-        Grasp::Whole => mistakes.extend(after::unknown(&waits)),
+    let several = match written.grasp {
+        Grasp::Whole => {
+            mistakes.extend(after::unknown(&waits));
+            written.planes.len() > 1
+        }
+        Grasp::Misnamed => !written.planes.is_empty(),
         Grasp::Partial => return,
-    }
-    if written.planes.is_empty() {
+    };
+    if written.planes.is_empty() && written.grasp == Grasp::Whole {
+        let empty = written.quotable.trim().is_empty();
+        let message = if empty { "the manifest is empty" } else { "the manifest names no plane" };
         let hint = "run `gateward init` to write one, or begin with `[planes.main]` and `port = 18789`";
-        mistakes.push(Mistake::new(Code::NoPlanes, "the manifest names no plane", hint));
+        mistakes.push(Mistake::new(Code::NoPlanes, message, hint));
     }
-    if written.planes.len() > 1 {
+    if several {
         mistakes.extend(written.planes.iter().filter(|(_, own)| !own.isolates.is_written()).map(missing_isolates));
     }
 }

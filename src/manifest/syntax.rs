@@ -31,17 +31,55 @@ pub fn mend(lines: &Lines<'_>) -> Mended {
     let mut mended = Mended { text: lines.text().to_owned(), ..Mended::default() };
     for _ in 0..MOST_CUTS {
         let (root, errors) = DeTable::parse_recoverable(&mended.text);
-        let Some(runaway) = runaway(lines, &mended.text, &root, &errors) else {
+        let keyless = keyless(lines, &errors);
+        if !keyless.is_empty() {
+            drop(root);
+            for number in keyless {
+                let line = lines.range(number);
+                mended.mistakes.push(no_assignment(lines, number));
+                mended.text.replace_range(line.clone(), &" ".repeat(line.len()));
+                mended.damage.push(line);
+            }
+        } else if let Some(runaway) = runaway(lines, &mended.text, &root, &errors) {
+            drop(root);
+            mended.mistakes.push(runaway.mistake(lines));
+            blank(&mut mended.text, runaway.span.start, runaway.cut);
+            mended.damage.push(runaway.span.start..runaway.cut);
+        } else {
             break;
-        };
-        drop(root);
-        mended.mistakes.push(runaway.mistake(lines));
-        blank(&mut mended.text, runaway.span.start, runaway.cut);
-        mended.damage.push(runaway.span.start..runaway.cut);
+        }
     }
     let (_, errors) = DeTable::parse_recoverable(&mended.text);
     tell(lines, &errors, &mut mended.mistakes, &mut mended.damage);
     mended
+}
+
+/// Lines that do not say `key = value`. The reader skips the line below each as well, so they are taken out first.
+fn keyless(lines: &Lines<'_>, errors: &[Error]) -> Vec<usize> {
+    let starts = errors.iter().take(20 * MOST_TOLD).filter(|error| error.message().starts_with("key with no value"));
+    let mut numbers: Vec<usize> = starts.filter_map(|error| Some(lines.number(error.span()?.start))).collect();
+    numbers.dedup();
+    numbers.truncate(MOST_TOLD);
+    numbers.retain(|number| !lines.range(*number).is_empty());
+    numbers
+}
+
+fn no_assignment(lines: &Lines<'_>, number: usize) -> Mistake {
+    let range = lines.range(number);
+    let line = lines.text().get(range.clone()).unwrap_or("");
+    let key = line.trim_start();
+    let start = range.start + line.len() - key.len();
+    let word = key.len() - key.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')).len();
+    let name = shown_key(&key[..word]);
+    let rest = key[word..].trim_start();
+    let (message, hint) = if rest.starts_with(':') && word > 0 {
+        ("this line has `:` where `=` belongs", format!("write `{name} = …`"))
+    } else if rest.contains('=') && word > 0 {
+        ("a key is one word", "join its parts with `_`, or begin a comment with `#`".to_owned())
+    } else {
+        ("this line is not `key = value`", "write `key = value`, or begin a comment with `#`".to_owned())
+    };
+    Mistake::new(Code::Syntax, message, hint).at(lines.place(start..start + word.max(1)), "")
 }
 
 /// A value whose end is missing.
@@ -230,7 +268,9 @@ fn in_words(lines: &Lines<'_>, error: &Error, span: Range<usize>) -> Mistake {
             _ => ("this is a string without quotes", "write it as `\"…\"`", "quotes are missing"),
         }
     } else if is("key with no value") {
-        ("this line has no `=`", "one line says `key = value`; a comment begins with `#`", "`=` is missing")
+        ("this line is not `key = value`", "write `key = value`, or begin a comment with `#`", "")
+    } else if is("invalid unquoted key") {
+        ("a key holds letters, digits, `_` and `-` alone", "write another key, or put this one in quotes", "")
     } else if is("unexpected key or value") {
         (
             "there is more on this line than one `key = value`",

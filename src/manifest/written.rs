@@ -28,7 +28,7 @@ pub struct Written {
     pub defaults: PlaneTable,
     /// `[runtimes.NAME]`, in the order of the file.
     pub runtimes: Vec<(At<String>, RuntimeTable)>,
-    /// `[planes.NAME]`, in the order of the file.
+    /// `[planes.NAME]`, in the order of the file, but those whose name is none.
     pub planes: Vec<(At<PlaneName>, PlaneTable)>,
     /// Dotted key to the place of its value; tables to the names in their headers.
     pub places: BTreeMap<String, Place>,
@@ -40,11 +40,13 @@ pub struct Written {
     pub quotable: String,
 }
 
-/// How much of the text could be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much of the text could be read; less and less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grasp {
     /// Every line, every table and every plane's name.
     Whole,
+    /// All but the names of some planes.
+    Misnamed,
     /// Something is missing from what was read.
     Partial,
 }
@@ -148,8 +150,8 @@ impl Walk<'_> {
             return;
         }
         let called = words::plane_name(&mut self.reader, word, name.span());
-        if called.is_none() {
-            self.grasp = Grasp::Partial;
+        if called.is_none() && self.grasp == Grasp::Whole {
+            self.grasp = Grasp::Misnamed;
         }
         let place = self.reader.place(name.span());
         let table = self.reader.within(name, value, |reader| reader.table::<PlaneTable>(value));
