@@ -7,6 +7,7 @@ pub mod keepers;
 pub mod load;
 pub mod seal;
 pub mod proving;
+pub mod survey;
 
 mod core;
 mod follow;

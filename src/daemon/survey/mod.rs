@@ -1,0 +1,3 @@
+//! The world as the proof needs it: path identities, ports, holders, services, programs. Looks and asks; changes nothing.
+
+pub mod configs;
