@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use super::{completions, logs, man, restart, start, status, stop};
+use super::{completions, logs, man, restart, run, start, status, stop};
 
 /// The help of a list of planes that may be empty.
 pub const PLANES: &str = "Planes, by name; none, or `all`, means every plane";
@@ -59,6 +59,8 @@ pub enum Verb {
     Stop(stop::Args),
     /// Restart planes, letting each finish what it does
     Restart(restart::Args),
+    /// Run the supervisor in the foreground: prove the manifest, start or greet every plane, watch
+    Run(run::Args),
     /// Show what gateways have printed
     Logs(logs::Args),
     /// Print what a shell needs to complete words and plane names

@@ -10,6 +10,7 @@ mod logs;
 mod man;
 mod outcome;
 mod restart;
+mod run;
 mod since;
 mod spectator;
 mod start;
@@ -29,6 +30,10 @@ use target::Scope;
 
 /// Runs the program with the process's own arguments; gives the exit code of [`outcome::Code`].
 pub fn run() -> ExitCode {
+    // Entries of our own processes, which are no words for people.
+    if let Some(code) = hidden() {
+        return code;
+    }
     completions::answer_shell();
     let words = match Words::try_parse() {
         Ok(words) => words,
@@ -48,12 +53,20 @@ pub fn run() -> ExitCode {
     }
 }
 
+fn hidden() -> Option<ExitCode> {
+    match std::env::args_os().nth(1)?.to_str()? {
+        "keeper" => Some(crate::keeper::main()),
+        _ => None,
+    }
+}
+
 fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
     match verb {
         Verb::Status(args) => status::run(args, scope),
         Verb::Start(args) => start::run(args, scope),
         Verb::Stop(args) => stop::run(args, scope),
         Verb::Restart(args) => restart::run(args, scope),
+        Verb::Run(args) => run::run(args, scope),
         Verb::Logs(args) => logs::run(args, scope),
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),

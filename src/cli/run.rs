@@ -1,0 +1,42 @@
+//! `gateward run`: the supervisor in the foreground.
+//!
+//! Refuses inside a plane: what runs there would die with it.
+
+use super::outcome::{Code, Failure, Outcome, Told};
+use super::target::Scope;
+use crate::daemon::{self, End, Manner, RunError};
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the supervisor until it is told to go.
+pub fn run(_args: &Args, scope: &Scope) -> Outcome {
+    refuse_inside("run")?;
+    let manifest = daemon::load::find(scope.manifest.as_deref()).map_err(|error| Failure::Manifest(error.to_string()))?;
+    let manner = match std::env::var_os("NOTIFY_SOCKET") {
+        Some(_) => Manner::Service,
+        None => Manner::Foreground,
+    };
+    match daemon::run(&manifest, manner) {
+        Ok(End::Down | End::Left) => Ok(Code::Done),
+        Err(RunError::Manifest(error)) => Err(Failure::Manifest(error.to_string())),
+        Err(error @ RunError::Second { .. }) => {
+            Err(Failure::Failed(Told::new(error.to_string(), "`gateward status` shows what it keeps")))
+        }
+        Err(error @ RunError::Host { .. }) => {
+            Err(Failure::Failed(Told::new(error.to_string(), "run_dir and state_dir are set in [supervisor]")))
+        }
+    }
+}
+
+/// Refuses a verb that would make the supervisor a descendant of one of its planes.
+pub fn refuse_inside(verb: &str) -> Result<(), Failure> {
+    match std::env::var("GATEWARD_PLANE") {
+        Err(_) => Ok(()),
+        Ok(plane) => Err(Failure::Failed(Told::new(
+            format!("`gateward {verb}` was called from inside plane {plane}, and would die with it"),
+            "call it from a shell outside every plane, or let the system service run it",
+        ))),
+    }
+}
