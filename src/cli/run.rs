@@ -13,7 +13,8 @@ pub struct Args {}
 /// Runs the supervisor until it is told to go.
 pub fn run(_args: &Args, scope: &Scope) -> Outcome {
     refuse_inside("run")?;
-    let manifest = daemon::load::find(scope.manifest.as_deref()).map_err(|error| Failure::Manifest(error.to_string()))?;
+    let manifest =
+        daemon::load::find(scope.manifest.as_deref()).map_err(|error| Failure::Manifest(error.to_string()))?;
     let manner = match std::env::var_os("NOTIFY_SOCKET") {
         Some(_) => Manner::Service,
         None => Manner::Foreground,
