@@ -162,7 +162,7 @@ impl PathRole {
     /// How it may meet other planes' paths.
     pub fn relation(self) -> Relation {
         match self {
-            Self::AgentCwd => Relation::Outside,
+            Self::AgentCwd | Self::StateLink => Relation::Outside,
             Self::Home => Relation::Distinct,
             Self::StateDir
             | Self::Config
@@ -175,8 +175,7 @@ impl PathRole {
             | Self::BrowserData
             | Self::ChannelLogin
             | Self::Sandboxes
-            | Self::PluginData
-            | Self::StateLink => Relation::Apart,
+            | Self::PluginData => Relation::Apart,
         }
     }
 
@@ -194,7 +193,7 @@ impl PathRole {
             Self::ChannelLogin => Code::ChannelLoginShared,
             Self::Sandboxes => Code::SandboxRootShared,
             Self::PluginData => Code::PluginDataShared,
-            Self::StateLink => Code::StateLinkForeign,
+            Self::StateLink => Code::StateLinkShared,
             Self::AgentCwd => Code::AgentCwdShared,
             Self::Home => Code::HomeShared,
         }
@@ -303,6 +302,13 @@ impl Claims {
     /// Who made a claim.
     pub fn claimant(&self, claim: &Claim) -> &Claimant {
         &self.claimants[claim.by]
+    }
+
+    /// Adds a link that was seen inside a plane's state dir. What it leads to is its identity's to say.
+    pub fn add_state_link(&mut self, by: usize, link: PathBuf) {
+        let place = self.claimants[by].header.clone();
+        let surface = Surface::Path(PathRole::StateLink, link);
+        self.claims.push(Claim { by, surface, key: Cow::Borrowed("state_dir"), source: Source::Defaulted, place });
     }
 
     /// The names of these claimants, in order.

@@ -2,6 +2,8 @@
 //!
 //! The facts are gathered by `daemon::survey`; here they are only judged.
 
+use std::collections::BTreeMap;
+
 use super::claim::Claims;
 use super::finding::Finding;
 use super::suggest::Suggest;
@@ -13,6 +15,28 @@ use crate::plane::PlaneName;
 pub struct Live {
     /// Everything that listens on this host, at least within the planes' families and pins.
     pub listeners: Vec<Listening>,
+    /// What OpenClaw itself says of each plane's config.
+    pub validity: BTreeMap<PlaneName, Validity>,
+}
+
+/// What OpenClaw says of a config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// It would start with it.
+    Valid,
+    /// It would not.
+    Invalid(Vec<Issue>),
+    /// It could not be asked, and why.
+    Unknown(String),
+}
+
+/// One thing that OpenClaw holds against a config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    /// The dotted key.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// One listening socket.

@@ -1,6 +1,5 @@
 //! Paths as bytes that sort by component, so that what lies within a folder directly follows it.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
 use super::surroundings::{Identity, Surroundings};
@@ -60,7 +59,7 @@ fn bytes(path: &Path, folds_after: usize) -> Vec<u8> {
             Component::Normal(name) if index >= folds_after => {
                 out.extend(name.to_string_lossy().to_lowercase().into_bytes());
             }
-            Component::Normal(name) => out.extend(name.as_bytes()),
+            Component::Normal(name) => out.extend(name.as_encoded_bytes()),
         }
         out.push(0);
     }
@@ -99,7 +98,7 @@ mod tests {
         let mut around = Surroundings::default();
         let identity = |canonical: &str| Identity {
             canonical: canonical.into(),
-            within: Some(Within { device: (8, 1), path: canonical[4..].into(), above: 0 }),
+            within: Some(Within { device: (8, 1), path: canonical[4..].into() }),
             folds_after: Some(2),
             entry: None,
         };

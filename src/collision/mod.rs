@@ -19,6 +19,7 @@ mod group;
 mod identities;
 mod keys;
 mod paths;
+mod outside;
 mod own;
 mod ports;
 mod pins;
@@ -34,13 +35,12 @@ use surroundings::Surroundings;
 
 use crate::plane::Planes;
 
-/// Everything that stands against `planes`, sorted: what their claims and their own configurations say, and what
-/// `around` shows. `key` is the random key under which credentials are compared.
-pub fn prove(planes: &Planes, declared: &Declarations, around: &Surroundings, key: &[u8; 32]) -> Vec<Finding> {
-    let claims = gather::claims(planes, declared, key);
+/// Everything that stands against `planes`, sorted: what their `claims` say to one another, what each plane's own
+/// configuration says to its manifest entry, and what `around` shows.
+pub fn prove(planes: &Planes, declared: &Declarations, claims: Claims, around: &Surroundings) -> Vec<Finding> {
     let mut findings = check(claims, around);
     for (plane, places) in &planes.planes {
-        findings.extend(within::findings(plane, places, declared.get(&plane.name), around));
+        findings.extend(within::findings(plane, places, declared.get(&plane.name), planes, around));
     }
     sorted(findings)
 }
@@ -52,6 +52,7 @@ pub fn check(mut claims: Claims, around: &Surroundings) -> Vec<Finding> {
     let claims = &claims;
     let mut suggest = Suggest::new(around);
     let mut findings = paths::findings(claims, around, &mut suggest);
+    findings.extend(outside::findings(claims, around));
     findings.extend(own::findings(claims, around, &mut suggest));
     findings.extend(ports::findings(claims, around, &mut suggest));
     findings.extend(pins::findings(claims));

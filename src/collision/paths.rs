@@ -16,18 +16,19 @@ use super::wording::{change, finding, listed, movers, names, shown};
 
 /// Everything that is wrong between the paths of different planes.
 pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
-    let of_relation = |relation| {
-        let paths = claims.claims.iter().filter_map(|claim| Some((claim, claim.path()?)));
-        paths.filter(move |(_, (role, _))| role.relation() == relation).map(|(claim, (_, path))| (claim, path))
-    };
-    let mut ground = Ground::new(of_relation(Relation::Apart), around);
+    let ground = Ground::new(apart(claims), around);
     let mut found = ground.same(claims, suggest);
     found.extend(ground.nested(claims, suggest));
-    found.extend(working_folders(claims, around, &ground, of_relation(Relation::Outside)));
     found
 }
 
-/// The claimed paths that must lie apart from one another.
+/// The claims of paths that must lie apart from those of other planes.
+pub(super) fn apart(claims: &Claims) -> impl Iterator<Item = (&Claim, &Path)> {
+    let paths = claims.claims.iter().filter_map(|claim| Some((claim, claim.path()?)));
+    paths.filter(|(_, (role, _))| role.relation() == Relation::Apart).map(|(claim, (_, path))| (claim, path))
+}
+
+/// Those paths, put in order.
 struct Ground<'a> {
     claims: Vec<&'a Claim>,
     /// By name, then by place within a file system.
@@ -158,7 +159,7 @@ impl<'a> Ground<'a> {
     }
 
     /// One finding for each tree in which one plane's path lies within another's.
-    fn nested(&mut self, all: &Claims, suggest: &mut Suggest) -> Vec<Finding> {
+    fn nested(&self, all: &Claims, suggest: &mut Suggest) -> Vec<Finding> {
         let mut trees = Union::new(self.claims.len());
         let mut hot = Vec::new();
         for keys in &self.keys {
@@ -299,53 +300,4 @@ fn remedies_for(all: &Claims, movers: &[&Claim], suggest: &mut Suggest) -> Strin
     let more = movers.len() - shown.len();
     let rest = if more > 0 { format!(" (and so on for {more} more)") } else { String::new() };
     format!("{}{rest}", steps.join("; "))
-}
-
-/// Agents' working folders: the same for two planes, or within what is another's. May be meant, so it only warns.
-fn working_folders<'a>(
-    all: &Claims,
-    around: &Surroundings,
-    ground: &Ground,
-    folders: impl Iterator<Item = (&'a Claim, &'a Path)>,
-) -> Vec<Finding> {
-    let keyed: Vec<(Key, &Claim)> = folders.map(|(claim, path)| (Key::by_name(path, around), claim)).collect();
-    let indexed = keyed.iter().enumerate().map(|(index, (key, _))| (key, index));
-    let mut found = Vec::new();
-    for (key, members) in runs(indexed.collect()) {
-        let of: Vec<&Claim> = members.into_iter().map(|index| keyed[index].1).collect();
-        let surface = shown(of[0].path().expect("a working folder is a path").1);
-        let owners = distinct(of.iter().map(|claim| claim.by));
-        if owners.len() > 1 {
-            let message = format!("agents of {} work in one folder, {surface}", names(all, &owners));
-            let hint = "leave it if it is meant; else give each agent a `cwd` of its own";
-            let one = finding(all, Code::AgentCwdShared, surface.clone(), of.iter().copied());
-            found.push(one.saying(message).hinting(hint));
-        }
-        let holders: Vec<&Claim> =
-            key.ancestors().chain(std::iter::once(key.clone())).flat_map(|outer| ground.claimed_at(&outer)).collect();
-        let workers: Vec<&Claim> =
-            of.iter().copied().filter(|claim| holders.iter().any(|holder| holder.by != claim.by)).collect();
-        let foreign = |holder: &&Claim| of.iter().any(|claim| claim.by != holder.by);
-        let holders: Vec<&Claim> = holders.into_iter().filter(foreign).collect();
-        let (Some(worker), Some(holder)) = (workers.first(), holders.last()) else { continue };
-        let message = format!(
-            "agents of {} work in {surface}, inside the {} of {}",
-            names(all, &distinct(workers.iter().map(|claim| claim.by))),
-            holder.path().expect("only paths are on this ground").0.noun(),
-            names(all, &distinct(holders.iter().map(|claim| claim.by)))
-        );
-        let hint = format!("leave it if it is meant; else {}", change(all.claimant(worker), worker, None));
-        let one = finding(all, Code::AgentCwdShared, surface, workers.iter().copied().chain(holders.iter().copied()));
-        found.push(one.saying(message).hinting(hint));
-    }
-    found
-}
-
-impl Ground<'_> {
-    /// Who claims exactly the path of `key`, by name.
-    fn claimed_at(&self, key: &Key) -> Vec<&Claim> {
-        let names = &self.keys[0];
-        let start = names.partition_point(|(other, _)| other < key);
-        names[start..].iter().take_while(|(other, _)| other == key).map(|(_, index)| self.claims[*index]).collect()
-    }
 }

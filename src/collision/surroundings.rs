@@ -3,11 +3,12 @@
 //! Values only; `daemon::survey` fills them in. An empty one is lawful: then paths are compared by spelling, and nothing
 //! live is said.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::host::Live;
+use crate::plane::PlaneName;
 
 /// The host as it was when looked at.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Surroundings {
     pub paths: HashMap<PathBuf, Identity>,
     /// From where the kernel takes ports for outgoing connections.
     pub ephemeral: Option<Ephemeral>,
+    /// Planes whose program is privileged.
+    pub launchers: BTreeMap<PlaneName, Launcher>,
     /// What runs and listens, when it was looked at.
     pub live: Option<Live>,
 }
@@ -32,9 +35,10 @@ impl Surroundings {
 pub struct Identity {
     /// The longest existing part with its links followed, then the rest as spelled.
     pub canonical: PathBuf,
-    /// Where that is within its file system, so that a bind mount shows the same as what it binds.
+    /// Where that is within its file system, so that a bind mount shows the same as what it binds. `None` where that
+    /// file system is mounted once, so that names tell all.
     pub within: Option<Within>,
-    /// Components of `canonical` after which folders take upper and lower case for the same.
+    /// Components of `canonical`, the root counted, after which folders take upper and lower case for the same.
     pub folds_after: Option<usize>,
     /// What is there; `None` where nothing is.
     pub entry: Option<Entry>,
@@ -47,8 +51,6 @@ pub struct Within {
     pub device: (u32, u32),
     /// The path from that file system's own root.
     pub path: PathBuf,
-    /// How many components of `path` lie above the mount's root; 0 for a file system mounted whole.
-    pub above: usize,
 }
 
 /// What exists at a path.
@@ -71,6 +73,46 @@ pub enum EntryKind {
     Folder,
     /// A device, a FIFO, a socket.
     Other,
+}
+
+/// A program that runs with more rights than whoever starts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launcher {
+    /// The program.
+    pub program: PathBuf,
+    /// By what.
+    pub privilege: Privilege,
+}
+
+/// How a program comes by its rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privilege {
+    /// The setuid bit.
+    SetUid,
+    /// The setgid bit.
+    SetGid,
+    /// File capabilities.
+    Capabilities,
+}
+
+impl Privilege {
+    /// The words shown to people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SetUid => "is setuid",
+            Self::SetGid => "is setgid",
+            Self::Capabilities => "has file capabilities",
+        }
+    }
+
+    /// The command that takes it away.
+    pub fn remedy(self, program: &str) -> String {
+        match self {
+            Self::SetUid => format!("chmod u-s {program}"),
+            Self::SetGid => format!("chmod g-s {program}"),
+            Self::Capabilities => format!("setcap -r {program}, or use a copy of the program without them"),
+        }
+    }
 }
 
 /// The ports from which outgoing connections are given theirs.

@@ -71,12 +71,9 @@ fn codes(findings: &[Finding]) -> Vec<&str> {
 
 #[test]
 fn planes_that_keep_to_themselves_have_no_finding() {
-    let found = prove(
-        &manifest(vec![plane("main", 18789), plane("rescue", 18909)]),
-        &Declarations::new(),
-        &Surroundings::default(),
-        &[0; 32],
-    );
+    let planes = manifest(vec![plane("main", 18789), plane("rescue", 18909)]);
+    let claims = claims(&planes, &Declarations::new(), &[0; 32]);
+    let found = prove(&planes, &Declarations::new(), claims, &Surroundings::default());
     assert_eq!(codes(&found), [""; 0], "{found:#?}");
 }
 
@@ -143,7 +140,7 @@ fn links_bind_mounts_hard_links_and_case_hide_nothing() {
     assert_eq!(codes(&check_planes(state("/srv/deep"), &around)), ["path-nested"]);
     assert_eq!(codes(&check_planes(state("/home/op/x/..//.openclaw-main/."), &around)), ["state-dir-shared"]);
 
-    let bound = |path: &str| Some(Within { device: (8, 1), path: path.into(), above: 0 });
+    let bound = |path: &str| Some(Within { device: (8, 1), path: path.into() });
     around.paths.insert(main.into(), Identity { within: bound("/op/.openclaw-main"), ..identity(main) });
     around.paths.insert("/mnt/bind".into(), Identity { within: bound("/op/.openclaw-main"), ..identity("/mnt/bind") });
     assert_eq!(codes(&check_planes(state("/mnt/bind"), &around)), ["state-dir-shared"]);
@@ -208,6 +205,7 @@ fn surface() -> impl Strategy<Value = Surface> {
         PathRole::Workspace,
         PathRole::LogFile,
         PathRole::AgentCwd,
+        PathRole::StateLink,
         PathRole::Home,
     ]);
     let pin = prop::sample::select(vec![Pin::Listens, Pin::Browser, Pin::Attaches]);
@@ -265,7 +263,7 @@ fn linked() -> Surroundings {
     let mut around = Surroundings::default();
     around.paths.insert("/c".into(), identity("/a/b"));
     around.paths.insert("/b/c".into(), identity("/a/x"));
-    let within = |path: &str| Some(Within { device: (8, 1), path: path.into(), above: 0 });
+    let within = |path: &str| Some(Within { device: (8, 1), path: path.into() });
     around.paths.insert("/b/a".into(), Identity { within: within("/q"), ..identity("/b/a") });
     around.paths.insert("/a/c".into(), Identity { within: within("/q/r"), ..identity("/a/c") });
     around

@@ -1,18 +1,51 @@
 //! What stands against one plane by itself: its manifest entry and its own configuration contradict, or invite trouble.
 
-use super::codes::Code;
 use super::finding::Finding;
 use super::surroundings::Surroundings;
 use crate::openclaw::config::declared::Declared;
-use crate::plane::{Places, Plane};
+use crate::plane::{Places, Plane, Planes};
 
-/// Everything that is wrong within one plane.
+mod files;
+mod gateway;
+mod names;
+
+/// One plane with all that is known of it.
+struct Subject<'a> {
+    plane: &'a Plane,
+    places: &'a Places,
+    around: &'a Surroundings,
+}
+
+/// Everything that is wrong within one plane of `planes`.
 pub(super) fn findings(
     plane: &Plane,
     places: &Places,
     declared: Option<&Declared>,
+    planes: &Planes,
     around: &Surroundings,
 ) -> Vec<Finding> {
-    let _ = (plane, places, declared, around, Code::ConfigMissing);
-    Vec::new()
+    let subject = Subject { plane, places, around };
+    let mut found = files::rights(&subject, declared);
+    found.extend(files::launcher(&subject));
+    found.extend(files::validity(&subject));
+    if planes.planes.len() > 1 {
+        found.extend(names::unnamed(&subject, declared));
+    }
+    if let Some(declared) = declared {
+        found.extend(files::problems(&subject, declared));
+        if files::is_readable(declared) {
+            found.extend(gateway::contradictions(&subject, declared));
+            found.extend(gateway::exposure(&subject, &declared.gateway));
+            found.extend(gateway::mode(&subject, &declared.gateway));
+            found.extend(names::browser_profiles(&subject, &declared.browser));
+        }
+    }
+    found
+}
+
+impl Subject<'_> {
+    /// A finding about this plane alone.
+    fn finding(&self, code: super::codes::Code, surface: impl Into<String>) -> Finding {
+        Finding::new(code, vec![self.plane.name.clone()], surface)
+    }
 }

@@ -196,3 +196,4 @@ fn load_and_prove(manifest: &Path) -> Result<(Planes, Vec<Finding>), String> {
     let findings = proving::prove(&planes);
     Ok((planes, findings))
 }
+pub mod survey;

@@ -71,6 +71,9 @@ codes! {
     StateLinkForeign "state-link-foreign" Error:
         "A link inside a plane's state dir leads to what belongs to another plane.";
         "The state dirs look apart and are not: through the link both planes write one folder. Replace the link by a folder of its own."
+    StateLinkShared "state-link-shared" Warning:
+        "Links inside the state dirs of two planes lead to one place.";
+        "What both only read, such as skills, may well be shared so; what a gateway writes may not."
     SupervisorPathShared "supervisor-path-shared" Error:
         "Folders that gateward keeps for itself and a plane's folders lie in one another.";
         "Locks and logs that live inside a plane die with a reset of that plane, and then nothing proves any more that at most one gateway owns it. Keep `supervisor.state_dir` and `supervisor.run_dir` apart from every plane."

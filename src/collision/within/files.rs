@@ -1,0 +1,116 @@
+//! Files and programs of one plane: unreadable, open to others, privileged, refused by OpenClaw itself.
+
+use super::Subject;
+use crate::collision::codes::Code;
+use crate::collision::finding::Finding;
+use crate::collision::host::Validity;
+use crate::collision::surroundings::EntryKind;
+use crate::collision::wording::{listed, shown};
+use crate::openclaw::config::declared::{Declared, FileRole};
+use crate::openclaw::config::problem::ProblemCode;
+use crate::plane::Launch;
+
+/// Whether the configuration could be read well enough to hold what it does not say against it.
+pub(super) fn is_readable(declared: &Declared) -> bool {
+    let is_read = declared.files.iter().any(|file| file.role == FileRole::Config && file.read);
+    is_read && !declared.problems.iter().any(|problem| problem.code.is_error())
+}
+
+/// What stands against the files of the configuration. The stand-in runs without one.
+pub(super) fn problems(subject: &Subject, declared: &Declared) -> Vec<Finding> {
+    let needs_config = !matches!(subject.plane.launch, Launch::Practice);
+    let counts = |code: ProblemCode| needs_config || code != ProblemCode::ConfigMissing;
+    let mut found = Vec::new();
+    for problem in declared.problems.iter().filter(|problem| counts(problem.code)) {
+        let code = code_of(problem.code);
+        let mut one = subject.finding(code, shown(&problem.at.file));
+        one.message = format!("the configuration of `{}`: {}", subject.plane.name, problem.message);
+        one.hint.clone_from(&problem.hint);
+        if problem.code == ProblemCode::ConfigMissing {
+            one = one.at(subject.places.of("config"), "");
+        } else {
+            one = one.at(Some(&problem.at), "");
+        }
+        found.push(one);
+    }
+    found
+}
+
+/// The code of a finding for a problem of the config reader; the words are the same.
+pub(in crate::collision) fn code_of(problem: ProblemCode) -> Code {
+    match problem {
+        ProblemCode::ConfigMissing => Code::ConfigMissing,
+        ProblemCode::ConfigUnreadable => Code::ConfigUnreadable,
+        ProblemCode::ConfigTooLarge => Code::ConfigTooLarge,
+        ProblemCode::ConfigEncoding => Code::ConfigEncoding,
+        ProblemCode::ConfigSyntax => Code::ConfigSyntax,
+        ProblemCode::ConfigTooDeep => Code::ConfigTooDeep,
+        ProblemCode::ConfigType => Code::ConfigType,
+        ProblemCode::ConfigInclude => Code::ConfigInclude,
+        ProblemCode::ConfigVariable => Code::ConfigVariable,
+        ProblemCode::EnvUnreadable => Code::EnvUnreadable,
+    }
+}
+
+/// Folders and files with secrets that others can enter or read.
+pub(super) fn rights(subject: &Subject, declared: Option<&Declared>) -> Vec<Finding> {
+    let mode = |path| subject.around.identity(path).and_then(|identity| identity.entry);
+    let mut found = Vec::new();
+    let name = &subject.plane.name;
+    let state_dir = subject.plane.state_dir.as_path();
+    if let Some(entry) = mode(state_dir).filter(|entry| entry.kind == EntryKind::Folder && entry.mode & 0o077 != 0) {
+        let surface = shown(state_dir);
+        let message = format!("others than its user can enter the state dir of `{name}`: mode {:04o}", entry.mode);
+        let one = subject.finding(Code::StateDirOpen, &surface).at(subject.places.of("state_dir"), "");
+        found.push(one.saying(message).hinting(format!("chmod 700 {surface}")));
+    }
+    let env_files = declared.into_iter().flat_map(|declared| &declared.files);
+    for file in env_files.filter(|file| file.role == FileRole::Environment) {
+        let Some(entry) = mode(&file.path).filter(|entry| entry.mode & 0o077 != 0) else { continue };
+        let surface = shown(&file.path);
+        let message = format!(
+            "others than its user can read the environment file of `{name}`, {surface}: mode {:04o}",
+            entry.mode
+        );
+        let one = subject.finding(Code::EnvFileOpen, &surface).at(subject.places.of("state_dir"), "");
+        found.push(one.saying(message).hinting(format!("chmod 600 {surface}")));
+    }
+    found
+}
+
+/// A program whose execution takes the parent-death signal away.
+pub(super) fn launcher(subject: &Subject) -> Option<Finding> {
+    let name = &subject.plane.name;
+    let launcher = subject.around.launchers.get(name)?;
+    let surface = shown(&launcher.program);
+    let message = format!(
+        "the program of `{name}`, {surface}, {}: executing it clears the parent-death signal, and the gateway could \
+         outlive its keeper",
+        launcher.privilege.as_str()
+    );
+    let hint = launcher.privilege.remedy(&surface);
+    let key = if matches!(subject.plane.launch, Launch::Command(_)) { "command" } else { "runtime" };
+    let one = subject.finding(Code::LauncherPrivileged, surface).at(subject.places.of(key), "");
+    Some(one.saying(message).hinting(hint))
+}
+
+/// What OpenClaw itself said of the config.
+pub(super) fn validity(subject: &Subject) -> Option<Finding> {
+    let name = &subject.plane.name;
+    let surface = shown(&subject.plane.config);
+    let place = subject.places.of("config");
+    match subject.around.live.as_ref()?.validity.get(name)? {
+        Validity::Valid => None,
+        Validity::Invalid(issues) => {
+            let said: Vec<String> = issues.iter().map(|issue| format!("{}: {}", issue.path, issue.message)).collect();
+            let message = format!("OpenClaw does not accept the config of `{name}`: {}", listed(&said));
+            let hint = format!("gateward exec {name} -- openclaw doctor");
+            Some(subject.finding(Code::ConfigInvalid, surface).at(place, "").saying(message).hinting(hint))
+        }
+        Validity::Unknown(why) => {
+            let message = format!("OpenClaw could not be asked whether the config of `{name}` is valid: {why}");
+            let hint = format!("gateward exec {name} -- openclaw config validate");
+            Some(subject.finding(Code::ConfigUnproved, surface).at(place, "").saying(message).hinting(hint))
+        }
+    }
+}

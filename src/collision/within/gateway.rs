@@ -1,0 +1,156 @@
+//! The `gateway` section of one plane's configuration, and the workspace, against its manifest entry.
+
+use super::Subject;
+use crate::collision::codes::Code;
+use crate::collision::finding::Finding;
+use crate::collision::keys::Key;
+use crate::collision::wording::shown;
+use crate::openclaw::config::credential::Credential;
+use crate::openclaw::config::declared::{Declared, Gateway};
+use crate::openclaw::config::origin::{Origin, Said};
+
+/// Port and workspace that the configuration sees otherwise than the manifest.
+pub(super) fn contradictions(subject: &Subject, declared: &Declared) -> Vec<Finding> {
+    let mut found: Vec<Finding> = declared.gateway.ports.iter().filter_map(|said| port(subject, said)).collect();
+    found.extend(workspace(subject, declared));
+    found
+}
+
+fn port(subject: &Subject, said: &Said<u16>) -> Option<Finding> {
+    let name = &subject.plane.name;
+    let port = subject.plane.port.filter(|port| *port != said.value)?;
+    let surface = said.value.to_string();
+    let message = format!("`{}` of `{name}` says port {}, the manifest says {port}", said.key, said.value);
+    let place = said.place().map(|place| shown(&place.file));
+    let hint = match place {
+        Some(file) => format!("in {file} say {port} too, or take `{}` out", said.key),
+        None => format!("take `{}` out of the plane's environment", said.key),
+    };
+    let one = subject.finding(Code::ConfigPort, surface).at(subject.places.of("port"), format!("`{name}`: {port}"));
+    Some(one.at(said.place(), format!("but {}", said.value)).saying(message).hinting(hint))
+}
+
+fn workspace(subject: &Subject, declared: &Declared) -> Option<Finding> {
+    let name = &subject.plane.name;
+    let written = subject.plane.workspace.as_ref()?;
+    let said = &declared.default_agent()?.workspace;
+    let is_other = Key::by_name(written, subject.around) != Key::by_name(&said.value, subject.around);
+    if !is_other || !matches!(said.origin, Origin::Written { .. }) {
+        return None;
+    }
+    let surface = shown(&said.value);
+    let message =
+        format!("`{}` of `{name}` is {surface}, the manifest says {}: the config wins", said.key, shown(written));
+    let hint = format!("let both say the same, or take `workspace` out of [planes.{name}]");
+    let one = subject.finding(Code::ConfigWorkspace, surface.clone()).at(subject.places.of("workspace"), "");
+    Some(one.at(said.place(), "the config wins").saying(message).hinting(hint))
+}
+
+/// Where it listens, and whether whoever comes is asked for anything.
+pub(super) fn exposure(subject: &Subject, gateway: &Gateway) -> Option<Finding> {
+    let name = &subject.plane.name;
+    let reach = reach(gateway);
+    match reach {
+        Reach::Loopback => None,
+        Reach::Unsaid => {
+            let message = match &gateway.bind {
+                Some(_) => format!("`gateway.bind` of `{name}` is `auto`: 0.0.0.0 where OpenClaw detects a container"),
+                None => format!("`{name}` does not say `gateway.bind`: 0.0.0.0 where OpenClaw detects a container"),
+            };
+            let place = gateway.bind.as_ref().and_then(|said| said.place()).or(subject.places.of("config"));
+            let hint = format!("in {} say gateway.bind: \"loopback\"", shown(&subject.plane.config));
+            let one = subject.finding(Code::BindImplicit, "gateway.bind").at(place, "");
+            Some(one.saying(message).hinting(hint))
+        }
+        Reach::Beyond(said) if !asks_for_entrance(gateway) => {
+            let message = format!(
+                "`{name}` would listen beyond loopback (`{}` is `{}`) without token or password",
+                said.key, said.value
+            );
+            let hint = format!(
+                "in {} set gateway.auth.token (a ${{VARIABLE}} of the plane's env_file), or bind to loopback and use a tunnel",
+                shown(&subject.plane.config)
+            );
+            let one = subject.finding(Code::BindWithoutAuth, said.value.clone()).at(said.place(), "");
+            Some(one.saying(message).hinting(hint))
+        }
+        Reach::Beyond(_) => None,
+    }
+}
+
+/// From where a gateway can be reached.
+enum Reach<'a> {
+    /// This host alone.
+    Loopback,
+    /// OpenClaw decides.
+    Unsaid,
+    /// Further, as this setting says.
+    Beyond(&'a Said<String>),
+}
+
+fn reach(gateway: &Gateway) -> Reach<'_> {
+    if let Some(said) = gateway.tailscale_mode.as_ref().filter(|said| said.value == "funnel") {
+        return Reach::Beyond(said);
+    }
+    match gateway.bind.as_ref().map(|said| (said.value.as_str(), said)) {
+        None | Some(("auto", _)) => Reach::Unsaid,
+        Some(("loopback", _)) => Reach::Loopback,
+        Some(("custom", said)) => match &gateway.custom_bind_host {
+            Some(host) if is_loopback(&host.value) => Reach::Loopback,
+            Some(host) => Reach::Beyond(host),
+            None => Reach::Beyond(said),
+        },
+        Some((_, said)) => Reach::Beyond(said),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim().trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether a token, a password or a trusted proxy stands in the way.
+fn asks_for_entrance(gateway: &Gateway) -> bool {
+    let is_there = |said: &Option<Said<Credential>>| {
+        said.as_ref().is_some_and(|said| !matches!(said.value, Credential::Missing { .. }))
+    };
+    match gateway.auth_mode.as_ref().map(|said| said.value.as_str()) {
+        Some("none") => false,
+        Some("trusted-proxy") => true,
+        Some("password") => is_there(&gateway.password),
+        Some("token") => is_there(&gateway.token),
+        Some(_) | None => is_there(&gateway.token) || is_there(&gateway.password),
+    }
+}
+
+/// A mode that OpenClaw does not start in, and what is left over from another one.
+pub(super) fn mode(subject: &Subject, gateway: &Gateway) -> Vec<Finding> {
+    let name = &subject.plane.name;
+    let config = shown(&subject.plane.config);
+    let mut found = Vec::new();
+    match &gateway.mode {
+        Some(said) if said.value == "local" => {}
+        Some(said) => {
+            let message = format!("`gateway.mode` of `{name}` is `{}`: OpenClaw starts no gateway then", said.value);
+            let one = subject.finding(Code::GatewayMode, "gateway.mode").at(said.place(), "");
+            found.push(one.saying(message).hinting(format!("in {config} say gateway.mode: \"local\"")));
+        }
+        None => {
+            let message = format!("`{name}` does not say `gateway.mode`: OpenClaw starts no gateway then");
+            let one = subject.finding(Code::GatewayMode, "gateway.mode").at(subject.places.of("config"), "");
+            found.push(one.saying(message).hinting(format!("in {config} say gateway.mode: \"local\"")));
+        }
+    }
+    if let Some(said) = &gateway.remote {
+        let message = format!("`{name}` has a `gateway.remote` section: its commands may talk to another gateway");
+        let one = subject.finding(Code::GatewayRemote, "gateway.remote").at(said.place(), "");
+        found.push(one.saying(message).hinting("take it out once it is no longer needed"));
+    }
+    if let Some(said) = &gateway.insecure_private_ws {
+        let message = format!("`{name}` permits unencrypted WebSocket to private addresses, by `{}`", said.key);
+        let place = said.place().or(subject.places.of("env"));
+        let one = subject.finding(Code::InsecureWebsocket, said.key.clone()).at(place, "");
+        found.push(one.saying(message).hinting("take it out, and reach the gateway through a tunnel"));
+    }
+    found
+}
