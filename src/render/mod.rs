@@ -1,6 +1,7 @@
 //! Values into text for people: tables, cards, diagnostics. Never reads the world, never prints.
 
 pub mod diagnostic;
+pub mod findings;
 pub mod progress;
 pub mod sources;
 pub mod status;

@@ -1,0 +1,122 @@
+//! Findings as code hosts read them: SARIF 2.1.0, and GitHub's workflow commands.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::collision::codes::Code;
+use crate::collision::finding::{Finding, Severity};
+use crate::plane::Place;
+
+/// A SARIF log of one run.
+pub fn sarif(findings: &[Finding]) -> Value {
+    let rules: Vec<Value> = Code::all()
+        .map(|row| {
+            json!({
+                "id": row.word,
+                "shortDescription": { "text": row.means },
+                "fullDescription": { "text": row.because },
+                "defaultConfiguration": { "level": row.severity.as_str() },
+            })
+        })
+        .collect();
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": { "name": "gateward", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
+            "columnKind": "unicodeCodePoints",
+            "results": findings.iter().map(result).collect::<Vec<_>>(),
+        }],
+    })
+}
+
+fn result(finding: &Finding) -> Value {
+    let mut places = finding.at.iter().map(location);
+    let first: Vec<Value> = places.next().into_iter().collect();
+    json!({
+        "ruleId": finding.code,
+        "level": finding.severity.as_str(),
+        "message": { "text": format!("{}. Hint: {}", finding.message, finding.hint) },
+        "locations": first,
+        "relatedLocations": places.collect::<Vec<_>>(),
+    })
+}
+
+fn location(place: &Place) -> Value {
+    json!({
+        "physicalLocation": {
+            "artifactLocation": { "uri": file_uri(&place.file) },
+            "region": { "startLine": place.line, "startColumn": place.column },
+        },
+    })
+}
+
+fn file_uri(path: &Path) -> String {
+    let mut uri = "file://".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' | b'~' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+/// One workflow command a finding; GitHub shows each at its line.
+pub fn github(findings: &[Finding]) -> String {
+    findings.iter().map(command).collect()
+}
+
+fn command(finding: &Finding) -> String {
+    let level = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let mut properties = vec![format!("title={}", property(&finding.code))];
+    if let Some(place) = finding.at.first() {
+        let file = property(&place.file.display().to_string());
+        properties.push(format!("file={file},line={},col={}", place.line, place.column));
+    }
+    let text = data(&format!("{}\nhint: {}", finding.message, finding.hint));
+    format!("::{level} {}::{text}\n", properties.join(","))
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{github, sarif};
+    use crate::render::findings::tests::overlap;
+
+    #[test]
+    fn github_reads_one_line_a_finding() {
+        assert_eq!(
+            github(&[overlap()]),
+            "::error title=port-family-overlap,file=/etc/supervisor.toml,line=2,col=8::the port families of `main` and \
+             `rescue` overlap in 18809–18899%0Ahint: under [planes.rescue] say `port = 18929`\n"
+        );
+    }
+
+    #[test]
+    fn sarif_names_rule_and_places() {
+        let mut finding = overlap();
+        finding.at[0].file = "/a b/ü.toml".into();
+        let log = sarif(&[finding]);
+        let result = &log["runs"][0]["results"][0];
+        assert_eq!(result["ruleId"], "port-family-overlap");
+        let at = &result["locations"][0]["physicalLocation"];
+        assert_eq!(at["artifactLocation"]["uri"], "file:///a%20b/%C3%BC.toml");
+        assert_eq!(at["region"]["startLine"], 2);
+        assert_eq!(result["relatedLocations"].as_array().map(Vec::len), Some(1));
+        let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+        assert!(rules.iter().any(|rule| rule["id"] == result["ruleId"]));
+    }
+}
