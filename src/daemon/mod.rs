@@ -196,4 +196,3 @@ fn load_and_prove(manifest: &Path) -> Result<(Planes, Vec<Finding>), String> {
     let findings = proving::prove(&planes);
     Ok((planes, findings))
 }
-pub mod survey;

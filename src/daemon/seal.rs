@@ -69,7 +69,7 @@ pub fn definition(plane: &Plane) -> String {
 }
 
 /// The plane's program, absolute, and the folder to put first on its PATH.
-fn program(plane: &Plane, own: &BTreeMap<String, String>) -> Result<(PathBuf, Option<PathBuf>), SealError> {
+pub(super) fn program(plane: &Plane, own: &BTreeMap<String, String>) -> Result<(PathBuf, Option<PathBuf>), SealError> {
     let path = plane.environment.get("PATH").or_else(|| own.get("PATH")).map_or("", String::as_str);
     match &plane.launch {
         Launch::OnPath => match on_path("openclaw", path) {

@@ -1,7 +1,57 @@
 //! The world as the proof needs it: path identities, ports, holders, services, programs. Looks and asks; changes nothing.
+//!
+//! [`prove`] is the one door: everything that stands against resolved planes, as the host is now.
 
 pub mod configs;
 pub mod kernel;
 mod identity;
+mod launchers;
 mod mounts;
 mod paths;
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+
+use crate::collision::finding::Finding;
+use crate::collision::gather::{self, Declarations};
+use crate::collision::surroundings::Surroundings;
+use crate::daemon::seal;
+use crate::plane::Planes;
+
+/// How far a proof looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Reads files and attributes; runs no program and tries no port.
+    Files,
+    /// Also tries ports, looks at processes and services, and asks OpenClaw about each config.
+    Live,
+}
+
+/// Everything that stands against `planes`, sorted. Blocks while it looks: up to a few milliseconds for [`Depth::Files`],
+/// some seconds for [`Depth::Live`].
+pub fn prove(planes: &Planes, depth: Depth) -> Vec<Finding> {
+    let declared = Declarations::new();
+    let mut claims = gather::claims(planes, &declared, &random_key());
+    let others = declared.values().flat_map(|declared| declared.files.iter().map(|file| file.path.as_path()));
+    let paths = paths::look(&mut claims, others.map(Path::new));
+    let own = seal::own_environ();
+    let around = Surroundings {
+        paths,
+        ephemeral: kernel::ephemeral(),
+        launchers: launchers::privileged(planes, &own),
+        live: match depth {
+            Depth::Files | Depth::Live => None,
+        },
+    };
+    crate::collision::prove(planes, &declared, claims, &around)
+}
+
+/// A key for comparing credentials, made anew for each proof and kept nowhere.
+fn random_key() -> [u8; 32] {
+    let mut key = [0; 32];
+    for chunk in key.chunks_exact_mut(8) {
+        // Each state is keyed by the system's random numbers; the hash of nothing under such a key is one.
+        chunk.copy_from_slice(&RandomState::new().hash_one(chunk.as_ptr()).to_ne_bytes());
+    }
+    key
+}
