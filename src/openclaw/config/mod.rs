@@ -24,3 +24,6 @@ mod listeners;
 mod surfaces;
 
 pub use read::{Subject, declared};
+
+#[cfg(test)]
+mod tests;
