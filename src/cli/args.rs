@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use super::{completions, logs, man, restart, run, start, status, stop};
+use super::{completions, logs, man, restart, run, runtime, start, status, stop};
 
 /// The help of a list of planes that may be empty.
 pub const PLANES: &str = "Planes, by name; none, or `all`, means every plane";
@@ -63,6 +63,8 @@ pub enum Verb {
     Run(run::Args),
     /// Show what gateways have printed
     Logs(logs::Args),
+    /// Install, list and remove OpenClaw releases
+    Runtime(runtime::Args),
     /// Print what a shell needs to complete words and plane names
     Completions(completions::Args),
     /// Print the manual page

@@ -11,6 +11,7 @@ mod man;
 mod outcome;
 mod restart;
 mod run;
+mod runtime;
 mod since;
 mod spectator;
 mod start;
@@ -68,6 +69,7 @@ fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
         Verb::Restart(args) => restart::run(args, scope),
         Verb::Run(args) => run::run(args, scope),
         Verb::Logs(args) => logs::run(args, scope),
+        Verb::Runtime(args) => runtime::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),
     }

@@ -1,4 +1,6 @@
-//! `gateward runtime install|list|remove`: the OpenClaw releases of this host. Which planes live on one is given.
+//! `runtime`: the OpenClaw releases of this host: install, list, remove.
+//!
+//! Knows no manifest: which planes live on a release is read off the processes.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +13,56 @@ use crate::render::text::size;
 use crate::runtime::{Bar, InstallError, Installed, Record, RemoveError, Runtimes};
 
 /// Names of living planes by the release that they run on.
-pub type InUse = BTreeMap<String, Vec<String>>;
+type InUse = BTreeMap<String, Vec<String>>;
 
-/// Installs a release unless it is here; prints the folder of its programs.
-pub fn install(version: &str) -> Outcome {
+/// The words of `runtime`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward runtime install 2026.9.6
+  gateward runtime list
+  gateward runtime remove 2026.8.1
+  PATH=\"$(gateward runtime install 2026.9.6):$PATH\" openclaw --version
+
+Releases are kept in $GATEWARD_RUNTIMES_DIR, else as root in /var/lib/gateward/runtimes, else in
+$XDG_DATA_HOME/gateward/runtimes (~/.local/share). Each takes about 850 MB. A plane runs on one through
+`[runtimes.NAME] version = \"…\"` and `runtime = \"NAME\"` in the manifest.")]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// What is to be done with releases.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Install OpenClaw with the Node it needs, through npm; prints the folder of its programs
+    Install {
+        /// The release, such as 2026.9.6
+        version: String,
+    },
+    /// Show the releases that are installed, and which planes run on them
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a release that no plane runs on
+    Remove {
+        /// The release
+        version: String,
+    },
+}
+
+/// Runs `runtime`.
+pub fn run(args: &Args) -> Outcome {
+    match &args.what {
+        What::Install { version } => install(version),
+        What::List { json } => list(*json, &Runtimes::of_host().users()),
+        What::Remove { version } => remove(version, &Runtimes::of_host().users()),
+    }
+}
+
+fn install(version: &str) -> Outcome {
     let runtimes = Runtimes::of_host();
     let mut bar = Bar::new(version);
     let installed = driver()?.block_on(async {
@@ -30,8 +78,7 @@ pub fn install(version: &str) -> Outcome {
     Ok(Code::Done)
 }
 
-/// Shows the releases that are here.
-pub fn list(as_json: bool, in_use: &InUse) -> Outcome {
+fn list(as_json: bool, in_use: &InUse) -> Outcome {
     let runtimes = Runtimes::of_host();
     let installed = runtimes.installed();
     if as_json {
@@ -66,8 +113,7 @@ fn row(one: &Installed, in_use: &InUse) -> Vec<Cell> {
     [version.clone(), node.clone(), size(*bytes), installed_at.clone(), users].map(Cell::new).into()
 }
 
-/// Removes a release that no living plane runs on.
-pub fn remove(version: &str, in_use: &InUse) -> Outcome {
+fn remove(version: &str, in_use: &InUse) -> Outcome {
     let living = in_use.get(version).map(Vec::as_slice).unwrap_or_default();
     if living.is_empty() && Runtimes::of_host().get(version).is_some() {
         // Tens of thousands of files take a slow disk some seconds.

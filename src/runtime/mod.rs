@@ -10,6 +10,7 @@ mod place;
 mod progress;
 mod record;
 mod remove;
+mod users;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -170,7 +170,7 @@ fn what_npm_says_when_it_fails_is_shown_and_nothing_is_left() {
         let last = said.lines().last().expect("a line");
         assert!(failed.err.contains(last) && failed.err.contains(advice), "{}", failed.err);
         let log = format!("install-{VERSION}.log");
-        assert_eq!(room.entries(), [log.clone()], "only the log is left");
+        assert_eq!(room.entries().join(" "), log, "only the log is left");
         assert!(failed.err.contains(&log), "the log is named: {}", failed.err);
         assert_eq!(room.versions(), Vec::<String>::new());
         fs::remove_file(room.scratch.join("fail")).expect("mended");
@@ -281,6 +281,25 @@ fn a_folder_that_only_looks_like_a_release_is_replaced() {
     room.run(&["install", VERSION]).code(0);
     assert_eq!(room.versions(), [VERSION]);
     assert_eq!(room.entries(), [VERSION]);
+}
+
+#[test]
+fn a_release_that_somebody_runs_on_stays() {
+    let room = Room::new("inuse");
+    room.run(&["install", VERSION]).code(0);
+    let program = room.bin("long-lived");
+    fs::copy("/bin/sleep", &program).expect("a program inside the release");
+    let mut user = Command::new(&program).arg("600").env("GATEWARD_PLANE", "main").spawn().expect("it runs");
+    eventually(BUDGET, "the list to name its user", || {
+        let listed = room.run(&["list", "--json"]).code(0).json();
+        if listed["runtimes"][0]["in_use_by"] == serde_json::json!(["main"]) { Ok(()) } else { Err(listed) }
+    });
+    let refused = room.run(&["remove", VERSION]).code(1);
+    assert!(refused.err.contains("in use by main") && refused.err.contains("gateward stop main"), "{}", refused.err);
+    assert_eq!(room.versions(), [VERSION]);
+    user.kill().expect("our child");
+    user.wait().expect("reaped");
+    room.run(&["remove", VERSION]).code(0);
 }
 
 #[test]
