@@ -149,7 +149,9 @@ pub async fn run<C: Future<Output = ()>>(
     };
     // What npm left in the pipe; something that it started may hold the pipe open, so not for ever.
     let drain = async {
-        while output.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+        while open {
+            open = output.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0);
+            // Also without a line feed at its end, and also when a look before read it already.
             let _ = log.write_all(&line);
             heard.line(&String::from_utf8_lossy(&line), tell);
             line.clear();

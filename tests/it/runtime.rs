@@ -43,8 +43,9 @@ struct Room {
 impl Room {
     fn new(test: &str) -> Self {
         let scratch = Scratch::new(test);
-        let npm = scratch.write("bin/npm", &NPM.replace("ROOM", &scratch.path().display().to_string()));
-        Command::new("chmod").arg("+x").arg(npm).status().expect("chmod");
+        let text = scratch.write("npm.sh", &NPM.replace("ROOM", &scratch.path().display().to_string()));
+        scratch.folder("bin");
+        program(&text, &scratch.join("bin/npm"));
         scratch.write("node", "24.21.0");
         scratch.write("openclaw", VERSION);
         scratch.folder("home");
@@ -288,7 +289,7 @@ fn a_release_that_somebody_runs_on_stays() {
     let room = Room::new("inuse");
     room.run(&["install", VERSION]).code(0);
     let program = room.bin("long-lived");
-    fs::copy("/bin/sleep", &program).expect("a program inside the release");
+    self::program(Path::new("/bin/sleep"), &program);
     let mut user = Command::new(&program).arg("600").env("GATEWARD_PLANE", "main").spawn().expect("it runs");
     eventually(BUDGET, "the list to name its user", || {
         let listed = room.run(&["list", "--json"]).code(0).json();
@@ -321,6 +322,14 @@ fn every_obstacle_is_named_with_what_to_do() {
     let failed = failed.code(1);
     assert!(failed.err.contains("GATEWARD_RUNTIMES_DIR") && failed.err.contains("below"), "{}", failed.err);
     assert_eq!(room.calls(), 0, "npm is not run in vain");
+}
+
+/// Puts a program there, by another process: a file that we had open for writing ourselves could not be executed as long as
+/// a child of another test's thread, between its fork and its exec, has it open too.
+#[track_caller]
+fn program(from: &Path, to: &Path) {
+    let status = Command::new("install").args(["-m", "755"]).args([from, to]).status().expect("install");
+    assert!(status.success(), "{}", to.display());
 }
 
 fn text(file: &Path) -> String {
