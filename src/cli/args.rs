@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use super::{completions, logs, man, restart, run, runtime, start, status, stop};
+use super::{check, completions, logs, man, restart, run, runtime, start, status, stop};
 
 /// The help of a list of planes that may be empty.
 pub const PLANES: &str = "Planes, by name; none, or `all`, means every plane";
@@ -51,6 +51,8 @@ pub struct Words {
 /// One verb with its words.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Prove the manifest free of collisions, and show what stands against it
+    Check(check::Args),
     /// Show how every plane is
     Status(status::Args),
     /// Start planes

@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod change;
+mod check;
 mod completions;
 mod goal;
 mod interrupt;
@@ -63,6 +64,7 @@ fn hidden() -> Option<ExitCode> {
 
 fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
     match verb {
+        Verb::Check(args) => check::run(args, scope),
         Verb::Status(args) => status::run(args, scope),
         Verb::Start(args) => start::run(args, scope),
         Verb::Stop(args) => stop::run(args, scope),

@@ -225,17 +225,19 @@ impl<'a> Ground<'a> {
         let holders = &self.owners[self.class[outermost]];
         let mut involved: Vec<&Claim> = vec![self.claims[outermost]];
         let mut inner: Vec<&Claim> = Vec::new();
-        // A plane's topmost path that is not also a holder's says most; each plane is named once.
+        // Of each plane the topmost paths that no holder has too; else, if it has no other, its topmost one.
         let telling = |index: &usize| {
             let class = &self.owners[self.class[*index]];
             !class.iter().any(|owner| holders.binary_search(owner).is_ok())
         };
-        let ordered = members.iter().map(|(_, index)| *index);
-        let (first, rest): (Vec<usize>, Vec<usize>) = ordered.partition(telling);
-        let mut seen = vec![false; all.claimants.len()];
+        let (first, rest): (Vec<usize>, Vec<usize>) = members.iter().map(|(_, index)| *index).partition(telling);
+        let mut top: Vec<Option<&Path>> = vec![None; all.claimants.len()];
         for index in first.into_iter().chain(rest) {
-            let claim = self.claims[index];
-            if holders.binary_search(&claim.by).is_err() && !std::mem::replace(&mut seen[claim.by], true) {
+            let (claim, path) = (self.claims[index], self.path(index));
+            let is_below = top[claim.by].is_some_and(|above| path.starts_with(above));
+            let is_said = is_below || (top[claim.by].is_some() && !telling(&index));
+            if holders.binary_search(&claim.by).is_err() && !is_said {
+                top[claim.by] = Some(path);
                 inner.push(claim);
             }
         }

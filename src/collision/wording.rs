@@ -45,12 +45,14 @@ pub(super) fn finding<'a>(
     of.sort_by(|a, b| (a.by, a.source, &a.key, &a.place).cmp(&(b.by, b.source, &b.key, &b.place)));
     let owners = super::group::distinct(of.iter().map(|claim| claim.by));
     let mut finding = Finding::new(code, all.names(&owners), surface);
+    // Each plane's first claim before any plane's second.
     let mut last = None;
-    for claim in of {
-        if last != Some(claim.by) && finding.at.len() < NAMED {
-            finding = finding.at(claim.place.as_ref(), label(all, claim));
-        }
-        last = Some(claim.by);
+    let (first, more): (Vec<&Claim>, Vec<&Claim>) =
+        of.into_iter().partition(|claim| last.replace(claim.by) != Some(claim.by));
+    let mut shown: Vec<&Claim> = first.into_iter().chain(more).take(NAMED).collect();
+    shown.sort_by_key(|claim| claim.by);
+    for claim in shown {
+        finding = finding.at(claim.place.as_ref(), label(all, claim));
     }
     finding
 }

@@ -3,6 +3,7 @@
 pub mod diagnostic;
 pub mod findings;
 pub mod progress;
+pub mod redacted;
 pub mod sources;
 pub mod status;
 pub mod table;

@@ -19,7 +19,7 @@ use crate::plane::{Contract, Plane, PlaneName};
 /// started with. Planes of contract "plain" have no such configuration.
 pub fn declared<'p>(
     planes: impl IntoIterator<Item = &'p Plane>,
-    environ: impl Fn(&Plane) -> BTreeMap<String, String>,
+    mut environ: impl FnMut(&Plane) -> BTreeMap<String, String>,
 ) -> BTreeMap<PlaneName, Declared> {
     let openclaw = planes.into_iter().filter(|plane| plane.contract == Contract::Openclaw);
     openclaw.map(|plane| (plane.name.clone(), of_plane(plane, &environ(plane)))).collect()

@@ -5,17 +5,17 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::programs::Programs;
 use crate::collision::surroundings::{Launcher, Privilege};
-use crate::daemon::seal;
 use crate::plane::{Plane, PlaneName, Planes};
 
-/// The planes whose program, or the `node` that it would be run by, is privileged. A program that is not found is
-/// another finding.
-pub(super) fn privileged(planes: &Planes, own: &BTreeMap<String, String>) -> BTreeMap<PlaneName, Launcher> {
+/// The planes whose program, or the `node` that it is run by, is privileged. A program that is not there is told of
+/// elsewhere.
+pub(super) fn privileged(planes: &Planes, programs: &mut Programs) -> BTreeMap<PlaneName, Launcher> {
     let mut known: BTreeMap<PathBuf, Option<Privilege>> = BTreeMap::new();
     let mut found = BTreeMap::new();
     for (plane, _) in &planes.planes {
-        for program in programs(plane, own) {
+        for program in executed(plane, programs) {
             let privilege = *known.entry(program.clone()).or_insert_with(|| privilege(&program));
             if let Some(privilege) = privilege {
                 found.insert(plane.name.clone(), Launcher { program, privilege });
@@ -26,11 +26,11 @@ pub(super) fn privileged(planes: &Planes, own: &BTreeMap<String, String>) -> BTr
     found
 }
 
-/// What would be executed: the program itself, and `node` beside it, which its first line names.
-fn programs(plane: &Plane, own: &BTreeMap<String, String>) -> Vec<PathBuf> {
-    let Ok((program, _)) = seal::program(plane, own) else { return Vec::new() };
-    let beside = program.parent().map(|folder| folder.join("node"));
-    std::iter::once(program).chain(beside).collect()
+/// The program itself, and the `node` that its first line asks for: beside it, as in an installation of its own.
+fn executed(plane: &Plane, programs: &mut Programs) -> Vec<PathBuf> {
+    let Ok(host) = programs.host(plane) else { return Vec::new() };
+    let beside = host.bin.as_deref().or(host.program.parent()).map(|folder| folder.join("node"));
+    std::iter::once(host.program.clone()).chain(beside).collect()
 }
 
 fn privilege(program: &Path) -> Option<Privilege> {
@@ -43,7 +43,28 @@ fn privilege(program: &Path) -> Option<Privilege> {
     if metadata.mode() & SETGID != 0 {
         return Some(Privilege::SetGid);
     }
-    // The size alone answers; of a file without capabilities the attribute is absent, which is an error.
+    // An empty buffer asks for the size alone; of a file without capabilities the attribute is absent, which is an error.
     let size = rustix::fs::getxattr(program, c"security.capability", &mut [0_u8; 0][..]);
     size.is_ok_and(|size| size > 0).then_some(Privilege::Capabilities)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn set_bits_are_seen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = folder.path().join("program");
+        fs::write(&program, "#!/bin/sh\n").expect("a file");
+        let seen = |mode| {
+            fs::set_permissions(&program, fs::Permissions::from_mode(mode)).expect("a mode");
+            privilege(&program)
+        };
+        assert_eq!(seen(0o755), None);
+        assert_eq!(seen(0o4755), Some(Privilege::SetUid));
+        assert_eq!(seen(0o2755), Some(Privilege::SetGid));
+        assert_eq!(privilege(Path::new("/nowhere")), None);
+    }
 }

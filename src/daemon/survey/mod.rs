@@ -8,6 +8,7 @@ mod identity;
 mod launchers;
 mod mounts;
 mod paths;
+mod programs;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
@@ -15,8 +16,8 @@ use std::path::Path;
 use crate::collision::finding::Finding;
 use crate::collision::gather::{self, Declarations};
 use crate::collision::surroundings::Surroundings;
-use crate::daemon::seal;
 use crate::plane::Planes;
+use programs::Programs;
 
 /// How far a proof looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +31,16 @@ pub enum Depth {
 /// Everything that stands against `planes`, sorted. Blocks while it looks: up to a few milliseconds for [`Depth::Files`],
 /// some seconds for [`Depth::Live`].
 pub fn prove(planes: &Planes, depth: Depth) -> Vec<Finding> {
-    let declared = Declarations::new();
+    let mut programs = Programs::new(&planes.supervisor);
+    let declared: Declarations =
+        configs::declared(planes.planes.iter().map(|(plane, _)| plane), |plane| programs.environ(plane));
     let mut claims = gather::claims(planes, &declared, &random_key());
     let others = declared.values().flat_map(|declared| declared.files.iter().map(|file| file.path.as_path()));
     let paths = paths::look(&mut claims, others.map(Path::new));
-    let own = seal::own_environ();
     let around = Surroundings {
         paths,
         ephemeral: kernel::ephemeral(),
-        launchers: launchers::privileged(planes, &own),
+        launchers: launchers::privileged(planes, &mut programs),
         live: match depth {
             Depth::Files | Depth::Live => None,
         },

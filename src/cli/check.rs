@@ -1,0 +1,165 @@
+//! `check`: proves the manifest free of collisions and shows what stands against it.
+//!
+//! Changes nothing and starts no gateway; with `--no-live` it reads files only.
+
+use std::time::Instant;
+
+use super::outcome::{Code, Failure, Outcome, Told};
+use super::target::Scope;
+use super::terminal::{print, print_json, say, stderr_look, stdout_look};
+use crate::collision::codes;
+use crate::collision::finding::Finding;
+use crate::daemon::load::{self, LoadError, Loaded};
+use crate::daemon::survey::{self, Depth, configs};
+use crate::manifest::error::Code as Mistaken;
+use crate::openclaw::config::files::{MOST_CONFIG_BYTES, Read};
+use crate::plane::Place;
+use crate::render::diagnostic::{self, Report};
+use crate::render::findings::{Proof, explanation, findings, github, has_error, sarif, summary};
+use crate::render::redacted;
+use crate::render::sources::Sources;
+use crate::render::text::Look;
+
+/// The words of `check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward check                          the manifest, every plane's own config, and the host as it is now
+  gateward check --no-live                files only: runs no program and tries no port
+  gateward check --explain path-nested    what a code means, why it matters, what mends it
+  gateward check --json | jq -r '.findings[] | [.code, .planes[]] | @tsv'
+
+Exit codes: 0 no error, warnings perhaps; 6 the manifest cannot be read or is invalid; 7 errors found.")]
+pub struct Args {
+    /// Also look at ports, processes and services, and ask OpenClaw about each config (default)
+    #[arg(long, overrides_with = "no_live")]
+    live: bool,
+    /// Read files only
+    #[arg(long, overrides_with = "live")]
+    no_live: bool,
+    /// Explain a code and do nothing else
+    #[arg(long, value_name = "CODE", exclusive = true)]
+    explain: Option<String>,
+    /// Print JSON
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// How to print what is found
+    #[arg(long, value_enum, value_name = "FORM")]
+    format: Option<Form>,
+}
+
+/// The forms that findings can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// For people, with the lines that it is about
+    Text,
+    /// As in the interface
+    Json,
+    /// SARIF 2.1.0, for code scanners
+    Sarif,
+    /// Workflow commands, which GitHub shows at their lines
+    Github,
+}
+
+/// Runs `check`.
+pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    if let Some(word) = &args.explain {
+        return explain(word);
+    }
+    let form = if args.json { Form::Json } else { args.format.unwrap_or(Form::Text) };
+    let depth = if args.no_live && !args.live { Depth::Files } else { Depth::Live };
+    let begun = Instant::now();
+    let loaded = match load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path)) {
+        Ok(loaded) => loaded,
+        Err(error) => return invalid(&error, form),
+    };
+    let mut found: Vec<Finding> = survey::prove(&loaded.planes, depth);
+    found.extend(loaded.warnings.iter().map(load::finding));
+    found.sort();
+    let took = begun.elapsed();
+    show(&found, form, &|look| findings(&found, &quotable(&loaded, &found), look))?;
+    say(&summary(loaded.planes.planes.len(), &found, took));
+    Ok(if has_error(&found) { Code::Collision } else { Code::Done })
+}
+
+/// Prints findings to stdout in their form; `text` makes the one for people.
+fn show(found: &[Finding], form: Form, text: &dyn Fn(Look) -> String) -> Result<(), Failure> {
+    match form {
+        Form::Text if found.is_empty() => Ok(()),
+        Form::Text => print(&(text(stdout_look()) + "\n")),
+        Form::Json => print_json(&Proof::of(found)),
+        Form::Sarif => print_json(&sarif(found)),
+        Form::Github => print(&github(found)),
+    }
+}
+
+/// A manifest that does not hold: its mistakes in the form asked for, and exit 6.
+fn invalid(error: &LoadError, form: Form) -> Outcome {
+    if form == Form::Text {
+        return Err(Failure::Manifest(mistakes(error, stderr_look())));
+    }
+    let found: Vec<Finding> = error.mistakes.iter().map(load::finding).collect();
+    show(&found, form, &|_| String::new())?;
+    Ok(Code::Manifest)
+}
+
+/// The mistakes of a manifest, with the lines that they are about.
+pub fn mistakes(error: &LoadError, look: Look) -> String {
+    let sources = match (&error.manifest, &error.source) {
+        (Some(path), Some(text)) => Sources::one(path, text),
+        (Some(_) | None, _) => Sources::new(),
+    };
+    let reports: Vec<Report> = error.mistakes.iter().map(Report::of_mistake).collect();
+    diagnostic::render_all(&reports, &sources, look.colour, look.width.unwrap_or(0))
+}
+
+/// The texts that findings may quote: the manifest, and gateways' own files without their secrets. A file that is broken is
+/// not quoted: what is a secret in it cannot be told.
+fn quotable(loaded: &Loaded, found: &[Finding]) -> Sources {
+    let manifest = &loaded.planes.supervisor.manifest;
+    let mut sources = Sources::one(manifest, &loaded.source);
+    let is_credential = |finding: &Finding| {
+        finding.code == codes::Code::ChannelCredentialShared.as_str()
+            || finding.code == codes::Code::ProductionCredential.as_str()
+    };
+    let broken = |place: &Place| {
+        let problems = found.iter().filter(|finding| finding.code.starts_with("config-") && finding.at.len() == 1);
+        problems.flat_map(|finding| &finding.at).any(|at| at.file == place.file)
+    };
+    let places: Vec<&Place> = found.iter().flat_map(|finding| &finding.at).collect();
+    let mut files: Vec<&std::path::Path> = places.iter().map(|place| place.file.as_path()).collect();
+    files.sort_unstable();
+    files.dedup();
+    for file in files.into_iter().filter(|file| *file != manifest) {
+        let shown: Vec<&Place> = found
+            .iter()
+            .filter(|finding| !is_credential(finding))
+            .flat_map(|finding| &finding.at)
+            .filter(|place| place.file == file)
+            .collect();
+        let is_broken = places.iter().any(|place| place.file == file && broken(place));
+        // The reader waits for nothing, whatever has come to lie at that path since.
+        if let (false, Read::Text { text, .. }) = (is_broken, configs::read(file, MOST_CONFIG_BYTES)) {
+            let is_env = file.file_name().is_some_and(|name| name == ".env");
+            let text = if is_env { redacted::environment(&text, &shown) } else { redacted::config(&text, &shown) };
+            sources.insert(file, &text);
+        }
+    }
+    sources
+}
+
+fn explain(word: &str) -> Outcome {
+    if let Some(code) = codes::Code::of(word) {
+        print(&explanation(code))?;
+        return Ok(Code::Done);
+    }
+    if let Some(code) = Mistaken::ALL.iter().find(|code| code.as_str() == word) {
+        print(&format!("{word}: {}\n", code.explain()))?;
+        return Ok(Code::Done);
+    }
+    let hint = match codes::Code::nearest(word) {
+        Some(near) => format!("did you mean `{near}`? All codes are in docs/checks.md"),
+        None => "all codes are in docs/checks.md".to_owned(),
+    };
+    Err(Failure::Usage(Told::new(format!("there is no code `{}`", word.escape_debug()), hint)))
+}

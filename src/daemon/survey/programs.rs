@@ -1,0 +1,58 @@
+//! Each plane's program and environment, looked up once for all planes that have the same. Starts nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::daemon::seal::{self, SealError};
+use crate::openclaw::environment::{self, Host};
+use crate::plane::{Launch, Plane, Supervisor};
+
+/// What planes are started with.
+pub(super) struct Programs<'a> {
+    supervisor: &'a Supervisor,
+    own: BTreeMap<String, String>,
+    /// By what they are looked up by: few, whatever the number of planes.
+    known: Vec<Known>,
+}
+
+struct Known {
+    launch: Launch,
+    path: Option<String>,
+    cwd: PathBuf,
+    found: Result<Host, SealError>,
+}
+
+impl<'a> Programs<'a> {
+    /// Planes of `supervisor`, started from this process's own environment.
+    pub(super) fn new(supervisor: &'a Supervisor) -> Self {
+        Self { supervisor, own: seal::own_environ(), known: Vec::new() }
+    }
+
+    /// The program of `plane`, with what its environment is made from.
+    pub(super) fn host(&mut self, plane: &Plane) -> &Result<Host, SealError> {
+        let path = plane.environment.get("PATH");
+        let rests_on_cwd = matches!(plane.launch, Launch::Command(_));
+        let is_same = |known: &Known| {
+            known.launch == plane.launch && known.path.as_ref() == path && (!rests_on_cwd || known.cwd == plane.cwd)
+        };
+        if let Some(at) = self.known.iter().position(is_same) {
+            return &self.known[at].found;
+        }
+        let found =
+            seal::program(plane, &self.own).map(|(program, bin)| Host { environ: self.own.clone(), program, bin });
+        let (launch, path, cwd) = (plane.launch.clone(), path.cloned(), plane.cwd.clone());
+        self.known.push(Known { launch, path, cwd, found });
+        &self.known[self.known.len() - 1].found
+    }
+
+    /// The environment of `plane`'s gateway. Where its program is not there, what would be declared with it is still
+    /// known: only PATH may lack the program's own folder.
+    pub(super) fn environ(&mut self, plane: &Plane) -> BTreeMap<String, String> {
+        let supervisor = self.supervisor;
+        if let Ok(host) = self.host(plane) {
+            return environment::environ(plane, supervisor, host);
+        }
+        let host = Host { environ: self.own.clone(), program: PathBuf::new(), bin: None };
+        environment::environ(plane, supervisor, &host)
+    }
+}
