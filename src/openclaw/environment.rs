@@ -88,6 +88,11 @@ pub fn environ(plane: &Plane, supervisor: &Supervisor, host: &Host) -> BTreeMap<
     if plane.contract == Contract::Openclaw {
         environ.insert("OPENCLAW_CONFIG_PATH".into(), text(&plane.config));
         environ.insert("OPENCLAW_STATE_DIR".into(), text(&plane.state_dir));
+        if plane.profile != "default" {
+            // With `--profile P` alone, OpenClaw takes a state dir that is `~/.openclaw` for one it inherited by accident,
+            // and quietly runs in `~/.openclaw-P`.
+            environ.insert("OPENCLAW_PROFILE".into(), plane.profile.clone());
+        }
         environ.insert("OPENCLAW_SUPERVISOR_MODE".into(), "external".into());
         environ.insert("OPENCLAW_SERVICE_REPAIR_POLICY".into(), "external".into());
         environ.insert("OPENCLAW_NO_AUTO_UPDATE".into(), "1".into());
@@ -151,6 +156,7 @@ mod tests {
                 "OPENCLAW_CONFIG_PATH",
                 "OPENCLAW_DISABLE_BONJOUR",
                 "OPENCLAW_NO_AUTO_UPDATE",
+                "OPENCLAW_PROFILE",
                 "OPENCLAW_SERVICE_REPAIR_POLICY",
                 "OPENCLAW_STATE_DIR",
                 "OPENCLAW_SUPERVISOR_MODE",
