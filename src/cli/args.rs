@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use super::{check, completions, logs, man, restart, run, runtime, start, status, stop};
+use super::{completions, down, events, logs, man, reload, restart, run, runtime, start, status, stop, why};
 
 /// The help of a list of planes that may be empty.
 pub const PLANES: &str = "Planes, by name; none, or `all`, means every plane";
@@ -63,10 +63,18 @@ pub enum Verb {
     Restart(restart::Args),
     /// Run the supervisor in the foreground: prove the manifest, start or greet every plane, watch
     Run(run::Args),
+    /// Apply the edited manifest
+    Reload(reload::Args),
+    /// Stop every plane, then the supervisor
+    Down(down::Args),
     /// Show what gateways have printed
     Logs(logs::Args),
     /// Install, list and remove OpenClaw releases
     Runtime(runtime::Args),
+    /// Tell why a plane is as it is
+    Why(why::Args),
+    /// Print what happened, one JSON object a line
+    Events(events::Args),
     /// Print what a shell needs to complete words and plane names
     Completions(completions::Args),
     /// Print the manual page

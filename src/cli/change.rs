@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::goal::Goal;
 use super::outcome::{Code, Failure, Outcome};
 use super::spectator::Spectator;
-use super::steer::{Ended, Fate, Granted, Patience, Reached, Wish, steer};
+use super::steer::{Begin, Ended, Fate, Granted, Patience, Reached, Wish, steer};
 use super::target::Target;
 use super::terminal::{print, print_json, say, stdout_look};
 use crate::plane::PlaneName;
@@ -51,6 +51,7 @@ impl Change<'_> {
             plane: plane.clone(),
             ask: self.ask.clone(),
             goal: self.goal,
+            begin: Begin::Asking,
             allow: self.allow.to_vec(),
         });
         let mut spectator = if patience == Patience::Wait { Spectator::of_stderr() } else { Spectator::None };

@@ -5,11 +5,14 @@ mod ask;
 mod change;
 mod check;
 mod completions;
+mod down;
+mod events;
 mod goal;
 mod interrupt;
 mod logs;
 mod man;
 mod outcome;
+mod reload;
 mod restart;
 mod run;
 mod runtime;
@@ -21,6 +24,7 @@ mod steer;
 mod stop;
 mod target;
 mod terminal;
+mod why;
 
 use std::process::ExitCode;
 
@@ -70,8 +74,12 @@ fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
         Verb::Stop(args) => stop::run(args, scope),
         Verb::Restart(args) => restart::run(args, scope),
         Verb::Run(args) => run::run(args, scope),
+        Verb::Reload(args) => reload::run(args, scope),
+        Verb::Down(args) => down::run(args, scope),
         Verb::Logs(args) => logs::run(args, scope),
         Verb::Runtime(args) => runtime::run(args),
+        Verb::Why(args) => why::run(args, scope),
+        Verb::Events(args) => events::run(args, scope),
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),
     }

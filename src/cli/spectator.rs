@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -11,6 +12,9 @@ use super::terminal::{say, size_of, stderr_look};
 use crate::plane::PlaneName;
 use crate::render::progress::{live, plain};
 use crate::wire::PlaneStatus;
+
+/// How often a countdown on a terminal is redrawn.
+const COUNTDOWN: Duration = Duration::from_secs(1);
 
 /// One who looks on.
 #[derive(Debug)]
@@ -39,11 +43,11 @@ impl Spectator {
         }
     }
 
-    /// Whether what is shown changes by the clock alone.
-    pub fn ticks(&self) -> bool {
+    /// How soon what is shown changes by the clock alone, if it does.
+    pub fn tick(&self) -> Option<Duration> {
         match self {
-            Self::Terminal { .. } => true,
-            Self::Pipe { .. } | Self::None => false,
+            Self::Terminal { .. } => Some(COUNTDOWN),
+            Self::Pipe { .. } | Self::None => None,
         }
     }
 

@@ -61,6 +61,15 @@ impl Target {
         (self.applied.run_dir == Path::new(&run_dir)).then_some(plane)
     }
 
+    /// The planes that have a keeper's socket, whether or not the manifest knows them.
+    pub fn kept(&self) -> Vec<PlaneName> {
+        let Ok(entries) = fs::read_dir(rundir::keeper_sockets(&self.applied.run_dir)) else { return Vec::new() };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut planes: Vec<_> = names.filter_map(|name| PlaneName::new(name.strip_suffix(".sock")?).ok()).collect();
+        planes.sort();
+        planes
+    }
+
     /// The planes that the words mean, in manifest order; no words, or `all`, mean every plane.
     pub fn select(&self, words: &[String]) -> Result<Vec<&AppliedPlane>, Failure> {
         let known = &self.applied.planes;

@@ -1,10 +1,13 @@
 //! Values into text for people: tables, cards, diagnostics. Never reads the world, never prints.
 
+pub mod card;
 pub mod diagnostic;
 pub mod findings;
+pub mod plan;
 pub mod progress;
 pub mod redacted;
 pub mod sources;
 pub mod status;
 pub mod table;
 pub mod text;
+pub mod why;

@@ -60,7 +60,6 @@ impl Merge {
 mod tests {
     use super::super::source::Stamp;
     use super::*;
-    use crate::plane::PlaneName;
 
     #[test]
     fn lines_come_by_time_and_each_log_in_its_own_order() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,7 +67,7 @@ mod tests {
         let write = |name: &str, text: &str| -> Result<Source, Box<dyn std::error::Error>> {
             let path = folder.path().join(name);
             std::fs::write(&path, text)?;
-            Ok(Source::open(PlaneName::new(name)?, &path, Stamp::FirstWord, None)?)
+            Ok(Source::open(name.to_owned(), &path, Stamp::FirstWord, None)?)
         };
         let main =
             write("main", "2026-03-01T12:00:01Z a\n more of a\n2026-03-01T12:00:04Z b\n2026-03-01T12:00:00Z back\n")?;

@@ -77,7 +77,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     for plane in &planes {
         let path = target.folder(&plane.name).log();
         let source =
-            Source::open(plane.name.clone(), &path, Stamp::FirstWord, count).map_err(|error| unreadable(&error))?;
+            Source::open(plane.name.to_string(), &path, Stamp::FirstWord, count).map_err(|error| unreadable(&error))?;
         if !source.has_any() && !args.follow {
             say(&format!("{}: no output has been captured yet ({})\n", plane.name, path.display()));
         }
@@ -95,7 +95,7 @@ pub fn show(
     shape: Shape,
     follows: bool,
 ) -> Outcome {
-    let names: Vec<_> = sources.iter().map(|source| source.plane.clone()).collect();
+    let names: Vec<_> = sources.iter().map(|source| source.owner.clone()).collect();
     let mut printer = Printer::new(names, shape);
     let mut merge = Merge::new(sources);
     let mut lines = Vec::new();

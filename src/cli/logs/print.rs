@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::source::{End, Line};
 use crate::cli::outcome::Failure;
 use crate::cli::terminal::stdout_look;
-use crate::plane::PlaneName;
 use crate::render::sources::tamed;
 
 /// What a line looks like.
@@ -29,7 +28,7 @@ const COLOURS: [AnsiColor; 6] =
 /// Writes lines.
 pub struct Printer {
     out: BufWriter<StdoutLock<'static>>,
-    names: Vec<PlaneName>,
+    names: Vec<String>,
     prefixes: Vec<String>,
     shape: Shape,
     /// A terminal must not be steered by what a gateway printed; a pipe gets every byte.
@@ -41,13 +40,13 @@ pub struct Printer {
 #[derive(Serialize)]
 struct Object<'a> {
     at: Option<String>,
-    plane: &'a PlaneName,
+    plane: &'a str,
     line: &'a str,
 }
 
 impl Printer {
     /// For the lines of these planes.
-    pub fn new(names: Vec<PlaneName>, shape: Shape) -> Self {
+    pub fn new(names: Vec<String>, shape: Shape) -> Self {
         let prefixes = prefixes(&names, shape, stdout_look().colour);
         let stdout = io::stdout().lock();
         let tames = stdout.is_terminal();
@@ -92,9 +91,9 @@ impl Printer {
     }
 }
 
-fn prefixes(names: &[PlaneName], shape: Shape, colour: bool) -> Vec<String> {
-    let width = names.iter().map(|name| name.as_str().len()).max().unwrap_or(0);
-    let prefix = |(number, name): (usize, &PlaneName)| match shape {
+fn prefixes(names: &[String], shape: Shape, colour: bool) -> Vec<String> {
+    let width = names.iter().map(|name| name.len()).max().unwrap_or(0);
+    let prefix = |(number, name): (usize, &String)| match shape {
         Shape::Text if names.len() > 1 && colour => {
             let style = COLOURS[number % COLOURS.len()].on_default();
             format!("{style}{name:<width$} |{style:#} ")
@@ -111,7 +110,7 @@ mod tests {
 
     #[test]
     fn several_planes_are_told_apart() {
-        let names: Vec<_> = ["main", "rescue"].iter().filter_map(|name| PlaneName::new(name).ok()).collect();
+        let names = ["main", "rescue"].map(str::to_owned).to_vec();
         assert_eq!(prefixes(&names, Shape::Text, false), ["main   | ", "rescue | "]);
         assert_eq!(prefixes(&names, Shape::Text, true)[0], "\u{1b}[36mmain   |\u{1b}[0m ");
         assert_eq!(prefixes(&names[..1], Shape::Text, true), [""]);

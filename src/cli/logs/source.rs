@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::pieces::{Piece, current, keep_last, open_all};
-use crate::plane::PlaneName;
 
 /// The longest run of bytes handled at once; a longer line comes in parts.
 const PART: u64 = 1 << 20;
@@ -47,8 +46,8 @@ pub enum End {
 /// One log being read.
 #[derive(Debug)]
 pub struct Source {
-    /// Whose it is.
-    pub plane: PlaneName,
+    /// Whose it is: a plane's name, or `supervisor`.
+    pub owner: String,
     path: PathBuf,
     stamp: Stamp,
     reader: Option<(BufReader<File>, (u64, u64))>,
@@ -69,13 +68,13 @@ pub enum Turned {
 
 impl Source {
     /// The log at `path` from its last `count` lines on; without a count from its beginning.
-    pub fn open(plane: PlaneName, path: &Path, stamp: Stamp, count: Option<u64>) -> io::Result<Self> {
+    pub fn open(owner: String, path: &Path, stamp: Stamp, count: Option<u64>) -> io::Result<Self> {
         let mut pieces = open_all(path)?;
         if let Some(count) = count {
             keep_last(&mut pieces, count)?;
         }
         Ok(Self {
-            plane,
+            owner,
             path: path.to_owned(),
             stamp,
             reader: None,
@@ -181,7 +180,7 @@ mod tests {
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
     fn source(path: &Path) -> Result<Source, Box<dyn std::error::Error>> {
-        Ok(Source::open(PlaneName::new("main")?, path, Stamp::FirstWord, None)?)
+        Ok(Source::open("main".to_owned(), path, Stamp::FirstWord, None)?)
     }
 
     fn all(source: &mut Source) -> io::Result<Vec<String>> {

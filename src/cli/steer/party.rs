@@ -1,20 +1,19 @@
-//! Carries asks to keepers and, if wanted, waits until each plane is where it was asked to be; all planes at once.
+//! Drives every wish from one answer to its next question.
 //!
-//! A keeper that is not there is asked of the daemon first. An accepted ask stands whatever becomes of us: hanging up, a
-//! Ctrl-C or a keeper's replacement end the waiting at most.
+//! Prints nothing and judges no plane: that is the goal's.
 
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use serde::Serialize;
-
-use super::ask::{self, request};
-use super::goal::{Goal, Verdict};
-use super::interrupt::Interrupt;
-use super::outcome::{Failure, Told};
-use super::spectator::Spectator;
-use super::status::nobody;
-use super::target::Target;
+use super::task::{Keeper, Stage, Task, Then};
+use super::{Begin, Fate, Patience, Reached, Wish};
+use crate::cli::ask::{out_of_turn, request};
+use crate::cli::goal::{Goal, Verdict};
+use crate::cli::interrupt::Interrupt;
+use crate::cli::outcome::Failure;
+use crate::cli::status::nobody;
+use crate::cli::target::Target;
 use crate::plane::PlaneName;
 use crate::socket::{CallError, CallId, Calls, Next};
 use crate::wire::{Answer, Ask, PlaneStatus};
@@ -28,197 +27,17 @@ const AWAY: Duration = Duration::from_secs(20);
 /// How soon an absent keeper is called again; no event tells that a socket has come.
 const REDIAL: Duration = Duration::from_millis(50);
 
-/// How often a countdown on a terminal is redrawn.
-const TICK: Duration = Duration::from_secs(1);
-
-/// What is asked of one plane.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    /// The plane.
-    pub plane: PlaneName,
-    /// What its keeper is asked.
-    pub ask: Ask,
-    /// Where that is to lead.
-    pub goal: Goal,
-    /// Codes of findings to go ahead in spite of, for the daemon.
-    pub allow: Vec<String>,
-}
-
-/// Whether to wait for what was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
-    /// Until it is so.
-    Wait,
-    /// Until it is accepted.
-    Leave,
-}
-
-/// What became of one wish.
-#[derive(Debug)]
-pub struct Fate {
-    /// The plane.
-    pub plane: PlaneName,
-    /// What became of it.
-    pub end: Result<Granted, Failure>,
-}
-
-/// A wish that was granted, or at least accepted.
-#[derive(Clone, Debug, Serialize)]
-pub struct Granted {
-    /// How far it got.
-    pub result: Reached,
-    /// The incarnation that was alive at the ask and is replaced or ended.
-    pub replaces: Option<u64>,
-    /// What the keeper said to it.
-    pub note: String,
-    /// The plane as last told.
-    pub status: Option<PlaneStatus>,
-}
-
-/// How far a wish got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reached {
-    /// Accepted, and not waited for.
-    Accepted,
-    /// The plane is where it was asked to be.
-    Done,
-}
-
-/// How the whole ended.
-#[derive(Debug)]
-pub enum Ended {
-    /// Every wish has its fate.
-    All(Vec<Fate>),
-    /// Ctrl-C: these were accepted and go on, the others were not told yet.
-    Interrupted {
-        /// Whose asks stand.
-        standing: Vec<PlaneName>,
-    },
-}
-
-/// Carries out all wishes.
-pub fn steer(
-    target: &Target,
-    wishes: Vec<Wish>,
-    patience: Patience,
-    spectator: &mut Spectator,
-) -> Result<Ended, Failure> {
-    let interrupt =
-        Interrupt::new().map_err(|error| Failure::failed(format!("cannot watch for signals: {error}"), ""))?;
-    let mut party = Party { target, calls: Calls::new(), callers: Vec::new(), tasks: Vec::new(), patience };
-    for wish in wishes {
-        party.tasks.push(Task { wish, replaces: None, note: String::new(), status: None, stage: Stage::Fresh });
-        party.place_ask(party.tasks.len() - 1, Instant::now() + AWAY, Keeper::MayBeAbsent);
-    }
-    loop {
-        spectator.show(party.tasks.iter().filter_map(|task| task.status.as_ref()), Timestamp::now());
-        if party.tasks.iter().all(|task| matches!(task.stage, Stage::Over(_))) {
-            spectator.clear();
-            return Ok(Ended::All(party.tasks.into_iter().filter_map(Task::fate).collect()));
-        }
-        if party.wait(&interrupt, spectator.ticks())? == Heard::Interrupt {
-            spectator.clear();
-            let standing = party.tasks.into_iter().filter(Task::is_accepted).map(|task| task.wish.plane).collect();
-            return Ok(Ended::Interrupted { standing });
-        }
-        party.look_at_clock(Instant::now());
-    }
-}
-
+/// What waiting brought.
 #[derive(PartialEq, Eq)]
-enum Heard {
+pub enum Heard {
+    /// News, or the passing of time.
     Something,
+    /// Ctrl-C.
     Interrupt,
 }
 
-/// Whether the daemon is to be asked for a keeper that is not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keeper {
-    MayBeAbsent,
-    /// The daemon has made one.
-    IsComing,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Fresh,
-    /// The keeper has the ask.
-    Asking {
-        until: Instant,
-        away_until: Instant,
-        keeper: Keeper,
-    },
-    /// The daemon was asked for a keeper.
-    Keeping {
-        until: Instant,
-    },
-    /// Accepted; the keeper tells how it goes.
-    Following {
-        away_until: Instant,
-    },
-    /// The keeper is called again at `at`.
-    Redialing {
-        at: Instant,
-        away_until: Instant,
-        then: Then,
-    },
-    Over(Result<Reached, Failure>),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Then {
-    Ask,
-    Follow,
-}
-
-#[derive(Debug)]
-struct Task {
-    wish: Wish,
-    replaces: Option<u64>,
-    note: String,
-    status: Option<PlaneStatus>,
-    stage: Stage,
-}
-
-impl Task {
-    fn is_accepted(&self) -> bool {
-        match &self.stage {
-            Stage::Following { .. } | Stage::Redialing { then: Then::Follow, .. } | Stage::Over(Ok(_)) => true,
-            Stage::Fresh
-            | Stage::Asking { .. }
-            | Stage::Keeping { .. }
-            | Stage::Redialing { then: Then::Ask, .. }
-            | Stage::Over(Err(_)) => false,
-        }
-    }
-
-    fn fate(self) -> Option<Fate> {
-        let Stage::Over(end) = self.stage else { return None };
-        let (replaces, note, status) = (self.replaces, self.note, self.status);
-        Some(Fate { plane: self.wish.plane, end: end.map(|result| Granted { result, replaces, note, status }) })
-    }
-
-    /// The goal with what the acceptance told.
-    fn goal(&self) -> Goal {
-        match self.wish.goal {
-            Goal::Up { .. } => Goal::Up { replaces: self.replaces },
-            Goal::Down => Goal::Down,
-            Goal::Gone => Goal::Gone,
-        }
-    }
-
-    /// When this task wants to be looked at again.
-    fn next_look(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Asking { until, .. } | Stage::Keeping { until } => Some(until),
-            Stage::Redialing { at, .. } => Some(at),
-            Stage::Fresh | Stage::Following { .. } | Stage::Over(_) => None,
-        }
-    }
-}
-
-struct Party<'a> {
+/// All wishes with their conversations.
+pub struct Party<'a> {
     target: &'a Target,
     calls: Calls,
     /// The task of each call.
@@ -227,22 +46,59 @@ struct Party<'a> {
     patience: Patience,
 }
 
-impl Party<'_> {
-    fn wait(&mut self, interrupt: &Interrupt, ticks: bool) -> Result<Heard, Failure> {
-        let tick = ticks.then(|| Instant::now() + TICK);
-        let until = self.tasks.iter().filter_map(Task::next_look).chain(tick).min();
+impl<'a> Party<'a> {
+    /// With everything asked that is to be asked.
+    pub fn new(target: &'a Target, wishes: Vec<Wish>, patience: Patience) -> Self {
+        let mut party = Self { target, calls: Calls::new(), callers: Vec::new(), tasks: Vec::new(), patience };
+        let away_until = Instant::now() + AWAY;
+        for (at, wish) in wishes.into_iter().enumerate() {
+            let begin = wish.begin;
+            party.tasks.push(Task::new(wish));
+            match begin {
+                Begin::Asking => party.place_ask(at, away_until, Keeper::MayBeAbsent),
+                Begin::Watching => party.place_follow(at, away_until),
+            }
+        }
+        party
+    }
+
+    /// The planes as last told.
+    pub fn statuses(&self) -> impl Iterator<Item = &PlaneStatus> {
+        self.tasks.iter().filter_map(|task| task.status.as_ref())
+    }
+
+    /// Whether every wish has its fate.
+    pub fn is_over(&self) -> bool {
+        self.tasks.iter().all(|task| matches!(task.stage, Stage::Over(_)))
+    }
+
+    /// What became of the wishes.
+    pub fn fates(self) -> Vec<Fate> {
+        self.tasks.into_iter().filter_map(Task::fate).collect()
+    }
+
+    /// The planes whose asks were accepted.
+    pub fn standing(self) -> Vec<PlaneName> {
+        self.tasks.into_iter().filter(Task::is_accepted).map(|task| task.wish.plane).collect()
+    }
+
+    /// Wait for the next answer, the next moment to do something, or `tick`.
+    pub fn wait(&mut self, interrupt: &Interrupt, tick: Option<Duration>) -> Result<Heard, Failure> {
         let failed = |error| Failure::failed(format!("cannot wait: {error}"), "");
-        match self.calls.next(until, Some(std::os::fd::AsFd::as_fd(interrupt))).map_err(failed)? {
+        let tick = tick.map(|tick| Instant::now() + tick);
+        let until = self.tasks.iter().filter_map(Task::next_look).chain(tick).min();
+        match self.calls.next(until, Some(interrupt.as_fd())).map_err(failed)? {
             Next::Answer(call, answer) => self.hear(call, answer),
             Next::Woken => return Ok(Heard::Interrupt),
             Next::Late => {}
             Next::Over => {
-                let left = until.map_or(TICK, |until| until.saturating_duration_since(Instant::now()));
+                let left = until.map_or(REDIAL, |until| until.saturating_duration_since(Instant::now()));
                 if interrupt.wait(left).map_err(failed)? {
                     return Ok(Heard::Interrupt);
                 }
             }
         }
+        self.look_at_clock(Instant::now());
         Ok(Heard::Something)
     }
 
@@ -272,7 +128,7 @@ impl Party<'_> {
         }
     }
 
-    fn place(&mut self, at: usize, path: &std::path::Path, ask: Ask) {
+    fn place(&mut self, at: usize, path: &Path, ask: Ask) {
         let call = self.calls.place(path, &request(ask));
         self.callers.resize(call + 1, at);
     }
@@ -328,7 +184,7 @@ impl Party<'_> {
                 }
             }
             Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
-            Ok(other) => self.end(at, Err(out_of_turn(&other))),
+            Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
             Err(error) if !error.is_nobody() => self.end(at, Err(error.into())),
             Err(_) if self.tasks[at].wish.goal == Goal::Gone => self.end(at, Ok(Reached::Done)),
             Err(error) => match keeper {
@@ -355,7 +211,7 @@ impl Party<'_> {
         match answer {
             Ok(Answer::Accepted { .. }) => self.place_ask(at, Instant::now() + AWAY, Keeper::IsComing),
             Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
-            Ok(other) => self.end(at, Err(out_of_turn(&other))),
+            Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
             Err(error) if error.is_nobody() => self.end(at, Err(nobody(self.target))),
             Err(error) => self.end(at, Err(error.into())),
         }
@@ -380,7 +236,7 @@ impl Party<'_> {
                 }
             }
             Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
-            Ok(other) => self.end(at, Err(out_of_turn(&other))),
+            Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
             Err(_) if self.tasks[at].wish.goal == Goal::Gone => self.end(at, Ok(Reached::Done)),
             Err(_) if Instant::now() < away_until => {
                 self.tasks[at].stage = Stage::Redialing { at: Instant::now() + REDIAL, away_until, then: Then::Follow };
@@ -391,9 +247,4 @@ impl Party<'_> {
             }
         }
     }
-}
-
-fn out_of_turn(answer: &Answer) -> Failure {
-    let Told { message, hint } = ask::out_of_turn(answer);
-    Failure::failed(message, hint)
 }

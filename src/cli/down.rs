@@ -1,0 +1,117 @@
+//! `down`: every plane stopped gracefully, its keeper gone, then the supervisor.
+//!
+//! With the supervisor dead the keepers are asked one by one.
+
+use std::time::{Duration, Instant};
+
+use super::ask::{self, request};
+use super::goal::Goal;
+use super::interrupt::Interrupt;
+use super::outcome::{Code, Failure, Outcome};
+use super::spectator::Spectator;
+use super::status::nobody;
+use super::steer::{Begin, Ended, Patience, Wish, steer};
+use super::target::{Scope, Target};
+use super::terminal::{print, say};
+use crate::plane::PlaneName;
+use crate::socket::{Calls, Next};
+use crate::wire::{Answer, Ask, Stop};
+
+/// How long the supervisor may take to leave once the last keeper has.
+const LEAVING: Duration = Duration::from_secs(30);
+
+/// The words of `down`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward down          every gateway finishes what it does, within its stop_grace
+  gateward down --now    work in flight is lost
+
+What the operator wanted of each plane is kept: the next `gateward run` starts those that were not stopped by hand.")]
+pub struct Args {
+    /// Skip the grace: kill what has not ended yet
+    #[arg(long)]
+    now: bool,
+}
+
+/// Runs `down`.
+pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    let target = Target::find(scope)?;
+    let stop = Stop { now: args.now };
+    let led = match ask::one(target.daemon(), Ask::Down(stop.clone()), ask::BUDGET) {
+        Ok(Answer::Accepted { note, .. }) => {
+            if !note.is_empty() {
+                say(&format!("{note}\n"));
+            }
+            true
+        }
+        Ok(Answer::Refused(refusal)) => return Err(Failure::Refused(refusal)),
+        Ok(other) => return Err(Failure::Failed(ask::out_of_turn(&other))),
+        Err(Failure::Call(error)) if error.is_nobody() => false,
+        Err(failure) => return Err(failure),
+    };
+    let planes = target.kept();
+    if !led && !anybody(&target, &planes)? {
+        return Err(nobody(&target));
+    }
+    if target.own_plane().is_some() {
+        say("asked from inside a plane, which ends with this: not waiting\n");
+    }
+    let wish = |plane: &PlaneName| Wish {
+        plane: plane.clone(),
+        ask: Ask::Retire(stop.clone()),
+        goal: Goal::Gone,
+        begin: if led { Begin::Watching } else { Begin::Asking },
+        allow: Vec::new(),
+    };
+    let patience = if target.own_plane().is_some() { Patience::Leave } else { Patience::Wait };
+    if led && patience == Patience::Leave {
+        return Ok(Code::Done);
+    }
+    match steer(&target, planes.iter().map(wish).collect(), patience, &mut Spectator::of_stderr())? {
+        Ended::Interrupted { .. } => {
+            let hint = "`gateward status --watch` shows how it goes; `gateward down --now` would skip the grace";
+            return Err(Failure::failed("no longer waiting; everything goes on stopping", hint));
+        }
+        Ended::All(fates) => {
+            let failed: Vec<_> = fates.into_iter().filter_map(|fate| Some((fate.plane, fate.end.err()?))).collect();
+            if !failed.is_empty() {
+                return Err(Failure::Planes(failed));
+            }
+        }
+    }
+    if led {
+        see_off(&target)?;
+    }
+    print("down: every plane is stopped and the supervisor is gone\n")?;
+    Ok(Code::Done)
+}
+
+/// Whether any of the keepers answers: a socket may outlive its keeper.
+fn anybody(target: &Target, planes: &[PlaneName]) -> Result<bool, Failure> {
+    let questions = planes.iter().map(|plane| (target.keeper(plane), Ask::Status)).collect();
+    Ok(ask::all(questions, ask::BUDGET)?.iter().any(|answer| match answer {
+        Ok(_) => true,
+        Err(error) => !error.is_nobody(),
+    }))
+}
+
+/// Waits until the supervisor hangs up.
+fn see_off(target: &Target) -> Result<(), Failure> {
+    let failed = |error| Failure::failed(format!("cannot wait: {error}"), "");
+    let interrupt = Interrupt::new().map_err(failed)?;
+    let mut calls = Calls::new();
+    calls.place(&target.daemon(), &request(Ask::Follow));
+    let until = Instant::now() + LEAVING;
+    loop {
+        match calls.next(Some(until), Some(std::os::fd::AsFd::as_fd(&interrupt))).map_err(failed)? {
+            Next::Answer(_, Ok(_)) => {}
+            Next::Answer(_, Err(_)) | Next::Over => return Ok(()),
+            Next::Woken => return Err(Failure::failed("no longer waiting; the supervisor is about to leave", "")),
+            Next::Late => {
+                let hint = "its log in the state dir tells what holds it; `gateward status` shows whether it is there";
+                return Err(Failure::failed("every plane is stopped, but the supervisor has not left", hint));
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `reload`: the edited manifest applied, or what that would do; or the supervisor replaced by the binary now on disk.
+
+use std::time::{Duration, Instant};
+
+use super::ask;
+use super::outcome::{Code, Failure, Outcome, Told};
+use super::target::{Scope, Target};
+use super::terminal::{print, print_json, say, stdout_look};
+use crate::render::plan::{Mood, plan};
+use crate::wire::{Answer, Ask, Plan, Reload};
+
+/// How long the proof before a reload may take: each plane's own `config validate` is part of it.
+const PROOF: Duration = Duration::from_secs(300);
+
+/// How long the supervisor may be away while it replaces itself.
+const AWAY: Duration = Duration::from_secs(20);
+
+/// How soon it is called again meanwhile; no event tells that it is back.
+const REDIAL: Duration = Duration::from_millis(50);
+
+/// The words of `reload`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward reload --dry-run    what would start, stop, be replaced, be left
+  gateward reload              does that; planes whose definition did not change are not touched
+  gateward reload --exec       the supervisor becomes the binary now on disk; planes live on
+
+Nothing is changed while the manifest cannot be read (exit code 6). A plane that an error finding stands against is left
+as it is (exit code 7), unless that finding is named with --allow.")]
+pub struct Args {
+    /// Print what would be done, do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Replace the supervisor by the binary now on disk first
+    #[arg(long, conflicts_with = "dry_run")]
+    exec: bool,
+    /// Go ahead in spite of findings with this code; may be given more than once
+    #[arg(long, value_name = "CODE")]
+    allow: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `reload`.
+pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    let target = Target::find(scope)?;
+    let before = if args.exec { Some(release(&target)?) } else { None };
+    let reload = Reload { dry_run: args.dry_run, exec: args.exec, allow: args.allow.clone() };
+    let answer = ask::one(target.daemon(), Ask::Reload(reload), PROOF)?;
+    match answer {
+        Answer::Plan(plan) => tell(&plan, args),
+        Answer::Accepted { note, .. } => {
+            if !note.is_empty() {
+                say(&format!("{note}\n"));
+            }
+            match before {
+                Some(before) => back(&target, &before, args),
+                None => Ok(Code::Done),
+            }
+        }
+        Answer::Refused(refusal) => Err(Failure::Refused(refusal)),
+        other @ (Answer::Plane(_) | Answer::Daemon(_) | Answer::Findings(_)) => {
+            Err(Failure::Failed(ask::out_of_turn(&other)))
+        }
+    }
+}
+
+fn tell(done: &Plan, args: &Args) -> Outcome {
+    let mood = if args.dry_run { Mood::Would } else { Mood::Does };
+    if args.json {
+        print_json(done)?;
+    } else {
+        print(&plan(done, mood, stdout_look()))?;
+    }
+    if done.blocked.is_empty() {
+        return Ok(Code::Done);
+    }
+    let names: Vec<&str> = done.blocked.iter().map(|plane| plane.as_str()).collect();
+    Err(Failure::Collision {
+        findings: String::new(),
+        told: Told::new(
+            format!("findings stand against {}", names.join(", ")),
+            "`gateward check` shows them; `--allow CODE` goes ahead in spite of one",
+        ),
+    })
+}
+
+/// The supervisor's release.
+fn release(target: &Target) -> Result<String, Failure> {
+    match ask::one(target.daemon(), Ask::Status, ask::BUDGET)? {
+        Answer::Daemon(daemon) => Ok(daemon.version),
+        other => Err(Failure::Failed(ask::out_of_turn(&other))),
+    }
+}
+
+/// Waits until the supervisor answers as what it has become.
+fn back(target: &Target, before: &str, args: &Args) -> Outcome {
+    let until = Instant::now() + AWAY;
+    loop {
+        match release(target) {
+            Ok(now) if args.json => {
+                print_json(&serde_json::json!({ "before": before, "now": now }))?;
+                return Ok(Code::Done);
+            }
+            Ok(now) => {
+                print(&format!("the supervisor is release {now}, and was {before}; planes live on\n"))?;
+                return Ok(Code::Done);
+            }
+            Err(Failure::Call(_)) if Instant::now() < until => std::thread::sleep(REDIAL),
+            Err(failure) => return Err(failure),
+        }
+    }
+}

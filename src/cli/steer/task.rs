@@ -1,0 +1,104 @@
+//! One wish on its way: which stage it is in, and what is known of it.
+//!
+//! Asks nobody and waits for nothing.
+
+use std::time::Instant;
+
+use super::{Fate, Granted, Reached, Wish};
+use crate::cli::goal::Goal;
+use crate::cli::outcome::Failure;
+use crate::wire::PlaneStatus;
+
+/// Whether the daemon is to be asked for a keeper that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// Yes.
+    MayBeAbsent,
+    /// The daemon has made one.
+    IsComing,
+}
+
+/// Where a wish is.
+#[derive(Debug)]
+pub enum Stage {
+    /// Nothing has been done.
+    Fresh,
+    /// The keeper has the ask.
+    Asking { until: Instant, away_until: Instant, keeper: Keeper },
+    /// The daemon was asked for a keeper.
+    Keeping { until: Instant },
+    /// Accepted; the keeper tells how it goes.
+    Following { away_until: Instant },
+    /// The keeper is called again at `at`.
+    Redialing { at: Instant, away_until: Instant, then: Then },
+    /// It has its end.
+    Over(Result<Reached, Failure>),
+}
+
+/// What to call a keeper for.
+#[derive(Clone, Copy, Debug)]
+pub enum Then {
+    /// To make the ask.
+    Ask,
+    /// To hear how it goes.
+    Follow,
+}
+
+/// One wish with all that is known of it.
+#[derive(Debug)]
+pub struct Task {
+    /// What is asked.
+    pub wish: Wish,
+    /// The incarnation that the acceptance named.
+    pub replaces: Option<u64>,
+    /// What the acceptance said.
+    pub note: String,
+    /// The plane as last told.
+    pub status: Option<PlaneStatus>,
+    /// Where it is.
+    pub stage: Stage,
+}
+
+impl Task {
+    /// Nothing done yet.
+    pub fn new(wish: Wish) -> Self {
+        Self { wish, replaces: None, note: String::new(), status: None, stage: Stage::Fresh }
+    }
+
+    /// Whether the ask stands whatever becomes of us.
+    pub fn is_accepted(&self) -> bool {
+        match &self.stage {
+            Stage::Following { .. } | Stage::Redialing { then: Then::Follow, .. } | Stage::Over(Ok(_)) => true,
+            Stage::Fresh
+            | Stage::Asking { .. }
+            | Stage::Keeping { .. }
+            | Stage::Redialing { then: Then::Ask, .. }
+            | Stage::Over(Err(_)) => false,
+        }
+    }
+
+    /// Its end, once it has one.
+    pub fn fate(self) -> Option<Fate> {
+        let Stage::Over(end) = self.stage else { return None };
+        let (replaces, note, status) = (self.replaces, self.note, self.status);
+        Some(Fate { plane: self.wish.plane, end: end.map(|result| Granted { result, replaces, note, status }) })
+    }
+
+    /// The goal with what the acceptance told.
+    pub fn goal(&self) -> Goal {
+        match self.wish.goal {
+            Goal::Up { .. } => Goal::Up { replaces: self.replaces },
+            Goal::Down => Goal::Down,
+            Goal::Gone => Goal::Gone,
+        }
+    }
+
+    /// When this task wants to be looked at again.
+    pub fn next_look(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Asking { until, .. } | Stage::Keeping { until } => Some(until),
+            Stage::Redialing { at, .. } => Some(at),
+            Stage::Fresh | Stage::Following { .. } | Stage::Over(_) => None,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a reload does, or would do, to each plane.
+
+use crate::plane::PlaneName;
+use crate::render::text::{Look, Tone, columns, labelled};
+use crate::wire::Plan;
+
+/// Whether the plan has been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// `--dry-run`.
+    Would,
+    /// It is being done.
+    Does,
+}
+
+/// One line for each kind of thing that happens.
+pub fn plan(plan: &Plan, mood: Mood, look: Look) -> String {
+    let Plan { start, stop, replace, leave, blocked } = plan;
+    let verbs = match mood {
+        Mood::Would => ["would start", "would stop", "would replace", "would leave", "blocked"],
+        Mood::Does => ["started", "stopping", "replacing", "left alone", "blocked"],
+    };
+    let tones = [Tone::Good, Tone::Doubt, Tone::Moving, Tone::Faint, Tone::Bad];
+    let margin = verbs.iter().map(|verb| columns(verb)).max().unwrap_or(0) + 2;
+    let mut out = String::new();
+    for ((verb, tone), planes) in verbs.iter().zip(tones).zip([start, stop, replace, leave, blocked]) {
+        if !planes.is_empty() {
+            let names: Vec<&str> = planes.iter().map(PlaneName::as_str).collect();
+            out.push_str(&labelled(verb, tone, &names.join(", "), margin, look));
+        }
+    }
+    if out.is_empty() { "there is no plane to do anything with\n".to_owned() } else { out }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_plane_stands_in_its_line() {
+        let names = |names: &[&str]| names.iter().filter_map(|name| PlaneName::new(name).ok()).collect::<Vec<_>>();
+        let all = Plan {
+            start: names(&["lab"]),
+            stop: names(&["old"]),
+            replace: names(&["main", "ops"]),
+            leave: names(&["rescue"]),
+            blocked: names(&["staging"]),
+        };
+        let text = "would start    lab\nwould stop     old\nwould replace  main, ops\nwould leave    rescue\nblocked        staging\n";
+        assert_eq!(plan(&all, Mood::Would, Look::PLAIN), text);
+        let none = Plan::default();
+        assert_eq!(plan(&none, Mood::Does, Look::PLAIN), "there is no plane to do anything with\n");
+    }
+}

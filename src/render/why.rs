@@ -1,0 +1,148 @@
+//! `why`: the chain of evidence behind a plane's present state, in plain words.
+//!
+//! Judges nothing: what was seen and decided is told as the keeper wrote it down.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::render::status::{left, tone};
+use crate::render::text::{Look, Tone, duration, labelled};
+use crate::wire::{PlaneStatus, State};
+
+/// All that is known.
+#[derive(Clone, Debug, Serialize)]
+pub struct Chain {
+    /// The plane now.
+    pub status: PlaneStatus,
+    /// What led here, oldest first.
+    pub evidence: Vec<Evidence>,
+    /// The last lines of its own output.
+    pub said: Vec<String>,
+}
+
+/// One decision, as it stands in a journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Evidence {
+    /// When, RFC 3339 UTC.
+    pub at: String,
+    /// Which incarnation; 0 for none.
+    pub incarnation: u64,
+    /// One word for the kind.
+    pub event: String,
+    /// What was seen.
+    pub saw: String,
+    /// What was decided.
+    pub decided: String,
+    /// What follows.
+    pub follows: String,
+}
+
+/// The chain as text.
+pub fn why(chain: &Chain, now: Timestamp, look: Look) -> String {
+    let status = &chain.status;
+    let mut out = headline(status, now, look);
+    if let Some(exit) = &status.last_exit {
+        let how = match (exit.code, exit.signal) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Some(signal)) => format!("signal {signal}"),
+            (None, None) => "no known status".to_owned(),
+        };
+        out.push_str(&labelled(
+            "last end",
+            Tone::Faint,
+            &format!("{} at {}: {}", how, exit.at, exit.meaning),
+            10,
+            look,
+        ));
+    }
+    if !chain.evidence.is_empty() {
+        out.push('\n');
+    }
+    for one in &chain.evidence {
+        out.push_str(&evidence(one, look));
+    }
+    if !chain.said.is_empty() {
+        out.push_str("\nthe last it said:\n");
+        for line in &chain.said {
+            out.push_str(&labelled("  |", Tone::Faint, line, 4, Look { width: None, ..look }));
+        }
+    }
+    out
+}
+
+fn headline(status: &PlaneStatus, now: Timestamp, look: Look) -> String {
+    let state = match status.state {
+        State::Up if status.ready => "up and ready".to_owned(),
+        State::Up if status.failing.is_empty() => "up, not ready".to_owned(),
+        State::Up => format!("up, not ready ({})", status.failing.join(", ")),
+        State::Stopped | State::Starting | State::Stopping | State::Backoff | State::Parked | State::Unknown => {
+            status.state.as_str().to_owned()
+        }
+    };
+    let name = look.paint(Tone::Strong, status.name.as_str());
+    let mut out = format!("{name} is {}", look.paint(tone(status), &state));
+    if let Some(left) = left(status.until.as_deref(), now) {
+        out.push_str(&format!(", {} to go", duration(left)));
+    }
+    out.push('\n');
+    if !status.why.is_empty() {
+        out.push_str(&labelled("", Tone::Plain, &status.why, 2, look));
+    }
+    out
+}
+
+fn evidence(one: &Evidence, look: Look) -> String {
+    let which = if one.incarnation == 0 { String::new() } else { format!(" of incarnation {}", one.incarnation) };
+    let mut out = format!("{}  {}{which}\n", look.paint(Tone::Faint, &one.at), look.paint(Tone::Strong, &one.event));
+    for (label, text) in [("saw", &one.saw), ("decided", &one.decided), ("follows", &one.follows)] {
+        if !text.is_empty() {
+            out.push_str(&labelled(&format!("  {label}"), Tone::Faint, text, 11, look));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plane::PlaneName;
+    use crate::render::status::unknown;
+    use crate::wire::LastExit;
+
+    #[test]
+    fn a_parked_plane_and_how_it_came_to_that() {
+        let mut status = unknown(PlaneName::new("main").expect("a name"), "main", Some(18789), String::new());
+        status.state = State::Parked;
+        status.why = "its config is not valid; it goes on by itself once that changes".into();
+        status.last_exit = Some(LastExit {
+            code: Some(78),
+            signal: None,
+            at: "2026-03-01T12:00:02Z".into(),
+            meaning: "its config is not valid".into(),
+        });
+        let evidence = vec![
+            Evidence {
+                at: "2026-03-01T12:00:00Z".into(),
+                incarnation: 7,
+                event: "spawned".into(),
+                follows: "up once it listens".into(),
+                ..Evidence::default()
+            },
+            Evidence {
+                at: "2026-03-01T12:00:02Z".into(),
+                incarnation: 7,
+                event: "exited".into(),
+                saw: "exit code 78 after 1.9 s; it said: gateway.port: expected a number, received a string, in \
+                      /home/me/.openclaw-main/openclaw.json"
+                    .into(),
+                decided: "park".into(),
+                follows: "started again once a config file changes".into(),
+            },
+        ];
+        let said = vec!["2026-03-01T12:00:01.900Z Invalid config\u{1b}[0m".into()];
+        let now = "2026-03-01T12:01:00Z".parse().expect("a time");
+        let text = why(&Chain { status, evidence, said }, now, Look { width: Some(80), colour: false });
+        insta::assert_snapshot!(text);
+    }
+}
