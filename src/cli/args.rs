@@ -7,8 +7,6 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
-use super::{completions, down, events, logs, man, reload, restart, run, runtime, start, status, stop, why};
-
 /// The help of a list of planes that may be empty.
 pub const PLANES: &str = "Planes, by name; none, or `all`, means every plane";
 
@@ -54,29 +52,33 @@ pub enum Verb {
     /// Prove the manifest free of collisions, and show what stands against it
     Check(check::Args),
     /// Show how every plane is
-    Status(status::Args),
+    Status(super::status::Args),
     /// Start planes
-    Start(start::Args),
+    Start(super::start::Args),
     /// Stop planes, letting each finish what it does
-    Stop(stop::Args),
+    Stop(super::stop::Args),
     /// Restart planes, letting each finish what it does
-    Restart(restart::Args),
+    Restart(super::restart::Args),
     /// Run the supervisor in the foreground: prove the manifest, start or greet every plane, watch
-    Run(run::Args),
+    Run(super::run::Args),
     /// Apply the edited manifest
-    Reload(reload::Args),
+    Reload(super::reload::Args),
     /// Stop every plane, then the supervisor
-    Down(down::Args),
+    Down(super::down::Args),
+    /// Show what planes are made of, and how to reach them from afar
+    Card(super::card::Args),
+    /// Run a command with a plane's whole environment
+    Exec(super::exec::Args),
     /// Show what gateways have printed
-    Logs(logs::Args),
+    Logs(super::logs::Args),
     /// Install, list and remove OpenClaw releases
-    Runtime(runtime::Args),
+    Runtime(super::runtime::Args),
     /// Tell why a plane is as it is
-    Why(why::Args),
+    Why(super::why::Args),
     /// Print what happened, one JSON object a line
-    Events(events::Args),
+    Events(super::events::Args),
     /// Print what a shell needs to complete words and plane names
-    Completions(completions::Args),
+    Completions(super::completions::Args),
     /// Print the manual page
-    Man(man::Args),
+    Man(super::man::Args),
 }

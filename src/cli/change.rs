@@ -5,11 +5,14 @@
 use serde_json::{Value, json};
 
 use super::goal::Goal;
-use super::outcome::{Code, Failure, Outcome};
+use super::outcome::{Code, Failure, Outcome, Told};
 use super::spectator::Spectator;
 use super::steer::{Begin, Ended, Fate, Granted, Patience, Reached, Wish, steer};
 use super::target::Target;
 use super::terminal::{print, print_json, say, stdout_look};
+use super::trouble;
+use crate::collision::codes;
+use crate::daemon::proving;
 use crate::plane::PlaneName;
 use crate::render::text::Tone;
 use crate::wire::Ask;
@@ -45,7 +48,10 @@ pub struct Change<'a> {
 impl Change<'_> {
     /// Applies it to the planes that the words mean.
     pub fn apply(self, target: &Target, words: &[String]) -> Outcome {
-        let planes: Vec<PlaneName> = target.select(words)?.into_iter().map(|plane| plane.name.clone()).collect();
+        check_codes(self.allow)?;
+        let mut planes: Vec<PlaneName> = target.select(words)?.into_iter().map(|plane| plane.name.clone()).collect();
+        let refused = self.refused(target, &planes);
+        planes.retain(|plane| refused.iter().all(|fate| fate.plane != *plane));
         let patience = self.patience(target, &planes);
         let wishes = planes.iter().map(|plane| Wish {
             plane: plane.clone(),
@@ -56,9 +62,31 @@ impl Change<'_> {
         });
         let mut spectator = if patience == Patience::Wait { Spectator::of_stderr() } else { Spectator::None };
         match steer(target, wishes.collect(), patience, &mut spectator)? {
-            Ended::All(fates) => self.tell(fates),
+            Ended::All(fates) => self.tell(fates.into_iter().chain(refused).collect()),
             Ended::Interrupted { standing } => Err(self.interrupted(&standing)),
         }
+    }
+
+    /// The planes that must not be started while findings stand against them. Without a manifest that holds there is no
+    /// proof, and what was last applied may start again.
+    fn refused(&self, target: &Target, planes: &[PlaneName]) -> Vec<Fate> {
+        let (Some(loaded), Goal::Up { .. }) = (&target.loaded, self.goal) else { return Vec::new() };
+        let found = proving::prove(&loaded.planes);
+        let manifest = (target.applied.manifest.as_path(), loaded.source.as_str());
+        let all = trouble::standing(&found, planes, self.allow);
+        // Every finding is shown once, though it may stand against several planes.
+        let mut findings = if all.is_empty() { String::new() } else { trouble::shown(&all, manifest) };
+        let fate = |plane: &PlaneName| {
+            let standing = trouble::standing(&found, std::slice::from_ref(plane), self.allow);
+            (!standing.is_empty()).then(|| Fate {
+                plane: plane.clone(),
+                end: Err(Failure::Collision {
+                    findings: std::mem::take(&mut findings),
+                    told: trouble::refused(&standing, self.verb),
+                }),
+            })
+        };
+        planes.iter().filter_map(fate).collect()
     }
 
     /// One who asks from inside a plane that is to end dies with it, so it is answered before and waits for nothing.
@@ -133,6 +161,20 @@ impl Change<'_> {
             names => format!("no longer waiting; the {} of {} was accepted and goes on", self.verb, names.join(", ")),
         };
         Failure::failed(message, "`gateward status --watch` shows how it goes; `--now` would skip the grace")
+    }
+}
+
+/// A mistyped code would otherwise allow nothing, and the refusal that follows would look as if it did.
+pub fn check_codes(allow: &[String]) -> Result<(), Failure> {
+    match allow.iter().find(|word| codes::Code::of(word).is_none()) {
+        None => Ok(()),
+        Some(word) => Err(Failure::Usage(Told::new(
+            format!("`{}` is no code of a finding", word.escape_debug()),
+            match codes::Code::nearest(word) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`gateward check` shows each finding with its code".to_owned(),
+            },
+        ))),
     }
 }
 

@@ -4,9 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::ask::{self, request};
+use super::ask;
 use super::goal::Goal;
-use super::interrupt::Interrupt;
 use super::outcome::{Code, Failure, Outcome};
 use super::spectator::Spectator;
 use super::status::nobody;
@@ -14,11 +13,13 @@ use super::steer::{Begin, Ended, Patience, Wish, steer};
 use super::target::{Scope, Target};
 use super::terminal::{print, say};
 use crate::plane::PlaneName;
-use crate::socket::{Calls, Next};
 use crate::wire::{Answer, Ask, Stop};
 
 /// How long the supervisor may take to leave once the last keeper has.
 const LEAVING: Duration = Duration::from_secs(30);
+
+/// How often its socket is tried meanwhile; no event tells that nobody is behind it any more.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// The words of `down`.
 #[derive(Debug, clap::Args)]
@@ -96,19 +97,14 @@ fn anybody(target: &Target, planes: &[PlaneName]) -> Result<bool, Failure> {
     }))
 }
 
-/// Waits until the supervisor hangs up.
+/// Waits until nobody is behind the supervisor's socket any more.
 fn see_off(target: &Target) -> Result<(), Failure> {
-    let failed = |error| Failure::failed(format!("cannot wait: {error}"), "");
-    let interrupt = Interrupt::new().map_err(failed)?;
-    let mut calls = Calls::new();
-    calls.place(&target.daemon(), &request(Ask::Follow));
     let until = Instant::now() + LEAVING;
     loop {
-        match calls.next(Some(until), Some(std::os::fd::AsFd::as_fd(&interrupt))).map_err(failed)? {
-            Next::Answer(_, Ok(_)) => {}
-            Next::Answer(_, Err(_)) | Next::Over => return Ok(()),
-            Next::Woken => return Err(Failure::failed("no longer waiting; the supervisor is about to leave", "")),
-            Next::Late => {
+        match ask::one(target.daemon(), Ask::Status, ask::BUDGET) {
+            Err(Failure::Call(error)) if error.is_nobody() => return Ok(()),
+            Ok(_) | Err(_) if Instant::now() < until => std::thread::sleep(GLANCE),
+            Ok(_) | Err(_) => {
                 let hint = "its log in the state dir tells what holds it; `gateward status` shows whether it is there";
                 return Err(Failure::failed("every plane is stopped, but the supervisor has not left", hint));
             }

@@ -2,11 +2,13 @@
 
 mod args;
 mod ask;
+mod card;
 mod change;
 mod check;
 mod completions;
 mod down;
 mod events;
+mod exec;
 mod goal;
 mod interrupt;
 mod logs;
@@ -24,6 +26,7 @@ mod steer;
 mod stop;
 mod target;
 mod terminal;
+mod trouble;
 mod why;
 
 use std::process::ExitCode;
@@ -76,6 +79,8 @@ fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
         Verb::Run(args) => run::run(args, scope),
         Verb::Reload(args) => reload::run(args, scope),
         Verb::Down(args) => down::run(args, scope),
+        Verb::Card(args) => card::run(args, scope),
+        Verb::Exec(args) => exec::run(args, scope),
         Verb::Logs(args) => logs::run(args, scope),
         Verb::Runtime(args) => runtime::run(args),
         Verb::Why(args) => why::run(args, scope),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ask;
+use super::change::check_codes;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, say, stdout_look};
@@ -45,6 +46,7 @@ pub struct Args {
 
 /// Runs `reload`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    check_codes(&args.allow)?;
     let target = Target::find(scope)?;
     let before = if args.exec { Some(release(&target)?) } else { None };
     let reload = Reload { dry_run: args.dry_run, exec: args.exec, allow: args.allow.clone() };

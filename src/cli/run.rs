@@ -4,24 +4,34 @@
 
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
+use super::trouble;
 use crate::daemon::{self, End, Manner, RunError};
 
-/// Arguments of `run`.
+/// The words of `run`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward run
+  gateward -m /etc/gateward/supervisor.toml run
+
+Ctrl-C stops every plane gracefully, then the supervisor, as `gateward down` does. If it is killed instead, its planes live
+on, and the next `gateward run` greets them.
+
+Exit codes: 0 went down when asked; 1 another supervisor has this state dir, or the host refused something; 6 the manifest
+cannot be read or is invalid.")]
 pub struct Args {}
 
 /// Runs the supervisor until it is told to go.
 pub fn run(_args: &Args, scope: &Scope) -> Outcome {
     refuse_inside("run")?;
-    let manifest =
-        daemon::load::find(scope.manifest.as_deref()).map_err(|error| Failure::Manifest(error.to_string()))?;
+    let manifest = daemon::load::find(scope.manifest.as_deref()).map_err(|error| trouble::manifest(&error))?;
     let manner = match std::env::var_os("NOTIFY_SOCKET") {
         Some(_) => Manner::Service,
         None => Manner::Foreground,
     };
     match daemon::run(&manifest, manner) {
         Ok(End::Down | End::Left) => Ok(Code::Done),
-        Err(RunError::Manifest(error)) => Err(Failure::Manifest(error.to_string())),
+        Err(RunError::Manifest(error)) => Err(trouble::manifest(&error)),
         Err(error @ RunError::Second { .. }) => {
             Err(Failure::Failed(Told::new(error.to_string(), "`gateward status` shows what it keeps")))
         }

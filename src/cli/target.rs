@@ -1,15 +1,25 @@
 //! From the command line to a supervisor and its planes: by the manifest, else by what was last applied.
 //!
-//! Changes nothing and asks nobody. Bad news about the manifest never keeps an operator from a living plane: it is said on
-//! stderr, and the last applied order serves.
+//! Changes nothing. Bad news about the manifest never keeps an operator from a living plane: it is said on stderr, and the
+//! order last applied serves.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::ask;
 use super::outcome::{Failure, Told};
-use crate::plane::PlaneName;
+use super::terminal::say;
+use super::trouble;
+use crate::daemon::load::{self, LoadError, Loaded};
+use crate::manifest::suggest::nearest;
+use crate::plane::{PlaneName, Planes};
 use crate::rundir::{self, Applied, AppliedPlane, PlaneDir};
+use crate::wire::{Answer, Ask};
+
+/// How long a keeper that the manifest does not know may take to say that it lives.
+const STRANGER: Duration = Duration::from_secs(1);
 
 /// What every verb is given beside its own words.
 #[derive(Clone, Debug, Default)]
@@ -23,20 +33,54 @@ pub struct Scope {
 pub struct Target {
     /// The manifest, folders, and planes in manifest order; planes that only have a keeper come last.
     pub applied: Applied,
+    /// The manifest as it is now, where it holds.
+    pub loaded: Option<Loaded>,
 }
 
 impl Target {
     /// Finds the supervisor that is meant.
     pub fn find(scope: &Scope) -> Result<Self, Failure> {
-        Self::quietly(scope)
+        let (mut target, error) = Self::quietly(scope)?;
+        if let Some(error) = error {
+            let count = error.mistakes.len();
+            say(&format!(
+                "warning: {} cannot be used ({count} {}); going by what was last applied\n hint: `gateward check` shows \
+                 what is wrong with it\n",
+                target.applied.manifest.display(),
+                if count == 1 { "mistake" } else { "mistakes" },
+            ));
+        }
+        target.add_strangers()?;
+        Ok(target)
     }
 
-    /// As [`Target::find`], without a word on stderr.
-    pub fn quietly(scope: &Scope) -> Result<Self, Failure> {
-        let _ = scope;
-        let run_dir = env::var_os("GATEWARD_RUN_DIR").map(PathBuf::from).unwrap_or_default();
-        let applied = read_applied(&rundir::breadcrumb(&run_dir)).ok_or_else(|| Failure::Manifest(String::new()))?;
-        Ok(Self { applied })
+    /// As [`Target::find`], but asks nobody and says nothing; gives what is wrong with the manifest apart.
+    pub fn quietly(scope: &Scope) -> Result<(Self, Option<Box<LoadError>>), Failure> {
+        let read = load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path));
+        match read {
+            Ok(loaded) => {
+                let mut applied = noted(&loaded.planes);
+                if let Some(run_dir) = inherited_run_dir(scope, &applied) {
+                    applied.run_dir = run_dir;
+                }
+                Ok((Self { applied, loaded: Some(loaded) }, None))
+            }
+            Err(error) => match last_applied(scope, &error) {
+                Some(applied) => Ok((Self { applied, loaded: None }, Some(error))),
+                None => Err(trouble::manifest(&error)),
+            },
+        }
+    }
+
+    /// The resolved manifest, or that there is none.
+    pub fn planes(&self, scope: &Scope) -> Result<&Planes, Failure> {
+        match &self.loaded {
+            Some(loaded) => Ok(&loaded.planes),
+            None => match load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path)) {
+                Err(error) => Err(trouble::manifest(&error)),
+                Ok(_) => Err(Failure::failed("the manifest changed while it was read", "try again")),
+            },
+        }
     }
 
     /// The daemon's socket.
@@ -63,11 +107,7 @@ impl Target {
 
     /// The planes that have a keeper's socket, whether or not the manifest knows them.
     pub fn kept(&self) -> Vec<PlaneName> {
-        let Ok(entries) = fs::read_dir(rundir::keeper_sockets(&self.applied.run_dir)) else { return Vec::new() };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut planes: Vec<_> = names.filter_map(|name| PlaneName::new(name.strip_suffix(".sock")?).ok()).collect();
-        planes.sort();
-        planes
+        crate::daemon::keepers::named(&self.applied.run_dir)
     }
 
     /// The planes that the words mean, in manifest order; no words, or `all`, mean every plane.
@@ -89,12 +129,7 @@ impl Target {
 
     fn no_such(&self, word: &str) -> Failure {
         let names: Vec<&str> = self.applied.planes.iter().map(|plane| plane.name.as_str()).collect();
-        let near = names
-            .iter()
-            .copied()
-            .filter(|name| strsim::jaro_winkler(word, name) > 0.8)
-            .max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b)));
-        let hint = match (near, names.as_slice()) {
+        let hint = match (nearest(word, names.iter().copied()), names.as_slice()) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, []) => "the manifest names no plane".to_owned(),
             (None, names) => format!("the planes are {}", names.join(", ")),
@@ -102,8 +137,60 @@ impl Target {
         let manifest = self.applied.manifest.display();
         Failure::NoSuchPlane(Told::new(format!("there is no plane `{}` in {manifest}", word.escape_debug()), hint))
     }
+
+    /// Adds planes that are gone from the manifest and still have a living keeper, so that they are seen and can be stopped.
+    fn add_strangers(&mut self) -> Result<(), Failure> {
+        let mut strangers = self.kept();
+        strangers.retain(|name| self.applied.planes.iter().all(|plane| plane.name != *name));
+        let questions = strangers.iter().map(|name| (self.keeper(name), Ask::Status)).collect();
+        for (name, answer) in strangers.iter().zip(ask::all(questions, STRANGER)?) {
+            if let Ok(Answer::Plane(status)) = answer {
+                let (role, port) = (status.role, status.port);
+                self.applied.planes.push(AppliedPlane { name: name.clone(), role, port });
+            }
+        }
+        Ok(())
+    }
 }
 
-fn read_applied(path: &Path) -> Option<Applied> {
+/// What would be noted of `planes` if they were applied.
+fn noted(planes: &Planes) -> Applied {
+    let supervisor = &planes.supervisor;
+    let plane = |plane: &crate::plane::Plane| AppliedPlane {
+        name: plane.name.clone(),
+        role: plane.role.as_str().to_owned(),
+        port: plane.port,
+    };
+    Applied {
+        manifest: supervisor.manifest.clone(),
+        run_dir: supervisor.run_dir.clone(),
+        state_dir: supervisor.state_dir.clone(),
+        planes: planes.planes.iter().map(|(one, _)| plane(one)).collect(),
+    }
+}
+
+/// Inside a plane the supervisor that started it is meant, also when the manifest has moved its run dir since.
+fn inherited_run_dir(scope: &Scope, applied: &Applied) -> Option<PathBuf> {
+    let run_dir = env::var_os("GATEWARD_RUN_DIR").map(PathBuf::from).filter(|path| path.is_absolute())?;
+    let same = env::var_os("GATEWARD_MANIFEST").is_some_and(|manifest| Path::new(&manifest) == applied.manifest);
+    (scope.manifest.is_none() && same).then_some(run_dir)
+}
+
+/// What the daemon noted when it last applied the manifest.
+fn last_applied(scope: &Scope, error: &LoadError) -> Option<Applied> {
+    let named = error.manifest.as_deref();
+    let by_manifest = || {
+        let supervisor = load::dirs_only(named?)?;
+        read(&rundir::applied(&supervisor.state_dir)).or_else(|| read(&rundir::breadcrumb(&supervisor.run_dir)))
+    };
+    let by_environment = || {
+        let run_dir = env::var_os("GATEWARD_RUN_DIR").filter(|_| scope.manifest.is_none())?;
+        read(&rundir::breadcrumb(Path::new(&run_dir)))
+    };
+    // Two manifests may share a state dir by mistake; the note of one says nothing of the other's planes.
+    by_manifest().filter(|applied| Some(applied.manifest.as_path()) == named).or_else(by_environment)
+}
+
+fn read(path: &Path) -> Option<Applied> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }

@@ -20,6 +20,7 @@ pub mod inherited;
 pub mod ready;
 pub mod peer;
 pub mod accounts;
+pub mod assume;
 
 #[cfg(test)]
 mod testing;

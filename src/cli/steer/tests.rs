@@ -20,7 +20,10 @@ fn name(text: &str) -> PlaneName {
 fn target(run_dir: &Path, planes: &[&str]) -> Target {
     let planes = planes.iter().map(|plane| AppliedPlane { name: name(plane), role: "other".into(), port: None });
     let (manifest, state_dir) = (run_dir.join("supervisor.toml"), run_dir.join("state"));
-    Target { applied: Applied { manifest, run_dir: run_dir.to_owned(), state_dir, planes: planes.collect() } }
+    Target {
+        applied: Applied { manifest, run_dir: run_dir.to_owned(), state_dir, planes: planes.collect() },
+        loaded: None,
+    }
 }
 
 fn status(plane: &str, state: State, incarnation: u64) -> Answer {

@@ -1,0 +1,173 @@
+//! `card`: what each plane is made of and how to reach it from afar, from the manifest and the plane's own config.
+//!
+//! Asks nobody, and takes no credential out of a config.
+
+use crate::daemon::seal;
+use crate::daemon::survey::configs;
+use crate::openclaw::config::declared::Declared;
+use crate::openclaw::environment::{self, Host};
+use crate::openclaw::ports::Family;
+use crate::os::accounts;
+use crate::plane::{Contract, Launch, Plane, Planes};
+use crate::render::card::{BrowserProfile, Card, Derived, Remote, Workspace, markdown, text};
+use crate::rundir::PlaneDir;
+
+use super::args::PLANES;
+use super::outcome::{Code, Outcome};
+use super::target::{Scope, Target};
+use super::terminal::{print, print_json, stdout_look};
+
+/// The words of `card`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward card rescue
+  gateward card --markdown > planes.md
+  gateward card main --json | jq -r .planes[0].remote.tunnel
+
+No card ever holds a token.")]
+pub struct Args {
+    #[arg(value_name = "PLANE", help = PLANES, add = super::completions::planes())]
+    planes: Vec<String>,
+    /// Print JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print Markdown, for a wiki or a runbook
+    #[arg(long)]
+    markdown: bool,
+}
+
+/// Runs `card`.
+pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    let target = Target::find(scope)?;
+    let names: Vec<_> = target.select(&args.planes)?.into_iter().map(|plane| plane.name.clone()).collect();
+    let planes = target.planes(scope)?;
+    let host = nix::unistd::gethostname().map_or("HOST".to_owned(), |name| name.to_string_lossy().into_owned());
+    let cards: Vec<Card> = names.iter().filter_map(|name| Some(card(planes.get(name)?, planes, &host))).collect();
+    if args.json {
+        print_json(&serde_json::json!({ "planes": cards }))?;
+    } else if args.markdown {
+        print(&cards.iter().map(markdown).collect::<Vec<_>>().join("\n"))?;
+    } else {
+        print(&cards.iter().map(|card| text(card, stdout_look())).collect::<Vec<_>>().join("\n"))?;
+    }
+    Ok(Code::Done)
+}
+
+fn card(plane: &Plane, planes: &Planes, host: &str) -> Card {
+    let openclaw = plane.contract == Contract::Openclaw;
+    let declared = openclaw.then(|| declared(plane, planes));
+    let user = plane.account.as_ref().map(|account| account.name.clone());
+    let family = plane.port.filter(|_| openclaw).and_then(|port| Family::new(port).ok());
+    Card {
+        name: plane.name.to_string(),
+        role: plane.role.as_str().to_owned(),
+        isolates: plane.isolates.clone(),
+        contract: match plane.contract {
+            Contract::Openclaw => "openclaw".to_owned(),
+            Contract::Plain => "plain".to_owned(),
+        },
+        program: program(&plane.launch),
+        profile: plane.profile.clone(),
+        config: plane.config.clone(),
+        state_dir: plane.state_dir.clone(),
+        workspaces: declared.as_ref().map_or_else(Vec::new, |declared| workspaces(plane, declared)),
+        home: plane.home.clone(),
+        user: user.clone(),
+        port: plane.port,
+        derived: family.map(derived),
+        browser_profiles: browsers(plane, declared.as_ref()),
+        production_channels: plane.production_channels,
+        log: PlaneDir::new(&planes.supervisor, &plane.name).log(),
+        remote: plane.port.filter(|_| openclaw).map(|port| {
+            let user = user.or_else(own_name).unwrap_or_else(|| "USER".to_owned());
+            Remote::tunnelled(port, &user, host)
+        }),
+        notes: declared.map_or_else(Vec::new, |declared| notes(plane, &declared)),
+    }
+}
+
+/// What the plane's own config declares, read with the environment that its gateway has.
+fn declared(plane: &Plane, planes: &Planes) -> Declared {
+    let host = Host { environ: seal::own_environ(), ..Host::default() };
+    configs::of_plane(plane, &environment::environ(plane, &planes.supervisor, &host))
+}
+
+fn program(launch: &Launch) -> String {
+    match launch {
+        Launch::OnPath => "openclaw on PATH".to_owned(),
+        Launch::Runtime { name, version } => format!("OpenClaw {version} (runtime {name})"),
+        Launch::Practice => "the built-in stand-in".to_owned(),
+        Launch::Command(words) => words.join(" "),
+    }
+}
+
+fn derived(family: Family) -> Derived {
+    let ends = |range: std::ops::RangeInclusive<u16>| [*range.start(), *range.end()];
+    Derived {
+        sandbox: family.sandbox(),
+        browser_control: family.browser_control(),
+        relays: ends(family.relays()),
+        cdp: ends(family.cdp()),
+    }
+}
+
+fn workspaces(plane: &Plane, declared: &Declared) -> Vec<Workspace> {
+    let of = |agent: &crate::openclaw::config::declared::Agent| Workspace {
+        agent: Some(agent.id.clone()),
+        path: agent.workspace.value.clone(),
+    };
+    if declared.agents.is_empty() {
+        let path = plane.workspace.clone().unwrap_or_else(|| plane.state_dir.join("workspace"));
+        return vec![Workspace { agent: None, path }];
+    }
+    declared.agents.iter().map(of).collect()
+}
+
+/// Those that the manifest expects and those that the config writes, expected ones first.
+fn browsers(plane: &Plane, declared: Option<&Declared>) -> Vec<BrowserProfile> {
+    let expected = plane.browser_profiles.as_deref();
+    let known = declared.map(|declared| declared.browser.profiles.as_slice()).unwrap_or_default();
+    let find = |name: &str| known.iter().find(|profile| profile.name == name);
+    let pinned = |name: &str| {
+        let profile = find(name)?;
+        let url = profile.cdp_url.as_ref().map(|url| url.value.to_string());
+        url.or_else(|| profile.cdp_port.as_ref().map(|port| format!("127.0.0.1:{}", port.value)))
+    };
+    let mut names: Vec<&str> = expected.unwrap_or_default().iter().map(String::as_str).collect();
+    names.extend(known.iter().filter(|profile| profile.written).map(|profile| profile.name.as_str()));
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    let profile = |name: &&str| BrowserProfile {
+        name: (*name).to_owned(),
+        expected: expected.map(|expected| expected.iter().any(|one| one == name)),
+        configured: declared.map(|_| find(name).is_some()),
+        cdp: pinned(name),
+    };
+    names.iter().map(profile).collect()
+}
+
+fn notes(plane: &Plane, declared: &Declared) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !declared.problems.is_empty() {
+        let count = declared.problems.len();
+        let problems = if count == 1 { "problem" } else { "problems" };
+        notes.push(format!(
+            "its own config has {count} {problems}, so this may not be all: `gateward check` shows them"
+        ));
+    }
+    if let Some(bind) = declared.gateway.bind.as_ref().filter(|bind| bind.value != "loopback") {
+        notes.push(format!(
+            "gateway.bind is `{}`: it can be reached without a tunnel, by whoever has its credentials",
+            bind.value
+        ));
+    }
+    if plane.contract == Contract::Openclaw && declared.gateway.mode.is_none() {
+        notes.push("gateway.mode is not set, so OpenClaw will not start from this config".to_owned());
+    }
+    notes
+}
+
+fn own_name() -> Option<String> {
+    accounts::by_uid(accounts::own_uid()).ok().flatten().map(|entry| entry.name)
+}

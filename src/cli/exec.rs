@@ -1,0 +1,86 @@
+//! `exec`: a command with one plane's whole environment, user and working folder, in place of this program.
+//!
+//! Half an environment would make OpenClaw read, or make, another database than the plane's; so it is all or nothing. The
+//! cookie alone is left out: what is run here is no descendant of the gateway, and is not swept with it.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use super::outcome::{Failure, Outcome, Told};
+use super::target::{Scope, Target};
+use crate::daemon::seal;
+use crate::os::assume;
+use crate::plane::Sealed;
+
+/// Of the terminal and not of any plane, so they come from the asker.
+const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
+
+/// The words of `exec`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward exec main -- openclaw doctor
+  gateward exec rescue -- openclaw browser status
+  gateward exec staging -- openclaw logs --follow
+  gateward exec main -- sh -c 'echo $OPENCLAW_STATE_DIR'
+
+The exit code is that of the command; when it cannot be started it is 1, or 4 and 6 as elsewhere.")]
+pub struct Args {
+    #[arg(value_name = "PLANE", help = "The plane, by name", add = super::completions::planes())]
+    plane: String,
+    /// The command and its arguments, looked up on the plane's PATH
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+/// Runs `exec`; comes back only when that failed.
+pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    let target = Target::find(scope)?;
+    let plane = target.one(&args.plane)?.name.clone();
+    let planes = target.planes(scope)?;
+    let Some(plane) = planes.get(&plane) else {
+        let message = format!("{plane} is no longer in the manifest, so its environment is not known");
+        return Err(Failure::failed(message, "its gateway still runs; put it back into the manifest, or stop it"));
+    };
+    // The id is part of the cookie only, which is left out.
+    let sealed = seal::seal(plane, &planes.supervisor, "", &seal::own_environ())
+        .map_err(|error| Failure::Failed(Told::new(error.message, error.hint)))?;
+    Err(replace(&args.command, &sealed))
+}
+
+fn replace(words: &[OsString], sealed: &Sealed) -> Failure {
+    let plane = &sealed.plane;
+    let Some((program, args)) = words.split_first() else {
+        return Failure::Usage(Told::new("there is no command to run", "write it after `--`"));
+    };
+    if let Some(account) = &plane.account
+        && let Err(error) = assume::account(&account.name, account.uid, account.gid)
+    {
+        let message = format!("cannot become user {} of plane {}: {error}", account.name, plane.name);
+        return Failure::failed(message, "run this as root");
+    }
+    if let Some(mask) = plane.umask {
+        assume::file_mode_mask(mask);
+    }
+    if let Err(error) = std::env::set_current_dir(&plane.cwd) {
+        let message =
+            format!("cannot enter {}, the working folder of plane {}: {error}", plane.cwd.display(), plane.name);
+        return Failure::failed(message, "it is made at the plane's first start, unless `cwd` names another");
+    }
+    let terminal = OF_THE_TERMINAL.into_iter().filter(|name| !sealed.environ.contains_key(*name));
+    let terminal = terminal.filter_map(|name| Some((name, std::env::var_os(name)?)));
+    let error = Command::new(program).args(args).env_clear().envs(terminal).envs(&sealed.environ).exec();
+    let program = program.to_string_lossy();
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            let path = sealed.environ.get("PATH").map_or("", String::as_str);
+            Failure::failed(
+                format!("`{program}` is not on the PATH of plane {}", plane.name),
+                format!("its PATH is {path}"),
+            )
+        }
+        _ => Failure::failed(format!("cannot run `{program}` in plane {}: {error}", plane.name), ""),
+    }
+}

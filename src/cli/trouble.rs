@@ -1,0 +1,56 @@
+//! Mistakes and findings as failures of a verb: whole diagnostics, with the lines they speak of.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::outcome::{Failure, Told};
+use super::terminal::stderr_look;
+use crate::collision::finding::{Finding, Severity};
+use crate::daemon::load::LoadError;
+use crate::plane::PlaneName;
+use crate::render::diagnostic::{Report, render_all};
+use crate::render::findings::findings;
+use crate::render::sources::Sources;
+
+/// A manifest that does not hold.
+pub fn manifest(error: &LoadError) -> Failure {
+    let mut sources = Sources::new();
+    if let (Some(path), Some(text)) = (&error.manifest, &error.source) {
+        sources.insert(path, text);
+    }
+    if let Ok(folder) = std::env::current_dir() {
+        sources = sources.shown_from(&folder);
+    }
+    let look = stderr_look();
+    let reports: Vec<Report> = error.mistakes.iter().map(Report::of_mistake).collect();
+    Failure::Manifest(render_all(&reports, &sources, look.colour, look.width.unwrap_or(0)))
+}
+
+/// The error findings that stand against any of `planes` and were not allowed by their code.
+pub fn standing<'a>(found: &'a [Finding], planes: &[PlaneName], allow: &[String]) -> Vec<&'a Finding> {
+    let concerns = |finding: &Finding| finding.planes.iter().any(|plane| planes.contains(plane));
+    let allowed = |finding: &Finding| allow.contains(&finding.code);
+    found.iter().filter(|one| one.severity == Severity::Error && concerns(one) && !allowed(one)).collect()
+}
+
+/// The findings as whole diagnostics. Only the manifest is quoted from, by its text without secrets: a gateway's own config
+/// may hold one on the very line that would be shown.
+pub fn shown(standing: &[&Finding], manifest: (&Path, &str)) -> String {
+    let mut sources = Sources::one(manifest.0, manifest.1);
+    if let Ok(folder) = std::env::current_dir() {
+        sources = sources.shown_from(&folder);
+    }
+    let owned: Vec<Finding> = standing.iter().map(|finding| (*finding).clone()).collect();
+    findings(&owned, &sources, stderr_look())
+}
+
+/// That `verb` is refused for a plane that the findings stand against.
+pub fn refused(standing: &[&Finding], verb: &str) -> Told {
+    let codes: BTreeSet<&str> = standing.iter().map(|finding| finding.code.as_str()).collect();
+    let codes: Vec<&str> = codes.into_iter().collect();
+    let stands = if codes.len() == 1 { "stands" } else { "stand" };
+    Told::new(
+        format!("the {verb} is refused, as {} {stands} against it", codes.join(", ")),
+        format!("mend it (`gateward check` tells how), or go ahead with `--allow {}`", codes.join(" --allow ")),
+    )
+}
