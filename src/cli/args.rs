@@ -50,7 +50,7 @@ pub struct Words {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Prove the manifest free of collisions, and show what stands against it
-    Check(check::Args),
+    Check(super::check::Args),
     /// Show how every plane is
     Status(super::status::Args),
     /// Start planes
