@@ -84,6 +84,11 @@ pub struct AppliedPlane {
     pub port: Option<u16>,
 }
 
+/// The state dir of a plain plane that names none: apart from what gateward itself keeps for it.
+pub fn plain_state(state_dir: &Path, plane: &PlaneName) -> PathBuf {
+    state_dir.join("plain").join(plane.as_str())
+}
+
 /// Everything that gateward keeps for one plane.
 #[derive(Clone, Debug)]
 pub struct PlaneDir(PathBuf);

@@ -162,7 +162,13 @@ async fn supervise(planes: Planes, manner: Manner) -> io::Result<End> {
 }
 
 async fn forward(mut heard: mpsc::Receiver<Heard>, inputs: mpsc::UnboundedSender<Input>) {
-    while let Some(heard) = heard.recv().await {
+    loop {
+        let heard = tokio::select! {
+            heard = heard.recv() => heard,
+            // The loop has ended: letting go of the queue tells the listener.
+            () = inputs.closed() => return,
+        };
+        let Some(heard) = heard else { return };
         if inputs.send(Input::Heard(heard)).is_err() {
             return;
         }

@@ -211,7 +211,13 @@ fn begun<T>(mut life: Life, begin: impl FnOnce(&mut Life) -> T) -> (Life, T) {
 }
 
 async fn forward(mut heard: mpsc::Receiver<Heard>, inputs: mpsc::UnboundedSender<Input>) {
-    while let Some(heard) = heard.recv().await {
+    loop {
+        let heard = tokio::select! {
+            heard = heard.recv() => heard,
+            // The loop has ended: letting go of the queue tells the listener.
+            () = inputs.closed() => return,
+        };
+        let Some(heard) = heard else { return };
         if inputs.send(Input::Heard(heard)).is_err() {
             return;
         }

@@ -8,7 +8,7 @@ use super::input::Readiness;
 use crate::life::Life;
 use crate::life::order::Want;
 use crate::life::phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
-use crate::plane::{Plane, PlaneName};
+use crate::plane::{Contract, Plane, PlaneName};
 use crate::wire::{LastExit, PlaneStatus, State};
 
 /// What the keeper knows beside the life itself.
@@ -49,8 +49,8 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
         name: plane.name.clone(),
         role: plane.role.as_str().into(),
         state: state(life.phase()),
-        ready: up && known.readiness.ready,
-        live: since.is_some() && known.live,
+        ready: up && (known.readiness.ready || unprobed(plane)),
+        live: since.is_some() && (known.live || unprobed(plane)),
         pid: known.pid,
         keeper_pid: Some(std::process::id().cast_signed()),
         keeper_version: Some(env!("CARGO_PKG_VERSION").into()),
@@ -70,6 +70,11 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
         notes: known.notes.clone(),
         log_lines_lost: known.log_lines_lost,
     }
+}
+
+/// A process that nobody can ask is taken at its being there.
+fn unprobed(plane: &Plane) -> bool {
+    plane.contract == Contract::Plain && plane.health.url.is_none()
 }
 
 fn state(phase: &Phase) -> State {

@@ -15,7 +15,7 @@ use crate::manifest::tables::PlaneTable;
 use crate::manifest::values::{Command, FilePath, RuntimeName};
 use crate::manifest::written::{Grasp, Written};
 use crate::plane::{Account, Contract, Launch, Place, Places, Plane, PlaneName};
-use crate::rundir::PlaneDir;
+use crate::rundir;
 
 /// From SIGTERM to SIGKILL when nothing is written: above OpenClaw's longest drain.
 const STOP_GRACE: std::time::Duration = std::time::Duration::from_secs(330);
@@ -248,7 +248,7 @@ impl Scene<'_> {
                 "default" => home.join(".openclaw"),
                 profile => home.join(format!(".openclaw-{profile}")),
             },
-            Contract::Plain => PlaneDir::under(supervisor_state, &self.name.value).root().join("state"),
+            Contract::Plain => rundir::plain_state(supervisor_state, &self.name.value),
         };
         let state_dir = state_dir.unwrap_or_else(|| own.clone());
         let config = config.unwrap_or_else(|| match contract {
