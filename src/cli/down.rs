@@ -12,13 +12,15 @@ use super::status::nobody;
 use super::steer::{Begin, Ended, Patience, Wish, steer};
 use super::target::{Scope, Target};
 use super::terminal::{print, say};
+use crate::os::lock::held;
 use crate::plane::PlaneName;
+use crate::rundir;
 use crate::wire::{Answer, Ask, Stop};
 
 /// How long the supervisor may take to leave once the last keeper has.
 const LEAVING: Duration = Duration::from_secs(30);
 
-/// How often its socket is tried meanwhile; no event tells that nobody is behind it any more.
+/// How often its lock is tried meanwhile: a wait for the lock itself would take it from the next one.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// The words of `down`.
@@ -97,17 +99,17 @@ fn anybody(target: &Target, planes: &[PlaneName]) -> Result<bool, Failure> {
     }))
 }
 
-/// Waits until nobody is behind the supervisor's socket any more.
+/// Waits until the supervisor has let its lock go, so that the next one can start at once.
 fn see_off(target: &Target) -> Result<(), Failure> {
     let until = Instant::now() + LEAVING;
-    loop {
-        match ask::one(target.daemon(), Ask::Status, ask::BUDGET) {
-            Err(Failure::Call(error)) if error.is_nobody() => return Ok(()),
-            Ok(_) | Err(_) if Instant::now() < until => std::thread::sleep(GLANCE),
-            Ok(_) | Err(_) => {
-                let hint = "its log in the state dir tells what holds it; `gateward status` shows whether it is there";
-                return Err(Failure::failed("every plane is stopped, but the supervisor has not left", hint));
-            }
+    let lock = rundir::daemon_lock(&target.applied.state_dir);
+    // A lock that cannot be asked about is not ours to wait for.
+    while held(&lock).unwrap_or(false) {
+        if Instant::now() >= until {
+            let hint = "its log in the state dir tells what holds it; `gateward status` shows whether it is there";
+            return Err(Failure::failed("every plane is stopped, but the supervisor has not left", hint));
         }
+        std::thread::sleep(GLANCE);
     }
+    Ok(())
 }

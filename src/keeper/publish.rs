@@ -2,8 +2,6 @@
 //!
 //! Pure; the numbers are given.
 
-use std::time::Duration;
-
 use super::input::Readiness;
 use crate::life::Life;
 use crate::life::order::Want;
@@ -61,7 +59,7 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
         rss_bytes: known.rss_bytes,
         cpu_percent: known.cpu_percent,
         last_exit: known.last_exit.clone(),
-        why: why(life, known, &plane.name, now),
+        why: why(life, known, &plane.name),
         failing: if up { known.readiness.failing.clone() } else { Vec::new() },
         definition: known.definition.clone(),
         wanted: life.want() == Want::Up,
@@ -88,7 +86,7 @@ fn state(phase: &Phase) -> State {
     }
 }
 
-fn why(life: &Life, known: &Known, name: &PlaneName, now: Moment) -> String {
+fn why(life: &Life, known: &Known, name: &PlaneName) -> String {
     match life.phase() {
         Phase::Down { because } => rest(because, name),
         Phase::Sweeping { then: Next::Spawn, .. } => "proving that nothing of it is left and its ports are free".into(),
@@ -96,8 +94,7 @@ fn why(life: &Life, known: &Known, name: &PlaneName, now: Moment) -> String {
             Rest::Parked(_) => rest(because, name),
             Rest::Asked | Rest::Fresh => "ending what is left of it".into(),
         },
-        Phase::Sweeping { then: Next::Wait { retry_at, because, .. }, .. }
-        | Phase::Waiting { retry_at, because, .. } => waiting(because, retry_at.saturating_sub(now)),
+        Phase::Sweeping { then: Next::Wait { because, .. }, .. } | Phase::Waiting { because, .. } => waiting(because),
         Phase::Starting { reached, .. } => match &known.trouble {
             Some(trouble) if trouble.contains("answered by") => trouble.clone(),
             Some(_) | None => reached.clone(),
@@ -110,7 +107,7 @@ fn why(life: &Life, known: &Known, name: &PlaneName, now: Moment) -> String {
             format!("not ready: {}", known.readiness.failing.join(", "))
         }
         Phase::Up { .. } => String::new(),
-        Phase::Stopping { why, drain, kill_at, .. } => stopping(why, *drain, kill_at.saturating_sub(now)),
+        Phase::Stopping { why, drain, .. } => stopping(why, *drain),
     }
 }
 
@@ -131,41 +128,29 @@ fn rest(because: &Rest, name: &PlaneName) -> String {
     }
 }
 
-fn waiting(because: &Wait, left: Duration) -> String {
-    let left = span(left);
+/// Without the time left: `until` tells that, and words that change by the clock alone would be news all the time.
+fn waiting(because: &Wait) -> String {
     match because {
-        Wait::Backoff(words) => format!("{words}; again in {left}"),
+        Wait::Backoff(words) | Wait::Refused(words) => words.clone(),
         Wait::Breaker(words) => {
-            format!(
-                "{words}; held back for {left}, or OpenClaw would suppress its channels after one more; `start` insists"
-            )
+            format!("{words}; held back, or OpenClaw would suppress its channels after one more; `start` insists")
         }
         Wait::Conflict(conflicts) => conflicts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        Wait::Refused(words) => format!("{words}; again in {left}"),
         Wait::Handoff => "exited cleanly; asking OpenClaw whether it wanted a successor".into(),
-        Wait::Launch(error) => format!("{error}; again in {left}"),
+        Wait::Launch(error) => error.clone(),
     }
 }
 
-fn stopping(why: &StopCause, drain: Drain, left: Duration) -> String {
+fn stopping(why: &StopCause, drain: Drain) -> String {
     let cause = match why {
         StopCause::Asked => "asked to stop".to_owned(),
         StopCause::Unhealthy(how) => format!("replaced, as it gave no sign of life ({how})"),
         StopCause::Stuck(saw) => format!("replaced, as its start made {saw}"),
     };
     match drain {
-        Drain::Unseen => format!("{cause}; SIGTERM sent, at most {} left", span(left)),
-        Drain::Seen => format!("{cause}; draining its work, at most {} left", span(left)),
+        Drain::Unseen => format!("{cause}; SIGTERM sent"),
+        Drain::Seen => format!("{cause}; draining its work"),
         Drain::Killed => format!("{cause}; SIGKILL sent"),
-    }
-}
-
-/// A span as people say it: `850ms`, `12s`, `4m 10s`.
-fn span(span: Duration) -> String {
-    match span.as_secs() {
-        0 => format!("{}ms", span.as_millis()),
-        seconds @ 1..=99 => format!("{seconds}s"),
-        seconds => format!("{}m {}s", seconds / 60, seconds % 60),
     }
 }
 

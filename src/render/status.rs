@@ -136,8 +136,8 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<Remark> {
 /// Why a plane is as it is, and until when; nothing when all is well.
 fn reason(status: &PlaneStatus, now: Timestamp) -> Option<String> {
     let mut text = status.why.clone();
-    if status.state == State::Up && !status.ready && !status.failing.is_empty() {
-        text = joined(&text, &format!("not ready: {}", status.failing.join(", ")));
+    if status.state == State::Up && !status.ready && text.is_empty() && !status.failing.is_empty() {
+        text = format!("not ready: {}", status.failing.join(", "));
     }
     if let Some(left) = left(status.until.as_deref(), now) {
         let left = duration(left);
