@@ -260,19 +260,19 @@ fn number(name: &[u8]) -> Option<c_long> {
 /// program runs without: a gateway with fewer descriptors is better than none.
 fn limits(errand: &mut Errand) {
     if let Some(value) = errand.wish.open_files {
-        let old = ptr::null_mut::<libc::rlimit64>();
-        let asked = libc::rlimit64 { rlim_cur: value, rlim_max: value };
+        // The kernel's struct rlimit64: soft, hard.
+        let asked = [value, value];
+        let (no_old, no_new) = (ptr::null_mut::<u64>(), ptr::null::<u64>());
         // SAFETY: the new limit lives on this stack, no old one is asked for.
-        let done = unsafe { libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, &raw const asked, old) };
+        let done = unsafe { libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, asked.as_ptr(), no_old) };
         if let Err(errno) = check(done) {
             errand.no_open_files = errno;
-            let mut most = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
-            let now = ptr::null::<libc::rlimit64>();
+            let mut most = [0_u64; 2];
             // SAFETY: as above, with the roles exchanged; the second call only runs when the first has filled `most`.
             unsafe {
-                if libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, now, &raw mut most) == 0 {
-                    most.rlim_cur = most.rlim_max;
-                    libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, &raw const most, old);
+                if libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, no_new, most.as_mut_ptr()) == 0 {
+                    most[0] = most[1];
+                    libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, most.as_ptr(), no_old);
                 }
             }
         }
