@@ -65,6 +65,10 @@ pub fn run() -> ExitCode {
 fn hidden() -> Option<ExitCode> {
     match std::env::args_os().nth(1)?.to_str()? {
         "keeper" => Some(crate::keeper::main()),
+        "practice" => {
+            let args = std::env::args_os().skip(2).map(|arg| arg.to_string_lossy().into_owned());
+            Some(crate::practice::main(args.collect()))
+        }
         _ => None,
     }
 }

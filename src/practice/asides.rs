@@ -35,9 +35,8 @@ pub(super) fn version() -> ExitCode {
 pub(super) fn validate(world: &World) -> ExitCode {
     let declared = world.declared();
     let path = &world.config;
-    let issues: Vec<Value> = refusals(&declared)
-        .map(|problem| json!({"path": "<root>", "message": problem.to_string()}))
-        .collect();
+    let issues: Vec<Value> =
+        refusals(&declared).map(|problem| json!({"path": "<root>", "message": problem.to_string()})).collect();
     if issues.is_empty() {
         say(&json!({"valid": true, "path": path, "warnings": []}).to_string());
         return ExitCode::SUCCESS;

@@ -16,9 +16,11 @@ pub(super) struct Faults {
     pub(super) drain_exit_code: u8,
     /// Exit with this code…
     pub(super) exit_code: Option<u8>,
-    /// … after so long.
+    /// … so long after the process began.
     pub(super) exit_after: Duration,
-    /// Answer nothing and nobody from then on, no signal either.
+    /// Never gets from listening to started.
+    pub(super) stall: bool,
+    /// So long after it has started, answer nothing and nobody any more, no signal either.
     pub(super) hang_after: Option<Duration>,
     /// Take no notice of SIGTERM and SIGINT.
     pub(super) ignore_term: bool,
@@ -57,6 +59,7 @@ impl Default for Faults {
             drain_exit_code: 0,
             exit_code: None,
             exit_after: Duration::ZERO,
+            stall: false,
             hang_after: None,
             ignore_term: false,
             flood_lines: 0,
@@ -103,6 +106,7 @@ impl Faults {
             "EXIT_CODE" if value.is_empty() => self.exit_code = None,
             "EXIT_CODE" => self.exit_code = Some(code()?),
             "EXIT_AFTER_MS" => self.exit_after = millis()?,
+            "STALL" => self.stall = switch()?,
             "HANG_AFTER_MS" if value.is_empty() => self.hang_after = None,
             "HANG_AFTER_MS" => self.hang_after = Some(millis()?),
             "IGNORE_TERM" => self.ignore_term = switch()?,

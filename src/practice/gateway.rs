@@ -136,7 +136,7 @@ impl Why {
 enum Phase {
     Booting,
     Starting,
-    Started,
+    Started { since: Instant },
     Draining { why: Why, since: Instant },
 }
 
@@ -188,14 +188,14 @@ impl Life {
 
     async fn next(&mut self) -> Event {
         let faults = &self.world.faults;
-        let (listen, start, drained) = match self.phase {
-            Phase::Booting => (Some(self.born + faults.boot * 3 / 4), None, None),
-            Phase::Starting => (None, Some(self.born + faults.boot), None),
-            Phase::Started => (None, None, None),
-            Phase::Draining { since, .. } => (None, None, Some(since + faults.drain)),
-        };
+        let (mut listen, mut start, mut hang, mut drained) = (None, None, None, None);
+        match self.phase {
+            Phase::Booting => listen = Some(self.born + faults.boot * 3 / 4),
+            Phase::Starting => start = (!faults.stall).then(|| self.born + faults.boot),
+            Phase::Started { since } => hang = faults.hang_after.map(|after| since + after),
+            Phase::Draining { since, .. } => drained = Some(since + faults.drain),
+        }
         let exit = faults.exit_code.map(|code| (code, self.born + faults.exit_after));
-        let hang = faults.hang_after.map(|after| self.born + after);
         tokio::select! {
             biased;
             () = at(exit.map(|(_, when)| when)) => Event::TimeToExit(exit.map_or(0, |(code, _)| code)),
@@ -249,7 +249,9 @@ impl Life {
         self.voice.say("gateway", "starting HTTP server...");
         if let Err(cause) = self.face.listen(self.port) {
             let port = self.port;
-            eprintln!("Gateway failed to start: another gateway instance is already listening on ws://127.0.0.1:{port}");
+            eprintln!(
+                "Gateway failed to start: another gateway instance is already listening on ws://127.0.0.1:{port}"
+            );
             eprintln!("bind on port {port}: {cause} (EADDRINUSE when in use)");
             return Err(1);
         }
@@ -267,7 +269,7 @@ impl Life {
     }
 
     fn started(&mut self) {
-        self.phase = Phase::Started;
+        self.phase = Phase::Started { since: Instant::now() };
         self.face.stage.set(Stage::Started);
         self.voice.say("gateway", "ready");
         let faults = &self.world.faults;
@@ -317,7 +319,7 @@ impl Life {
         self.face.close();
         self.voice.say("shutdown", &format!("completed cleanly in {}ms", since.elapsed().as_millis()));
         let Some(source) = why.words().1 else { return self.world.faults.drain_exit_code };
-        match handoff::leave(&self.world.state_dir, "restart", source, &self.face.token) {
+        match handoff::leave(&self.world.state_dir, "restart", source) {
             Ok(()) => {
                 self.voice.say("gateway", "restart mode: full process restart (supervisor restart)");
                 0

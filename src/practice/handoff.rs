@@ -20,9 +20,9 @@ fn row(state_dir: &Path) -> PathBuf {
 }
 
 /// Leaves a row that asks for a successor of this process.
-pub(super) fn leave(state_dir: &Path, reason: &str, source: &str, intent: &str) -> std::io::Result<()> {
-    let now = jiff::Timestamp::now().as_millisecond();
-    let text = json!({"intentId": intent, "pid": std::process::id(), "reason": reason, "source": source,
+pub(super) fn leave(state_dir: &Path, reason: &str, source: &str) -> std::io::Result<()> {
+    let (pid, now) = (std::process::id(), jiff::Timestamp::now().as_millisecond());
+    let text = json!({"intentId": format!("practice-{pid}-{now}"), "pid": pid, "reason": reason, "source": source,
         "restartKind": "full-process", "supervisorMode": "external", "createdAt": now, "expiresAt": now + LIFE});
     write(&row(state_dir), &text)
 }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -62,8 +62,11 @@ impl Face {
 
     async fn accept(self: Rc<Self>, listener: TcpListener) {
         loop {
-            // Out of descriptors, or the caller is gone already: the next one may fare better.
-            let Ok((stream, _)) = listener.accept().await else { tokio::task::yield_now().await; continue };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of descriptors, as a rule: without a pause this would spin until one is given back.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            };
             let face = Rc::clone(&self);
             tokio::task::spawn_local(async move {
                 let service = service_fn(|request| {
@@ -71,7 +74,8 @@ impl Face {
                     async move { Ok::<_, Infallible>(response) }
                 });
                 // What a caller does wrong concerns the caller alone.
-                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });
         }
     }

@@ -68,15 +68,20 @@ pub(super) fn read(args: Vec<String>) -> Result<Words, String> {
         ["gateway", "restart"] => Ask::Restart,
         ["gateway", "health"] | ["health"] => Ask::Health,
         ["gateway", "restart-handoff", "capabilities"] => Ask::Capabilities,
-        ["gateway", "restart-handoff", "consume"] => {
-            Ask::Consume { pid: option("--expected-pid").ok_or("required option '--expected-pid <pid>' not specified")? }
-        }
+        ["gateway", "restart-handoff", "consume"] => Ask::Consume {
+            pid: option("--expected-pid").ok_or("required option '--expected-pid <pid>' not specified")?,
+        },
         ["config", "validate"] => Ask::Validate,
         ["agents", "list"] => Ask::Agents,
         ["doctor"] => Ask::Doctor,
         ["straggler", life] => Ask::Straggler { life: millis(life)?, port: option("--port").map(port).transpose()? },
         [] => return Err("no command; the stand-in knows those of docs/practice.md".to_owned()),
-        unknown => return Err(format!("unknown command '{}' (the stand-in knows those of docs/practice.md)", unknown.join(" "))),
+        unknown => {
+            return Err(format!(
+                "unknown command '{}' (the stand-in knows those of docs/practice.md)",
+                unknown.join(" ")
+            ));
+        }
     };
     Ok(Words { profile, ask })
 }
@@ -118,7 +123,9 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        for line in ["", "gateway stop", "onboard", "gateway run --port", "gateway run --port 0", "gateway run --port 70000"] {
+        for line in
+            ["", "gateway stop", "onboard", "gateway run --port", "gateway run --port 0", "gateway run --port 70000"]
+        {
             assert!(ask(line).is_err(), "{line}");
         }
         assert!(ask("gateway restart-handoff consume").is_err());
