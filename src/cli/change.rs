@@ -147,7 +147,8 @@ impl Change<'_> {
             (Goal::Down | Goal::Gone, Some(old), _) => words.push_str(&format!(" (incarnation {old})")),
             (Goal::Up { .. } | Goal::Down | Goal::Gone, None, _) => {}
         }
-        if !granted.note.is_empty() {
+        // What would follow is no news once it has.
+        if granted.result == Reached::Accepted && !granted.note.is_empty() {
             words.push_str(": ");
             words.push_str(&granted.note);
         }

@@ -92,15 +92,14 @@ fn headline(status: &PlaneStatus, now: Timestamp, look: Look) -> String {
     out
 }
 
+/// When, which incarnation, what was seen, what was decided, what follows.
 fn evidence(one: &Evidence, look: Look) -> String {
-    let which = if one.incarnation == 0 { String::new() } else { format!(" of incarnation {}", one.incarnation) };
-    let mut out = format!("{}  {}{which}\n", look.paint(Tone::Faint, &one.at), look.paint(Tone::Strong, &one.event));
-    for (label, text) in [("saw", &one.saw), ("decided", &one.decided), ("follows", &one.follows)] {
-        if !text.is_empty() {
-            out.push_str(&labelled(&format!("  {label}"), Tone::Faint, text, 11, look));
-        }
-    }
-    out
+    let which = if one.incarnation == 0 { String::new() } else { format!(" #{}", one.incarnation) };
+    let seen = if one.saw.is_empty() { one.event.clone() } else { format!("{}: {}", one.event, one.saw) };
+    let then = [&one.decided, &one.follows].into_iter().filter(|words| !words.is_empty());
+    let then: Vec<&str> = then.map(String::as_str).collect();
+    let words = if then.is_empty() { seen } else { format!("{seen} → {}", then.join("; ")) };
+    labelled(&format!("{}{which}", one.at), Tone::Faint, &words, 30, look)
 }
 
 #[cfg(test)]
