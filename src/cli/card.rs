@@ -39,11 +39,10 @@ pub struct Args {
 
 /// Runs `card`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = Target::find(scope)?;
-    let names: Vec<_> = target.select(&args.planes)?.into_iter().map(|plane| plane.name.clone()).collect();
-    let planes = target.planes(scope)?;
+    let (target, planes) = Target::by_manifest(scope)?;
+    let chosen = target.select(&args.planes)?.into_iter();
     let host = nix::unistd::gethostname().map_or("HOST".to_owned(), |name| name.to_string_lossy().into_owned());
-    let cards: Vec<Card> = names.iter().filter_map(|name| Some(card(planes.get(name)?, planes, &host))).collect();
+    let cards: Vec<Card> = chosen.filter_map(|plane| Some(card(planes.get(&plane.name)?, &planes, &host))).collect();
     if args.json {
         print_json(&serde_json::json!({ "planes": cards }))?;
     } else if args.markdown {

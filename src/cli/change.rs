@@ -70,7 +70,7 @@ impl Change<'_> {
     /// The planes that must not be started while findings stand against them. Without a manifest that holds there is no
     /// proof, and what was last applied may start again.
     fn refused(&self, target: &Target, planes: &[PlaneName]) -> Vec<Fate> {
-        let (Some(loaded), Goal::Up { .. }) = (&target.loaded, self.goal) else { return Vec::new() };
+        let (Ok(loaded), Goal::Up { .. }) = (&target.loaded, self.goal) else { return Vec::new() };
         let found = proving::prove(&loaded.planes);
         let manifest = (target.applied.manifest.as_path(), loaded.source.as_str());
         let all = trouble::standing(&found, planes, self.allow);

@@ -65,7 +65,7 @@ pub fn answer_shell() {
 pub fn planes() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         let Some(typed) = typed.to_str() else { return Vec::new() };
-        let Ok((target, _)) = Target::quietly(&Scope { manifest: manifest_on_the_line() }) else { return Vec::new() };
+        let Ok(target) = Target::quietly(&Scope { manifest: manifest_on_the_line() }) else { return Vec::new() };
         let names = target.applied.planes.iter().map(|plane| plane.name.to_string()).chain(["all".to_owned()]);
         names.filter(|name| name.starts_with(typed)).map(CompletionCandidate::new).collect()
     })

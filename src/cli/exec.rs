@@ -37,12 +37,10 @@ pub struct Args {
 
 /// Runs `exec`; comes back only when that failed.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = Target::find(scope)?;
-    let plane = target.one(&args.plane)?.name.clone();
-    let planes = target.planes(scope)?;
-    let Some(plane) = planes.get(&plane) else {
-        let message = format!("{plane} is no longer in the manifest, so its environment is not known");
-        return Err(Failure::failed(message, "its gateway still runs; put it back into the manifest, or stop it"));
+    let (target, planes) = Target::by_manifest(scope)?;
+    let name = &target.one(&args.plane)?.name;
+    let Some(plane) = planes.get(name) else {
+        return Err(Failure::failed(format!("{name} is not in the manifest, so its environment is not known"), ""));
     };
     // The id is part of the cookie only, which is left out.
     let sealed = seal::seal(plane, &planes.supervisor, "", &seal::own_environ())

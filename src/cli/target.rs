@@ -33,15 +33,15 @@ pub struct Scope {
 pub struct Target {
     /// The manifest, folders, and planes in manifest order; planes that only have a keeper come last.
     pub applied: Applied,
-    /// The manifest as it is now, where it holds.
-    pub loaded: Option<Loaded>,
+    /// The manifest as it is now, or what is wrong with it.
+    pub loaded: Result<Loaded, Box<LoadError>>,
 }
 
 impl Target {
     /// Finds the supervisor that is meant.
     pub fn find(scope: &Scope) -> Result<Self, Failure> {
-        let (mut target, error) = Self::quietly(scope)?;
-        if let Some(error) = error {
+        let mut target = Self::quietly(scope)?;
+        if let Err(error) = &target.loaded {
             let count = error.mistakes.len();
             say(&format!(
                 "warning: {} cannot be used ({count} {}); going by what was last applied\n hint: `gateward check` shows \
@@ -54,33 +54,28 @@ impl Target {
         Ok(target)
     }
 
-    /// As [`Target::find`], but asks nobody and says nothing; gives what is wrong with the manifest apart.
-    pub fn quietly(scope: &Scope) -> Result<(Self, Option<Box<LoadError>>), Failure> {
-        let read = load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path));
-        match read {
+    /// As [`Target::find`], but asks nobody and says nothing.
+    pub fn quietly(scope: &Scope) -> Result<Self, Failure> {
+        let loaded = load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path));
+        let applied = match &loaded {
             Ok(loaded) => {
-                let mut applied = noted(&loaded.planes);
-                if let Some(run_dir) = inherited_run_dir(scope, &applied) {
-                    applied.run_dir = run_dir;
-                }
-                Ok((Self { applied, loaded: Some(loaded) }, None))
+                let applied = noted(&loaded.planes);
+                let inherited = inherited_run_dir(scope, &applied);
+                Applied { run_dir: inherited.unwrap_or(applied.run_dir), ..applied }
             }
-            Err(error) => match last_applied(scope, &error) {
-                Some(applied) => Ok((Self { applied, loaded: None }, Some(error))),
-                None => Err(trouble::manifest(&error)),
-            },
-        }
+            Err(error) => last_applied(scope, error).ok_or_else(|| trouble::manifest(error))?,
+        };
+        Ok(Self { applied, loaded })
     }
 
-    /// The resolved manifest, or that there is none.
-    pub fn planes(&self, scope: &Scope) -> Result<&Planes, Failure> {
-        match &self.loaded {
-            Some(loaded) => Ok(&loaded.planes),
-            None => match load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path)) {
-                Err(error) => Err(trouble::manifest(&error)),
-                Ok(_) => Err(Failure::failed("the manifest changed while it was read", "try again")),
-            },
-        }
+    /// For verbs that need more of a plane than its name: the supervisor with the manifest as it is now.
+    pub fn by_manifest(scope: &Scope) -> Result<(Self, Planes), Failure> {
+        let target = Self::quietly(scope)?;
+        let planes = match &target.loaded {
+            Ok(loaded) => loaded.planes.clone(),
+            Err(error) => return Err(trouble::manifest(error)),
+        };
+        Ok((target, planes))
     }
 
     /// The daemon's socket.

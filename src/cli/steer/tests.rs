@@ -22,8 +22,12 @@ fn target(run_dir: &Path, planes: &[&str]) -> Target {
     let (manifest, state_dir) = (run_dir.join("supervisor.toml"), run_dir.join("state"));
     Target {
         applied: Applied { manifest, run_dir: run_dir.to_owned(), state_dir, planes: planes.collect() },
-        loaded: None,
+        loaded: Err(no_manifest()),
     }
+}
+
+fn no_manifest() -> Box<crate::daemon::load::LoadError> {
+    Box::new(crate::daemon::load::LoadError { manifest: None, source: None, mistakes: Vec::new() })
 }
 
 fn status(plane: &str, state: State, incarnation: u64) -> Answer {
