@@ -77,6 +77,8 @@ pub enum Verb {
     Why(super::why::Args),
     /// Print what happened, one JSON object a line
     Events(super::events::Args),
+    /// Print the JSON Schema of the manifest
+    Schema(super::schema::Args),
     /// Print what a shell needs to complete words and plane names
     Completions(super::completions::Args),
     /// Print the manual page

@@ -18,6 +18,7 @@ mod reload;
 mod restart;
 mod run;
 mod runtime;
+mod schema;
 mod since;
 mod spectator;
 mod start;
@@ -89,6 +90,7 @@ fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
         Verb::Runtime(args) => runtime::run(args),
         Verb::Why(args) => why::run(args, scope),
         Verb::Events(args) => events::run(args, scope),
+        Verb::Schema(args) => schema::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),
     }

@@ -107,8 +107,11 @@ fn told(circle: &[(usize, Place)], waits: &[Wait<'_>]) -> Mistake {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::path::PathBuf;
+
+    use super::{Wait, cycles, unknown};
+    use crate::manifest::keys::At;
+    use crate::plane::{Place, PlaneName};
 
     fn at(name: &str, line: u32) -> At<PlaneName> {
         let place = Place { file: PathBuf::from("/m"), line, column: 1, width: 1 };

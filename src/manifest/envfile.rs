@@ -98,7 +98,11 @@ fn variable(line: &str) -> Line<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
+
+    use super::read;
+    use crate::manifest::given::EnvFile;
+    use crate::plane::Place;
 
     fn file(text: &str, mode: u32) -> EnvFile {
         EnvFile { text: Ok(text.to_owned()), mode, uid: 7 }

@@ -164,7 +164,7 @@ pub fn in_order(mut mistakes: Vec<Mistake>) -> Vec<Mistake> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Code, MOST_TOLD, Mistake, in_order};
 
     #[test]
     fn codes_are_kebab_case_and_distinct() {

@@ -87,8 +87,9 @@ pub fn options(args: &[At<String>]) -> impl Iterator<Item = (&At<String>, &'stat
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::plane::Place;
+    use super::{Instead, VARIABLES, Workspace, options, variable};
+    use crate::manifest::keys::At;
+    use crate::plane::{Contract, Place};
 
     #[test]
     fn every_identity_variable_is_taken() {

@@ -22,6 +22,11 @@ impl<'a> Lines<'a> {
         Self { file, text, starts: std::iter::once(0).chain(breaks).collect() }
     }
 
+    /// The file.
+    pub fn file(&self) -> &'a Path {
+        self.file
+    }
+
     /// The whole text.
     pub fn text(&self) -> &'a str {
         self.text
@@ -75,7 +80,10 @@ impl<'a> Lines<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::ops::Range;
+    use std::path::Path;
+
+    use super::Lines;
 
     fn at(text: &str, span: Range<usize>) -> (u32, u32, u32) {
         let place = Lines::new(Path::new("/m"), text).place(span);

@@ -12,6 +12,8 @@ pub mod given;
 
 // Reading.
 pub mod syntax;
+mod wording;
+mod masking;
 pub mod lines;
 pub mod keys;
 pub mod tables;
@@ -21,6 +23,7 @@ mod forms;
 pub mod quantity;
 pub mod reader;
 pub mod suggest;
+pub mod schema;
 
 // Resolving.
 mod one_plane;

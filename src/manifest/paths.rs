@@ -32,7 +32,9 @@ impl Base<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::{Path, PathBuf};
+
+    use super::{Base, NoHome};
 
     #[test]
     fn home_folder_and_absolute() {

@@ -178,8 +178,11 @@ fn meant_size(unit: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
     use proptest::prelude::*;
+
+    use super::{LARGEST, LONGEST, duration, size, spoken, spoken_size};
 
     #[test]
     fn durations_as_the_interface_writes_them() {

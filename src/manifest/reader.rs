@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         let (wanted, found) = (kind.called(), type_called(value.get_ref()));
         let message = format!("`{}` takes {wanted}, not {found}", self.key());
         let label = format!("this is {found}");
-        let hint = kind.cure(self.key(), value.get_ref());
+        let hint = kind.cure(&self.path.join("."), self.key(), value.get_ref());
         self.tell(Code::WrongType, value.span(), message, hint, &label);
     }
 
@@ -126,6 +126,8 @@ impl<'a> Reader<'a> {
             format!("did you mean `{near}`?")
         } else if let Some(ours) = suggest::known_elsewhere(word) {
             format!("that is `{ours}` of a plane here")
+        } else if let [only] = keys {
+            format!("the only key here is `{}`", only.name)
         } else if keys.len() <= 8 {
             format!("the keys here are {}", quoted_list(keys.iter().map(|key| key.name)))
         } else {
@@ -194,6 +196,11 @@ fn type_called(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+/// The key that takes this word.
+fn knowing<'k>(keys: &'k [Key], word: &str) -> Option<&'k Key> {
+    keys.iter().find(|key| matches!(key.kind, Kind::Word(words) if words.contains(&word)))
+}
+
 impl Kind {
     /// What is taken, with its article.
     pub fn called(self) -> String {
@@ -217,7 +224,7 @@ impl Kind {
     }
 
     /// What to write instead of a value of another type.
-    fn cure(self, key: &str, value: &DeValue<'_>) -> String {
+    fn cure(self, path: &str, key: &str, value: &DeValue<'_>) -> String {
         let number = match value {
             DeValue::Integer(integer) => Some(integer.as_str()),
             DeValue::Float(float) => Some(float.as_str()),
@@ -247,8 +254,13 @@ impl Kind {
             (Self::Line | Self::Path | Self::Profile | Self::Runtime | Self::Version, Some(n), _) => {
                 format!("write `{key} = \"{n}\"`, in quotes")
             }
+            (Self::Table(keys), _, Some(w)) if knowing(keys, w).is_some() => {
+                let inner = knowing(keys, w).map_or("", |key| key.name);
+                format!("write `{key}.{inner} = \"{w}\"`")
+            }
             (Self::Table(_) | Self::Env, _, _) => {
-                format!("write `{key} = {{ … }}` on one line, or a header `[….{key}]` and its keys below")
+                let path = shown_key(path);
+                format!("write `{key} = {{ … }}` on one line, or a header `[{path}]` and its keys below")
             }
             (kind, _, _) => format!("write, say, `{key} = {}`", kind.example()),
         }

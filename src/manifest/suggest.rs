@@ -49,7 +49,7 @@ pub fn known_elsewhere(word: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{KNOWN_ELSEWHERE, nearest};
 
     #[test]
     fn slips_are_near_and_other_words_are_not() {

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue, Error};
 use crate::manifest::error::{Code, MOST_TOLD, Mistake};
 use crate::manifest::lines::Lines;
 use crate::manifest::reader::shown_key;
+use crate::manifest::wording::{in_words, written_twice};
 
 /// How often a value that is never closed is cut off before the rest is read as it stands.
 const MOST_CUTS: usize = 8;
@@ -29,6 +30,10 @@ pub struct Mended {
 /// Finds what is wrong with the text, and cuts off what is never closed.
 pub fn mend(lines: &Lines<'_>) -> Mended {
     let mut mended = Mended { text: lines.text().to_owned(), ..Mended::default() };
+    if let Some(mistake) = other_language(lines) {
+        let whole = 0..mended.text.len();
+        return Mended { text: String::new(), mistakes: vec![mistake], damage: vec![whole] };
+    }
     for _ in 0..MOST_CUTS {
         let (root, errors) = DeTable::parse_recoverable(&mended.text);
         let keyless = keyless(lines, &errors);
@@ -52,6 +57,21 @@ pub fn mend(lines: &Lines<'_>) -> Mended {
     let (_, errors) = DeTable::parse_recoverable(&mended.text);
     tell(lines, &errors, &mut mended.mistakes, &mut mended.damage);
     mended
+}
+
+/// A file that is a manifest in another language.
+fn other_language(lines: &Lines<'_>) -> Option<Mistake> {
+    let text = lines.text().trim_start();
+    let language = match text.as_bytes() {
+        [b'{', ..] => "JSON",
+        [b'-', b'-', b'-', ..] => "YAML",
+        [b'<', ..] => "XML",
+        _ => return None,
+    };
+    let message = format!("`{}` is {language} as it seems, and a manifest is TOML", lines.file().display());
+    let hint = "begin with `supervisor.example.toml`, or let `gateward init` write a manifest";
+    // Without a place: all of it may stand on the one line that would be quoted.
+    Some(Mistake::new(Code::Syntax, message, hint))
 }
 
 /// Lines that do not say `key = value`. The reader skips the line below each as well, so they are taken out first.
@@ -104,31 +124,47 @@ impl Runaway {
 
 /// The first value that swallowed lines which were not its own.
 fn runaway(lines: &Lines<'_>, text: &str, root: &Spanned<DeTable<'_>>, errors: &[Error]) -> Option<Runaway> {
-    let error = errors.iter().take(MOST_TOLD).find(|error| {
-        let message = error.message();
-        message.starts_with("unclosed array")
-            || message.starts_with("unclosed inline table")
-            || message.contains("`=` in array")
-            || message.starts_with("invalid multi-line")
+    let says = |error: &Error, words: &[&str]| words.iter().any(|word| error.message().contains(word));
+    let errors = errors.iter().take(MOST_TOLD);
+    // The end of what is never closed is reported where the reader gave up, which may lie behind the value it kept.
+    errors.clone().find(|error| {
+        says(error, &["unclosed array", "unclosed inline table", "`=` in array", "invalid multi-line"])
     })?;
-    let span = holder(text, root.get_ref(), error.span()?.start)?;
+    let within = [
+        "unclosed array",
+        "unclosed inline",
+        " in array",
+        "invalid multi-line",
+        "missing comma",
+        "inline table element",
+    ];
+    let mut spans: Vec<_> = errors.filter(|error| says(error, &within)).filter_map(Error::span).collect();
+    spans.sort_by_key(|span| span.start);
+    spans.into_iter().find_map(|span| cut_off(lines, text, holder(text, root.get_ref(), span.start)?))
+}
+
+/// Where a list, a table or a string of several lines most likely ended; `None` for any other value.
+fn cut_off(lines: &Lines<'_>, text: &str, span: Range<usize>) -> Option<Runaway> {
     let first = lines.number(span.start);
     let opened = text.get(span.clone())?;
     let end_of_line = |number: usize| lines.range(number).end.min(span.end);
-    let (what, close, cut) = if opened.starts_with("\"\"\"") || opened.starts_with("'''") {
-        let close = if opened.starts_with('"') { "\"\"\"" } else { "'''" };
-        ("string", close, end_of_line(first))
-    } else if opened.starts_with('[') || opened.starts_with('{') {
-        let (what, close) = if opened.starts_with('[') { ("list", "]") } else { ("table", "}") };
+    let (what, close) = match opened.as_bytes() {
+        [b'[', ..] => ("list", "]"),
+        [b'{', ..] => ("table", "}"),
+        [b'"', b'"', b'"', ..] => ("string", "\"\"\""),
+        [b'\'', b'\'', b'\'', ..] => ("string", "'''"),
+        _ => return None,
+    };
+    let cut = if what == "string" {
+        end_of_line(first)
+    } else {
         let open_end = text.get(lines.range(first)).is_some_and(|line| line.trim_end().ends_with(['[', '{', ',']));
         let last = lines.number(span.end.saturating_sub(1));
         let begins_anew = (first + 1..=last).find(|number| {
             let line = text.get(lines.range(*number)).unwrap_or("").trim_start();
             is_header(line) || (what == "list" || !open_end) && is_assignment(line)
         });
-        (what, close, begins_anew.map_or(span.end, |number| end_of_line(number - 1).max(end_of_line(first))))
-    } else {
-        return None;
+        begins_anew.map_or(span.end, |number| end_of_line(number - 1).max(end_of_line(first)))
     };
     (cut > span.start).then_some(Runaway { span, cut, what, close })
 }
@@ -145,7 +181,7 @@ fn holder(text: &str, table: &DeTable<'_>, offset: usize) -> Option<Range<usize>
     })
 }
 
-fn is_header(line: &str) -> bool {
+pub(crate) fn is_header(line: &str) -> bool {
     let name = line.trim_start_matches('[').split(']').next().unwrap_or("");
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ');
     line.starts_with('[')
@@ -201,97 +237,4 @@ fn tell(lines: &Lines<'_>, errors: &[Error], mistakes: &mut Vec<Mistake>, damage
     for ((_, duplicate), (error, span)) in first_of_line {
         mistakes.push(if duplicate { written_twice(lines, span) } else { in_words(lines, error, span) });
     }
-}
-
-/// A key or a header that stands there a second time.
-fn written_twice(lines: &Lines<'_>, span: Range<usize>) -> Mistake {
-    let here = lines.number(span.start);
-    let line = lines.text().get(lines.range(here)).unwrap_or("");
-    let is_table = line.trim_start().starts_with('[');
-    let name = shown_key(if is_table { header(line) } else { lines.text().get(span.clone()).unwrap_or("") });
-    let earlier = (0..here).rev().take_while(|number| {
-        let other = lines.text().get(lines.range(*number)).unwrap_or("").trim_start();
-        is_table || !other.starts_with('[')
-    });
-    let same = |number: &usize| {
-        let other = lines.text().get(lines.range(*number)).unwrap_or("");
-        if is_table {
-            other.trim_start().starts_with('[') && plain(header(other)) == plain(header(line))
-        } else {
-            assigned(other).is_some_and(|key| Some(plain(key)) == assigned(line).map(plain))
-        }
-    };
-    let first = earlier.filter(same).last().map(|number| {
-        let range = lines.range(number);
-        let text = lines.text().get(range.clone()).unwrap_or("");
-        let indent = text.len() - text.trim_start().len();
-        let name = if is_table { text.trim() } else { assigned(text).unwrap_or("").trim() };
-        lines.place(range.start + indent..range.start + indent + name.len())
-    });
-    let what = if is_table { "table" } else { "key" };
-    let shown = if is_table { format!("[{name}]") } else { name };
-    let message = format!("the {what} `{shown}` is written twice");
-    let hint = if is_table { "put all its keys below one header" } else { "keep the one that is meant" };
-    Mistake::new(Code::DuplicateKey, message, hint)
-        .at(lines.place(span), "again here")
-        .also(first, "first written here")
-}
-
-/// What stands between the brackets of a header.
-fn header(line: &str) -> &str {
-    line.trim().trim_start_matches('[').split(']').next().unwrap_or("").trim()
-}
-
-/// What stands before the `=`.
-fn assigned(line: &str) -> Option<&str> {
-    line.split_once('=').map(|(name, _)| name).filter(|name| !name.trim_start().starts_with(['#', '[']))
-}
-
-/// A key path without what may be written differently.
-fn plain(path: &str) -> String {
-    path.chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect()
-}
-
-/// The reader's own words, turned into ours where ours say more. Quotes no value: it may be a secret.
-fn in_words(lines: &Lines<'_>, error: &Error, span: Range<usize>) -> Mistake {
-    let found = lines.text().get(span.clone()).unwrap_or("");
-    let message = error.message();
-    let is = |start: &str| message.starts_with(start);
-    let (message, hint, label): (&str, &str, &str) = if is("string values must be quoted") && found.is_empty() {
-        ("a value is missing", "after `=` comes a string in quotes, a number, `true`, `false`, a list or a table", "")
-    } else if is("string values must be quoted") {
-        ("this is a string without quotes", "write it as `\"…\"`", "quotes are missing")
-    } else if is("invalid boolean") {
-        match found.to_ascii_lowercase().as_str() {
-            "true" | "tru" | "ture" | "t" => ("this is not a value", "did you mean `true`?", ""),
-            "false" | "fals" | "flase" | "f" => ("this is not a value", "did you mean `false`?", ""),
-            _ => ("this is a string without quotes", "write it as `\"…\"`", "quotes are missing"),
-        }
-    } else if is("key with no value") {
-        ("this line is not `key = value`", "write `key = value`, or begin a comment with `#`", "")
-    } else if is("invalid unquoted key") {
-        ("a key holds letters, digits, `_` and `-` alone", "write another key, or put this one in quotes", "")
-    } else if is("unexpected key or value") {
-        (
-            "there is more on this line than one `key = value`",
-            "begin a new line, or quote the whole value",
-            "from here on",
-        )
-    } else if is("unquoted keys cannot be empty") {
-        ("a name is missing", "write a key before `=`, and a name between `[` and `]`", "")
-    } else if is("unclosed table") {
-        ("this table header is never closed", "end it with `]`; the keys below it could not be read", "`]` is missing")
-    } else if is("invalid basic string") && found.is_empty() || is("invalid literal string") {
-        ("this string is never closed", "end it on the same line with the quote it began with", "the quote is missing")
-    } else if is("unexpected leading zero") {
-        ("a number cannot begin with `0`", "take the zero away; a file mode mask is a string: `\"0077\"`", "")
-    } else if is("cannot extend value") {
-        ("this key holds a finished value already, and cannot be a table as well", "keep one of the two", "")
-    } else if is("missing comma") {
-        ("a comma is missing", "put `,` between two elements", "before this")
-    } else {
-        return Mistake::new(Code::Syntax, message, "compare the line with `supervisor.example.toml`")
-            .at(lines.place(span), "");
-    };
-    Mistake::new(Code::Syntax, message, hint).at(lines.place(span), label)
 }

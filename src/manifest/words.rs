@@ -94,7 +94,13 @@ pub fn env_name(reader: &mut Reader<'_>, text: &str, span: Range<usize>) -> Opti
         // What follows a `=` may be a secret.
         let (name, hint) = match text.split_once('=') {
             Some((name, _)) => {
+                reader.secrets.push(span.clone());
                 (format!("{}=…", shown_key(name)), "write the name alone; values belong in `env`".to_owned())
+            }
+            None if text.is_empty() => {
+                let hint = "write the name, or take the quotes out".to_owned();
+                reader.tell(Code::BadEnvName, span, "an environment variable has a name".to_owned(), hint, "empty");
+                return None;
             }
             None => (shown_key(text), "write letters, digits and `_`, not beginning with a digit".to_owned()),
         };

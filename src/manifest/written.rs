@@ -3,7 +3,6 @@
 //! Holds no default and no path that is more than its text; what follows from it all is `resolve`'s.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -12,6 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::manifest::error::{Code, Mistake};
 use crate::manifest::keys::{At, Scope, Table};
 use crate::manifest::lines::Lines;
+use crate::manifest::masking::masked;
 use crate::manifest::reader::{Entry, Reader, entries, shown_key};
 use crate::manifest::tables::{PlaneTable, RuntimeTable, SupervisorTable, TOP, plane_key};
 use crate::manifest::{suggest, syntax, words};
@@ -202,30 +202,4 @@ impl Walk<'_> {
         let message = format!("unknown {what} `{}`", shown_key(word));
         self.reader.tell(Code::UnknownKey, name.span(), message, hint, "");
     }
-}
-
-/// The text with stars for the values of environment variables; as long in characters, line by line.
-fn masked(lines: &Lines<'_>, secrets: &[Range<usize>], damage: &[Range<usize>]) -> String {
-    let text = lines.text();
-    // A list or table that was cut off was never read as `env`, though it may have been one.
-    let cut_off = damage.iter().filter(|span| {
-        let line = lines.range(lines.number(span.start)).start;
-        let before = text.get(line..span.start).unwrap_or("").trim_end().trim_end_matches('=').trim_end();
-        before.ends_with("env")
-    });
-    let mut out = String::with_capacity(text.len());
-    let mut hidden: Vec<&Range<usize>> = secrets.iter().chain(cut_off).collect();
-    hidden.sort_by_key(|span| span.start);
-    let mut at = 0;
-    for span in hidden {
-        let (start, end) = (span.start.max(at), span.end.min(text.len()));
-        let (Some(before), Some(secret)) = (text.get(at..start), text.get(start..end)) else {
-            continue;
-        };
-        out.push_str(before);
-        out.extend(secret.chars().map(|c| if matches!(c, '\n' | '\r' | '"' | '\'' | '{' | '}') { c } else { '*' }));
-        at = end;
-    }
-    out.push_str(text.get(at..).unwrap_or(""));
-    out
 }

@@ -48,7 +48,7 @@ fn entry(user: User) -> Entry {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{by_name, by_uid, group_exists};
 
     #[test]
     fn root_is_known_and_nobody_else_of_a_made_up_name() {

@@ -168,8 +168,12 @@ fn wrapped(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::path::{Path, PathBuf};
+
+    use super::{Report, Spot, render};
+    use crate::collision::finding::Severity;
+    use crate::plane::Place;
+    use crate::render::sources::Sources;
 
     const MANIFEST: &str = "[planes.main]\nisolates = \"a\"\nport = 18789\n\n\n\n\n\n[planes.rescue]\nport = 18809\n";
 

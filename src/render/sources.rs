@@ -127,7 +127,10 @@ fn tame(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::{Path, PathBuf};
+
+    use super::{Sources, tamed};
+    use crate::plane::Place;
 
     fn place(line: u32, column: u32, width: u32) -> Place {
         Place { file: PathBuf::from("/m.toml"), line, column, width }

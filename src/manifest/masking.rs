@@ -1,0 +1,156 @@
+//! What diagnostics may quote of a manifest: all of it but the values of environment variables.
+//!
+//! Goes by the lines as well as by what was read as `env`: a line that is broken was not read, and is the one most likely
+//! to be quoted. Better a star too many than a token in somebody's terminal log.
+
+use std::ops::Range;
+
+use crate::manifest::lines::Lines;
+use crate::manifest::syntax::is_header;
+use crate::manifest::wording::header;
+
+/// The text with stars for secrets; the same characters otherwise, line by line.
+pub fn masked(lines: &Lines<'_>, secrets: &[Range<usize>], damage: &[Range<usize>]) -> String {
+    let text = lines.text();
+    let mut hidden: Vec<Range<usize>> = secrets.to_vec();
+    let contexts = contexts(lines);
+    for (number, context) in contexts.iter().enumerate() {
+        let range = lines.range(number);
+        let hit = damage.iter().any(|bad| bad.start <= range.end && range.start <= bad.end);
+        let line = text.get(range.clone()).unwrap_or("");
+        match context {
+            Context::InEnv => hidden.extend(value(line, range.start)),
+            Context::IsEnv if hit => hidden.extend(value(line, range.start)),
+            // A second `env` in one table is dropped unread, and quoted as the duplicate that it is.
+            Context::IsEnv => hidden.extend(quoted(line, range.start)),
+            Context::Elsewhere => {}
+        }
+    }
+    for bad in damage {
+        let first = lines.number(bad.start);
+        let spans_lines = lines.number(bad.end) > first || text.get(bad.clone()).is_some_and(never_closes);
+        if spans_lines && contexts.get(first).is_some_and(|context| *context != Context::Elsewhere) {
+            // Whatever was never closed may go on to the next header.
+            let end = (first + 1..lines.count())
+                .find(|number| is_header(text.get(lines.range(*number)).unwrap_or("").trim_start()));
+            hidden.push(bad.start..end.map_or(text.len(), |number| lines.range(number).start));
+        }
+    }
+    starred(text, hidden)
+}
+
+/// What a line has to do with `env`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Context {
+    /// Below a header that ends in `env`.
+    InEnv,
+    /// Its key is `env`, or below it.
+    IsEnv,
+    Elsewhere,
+}
+
+fn contexts(lines: &Lines<'_>) -> Vec<Context> {
+    let (mut below_env, mut open_braces) = (false, 0usize);
+    let context = |number| {
+        let line = lines.text().get(lines.range(number)).unwrap_or("");
+        let header_here = is_header(line.trim_start());
+        let key = line.split('=').next().unwrap_or("");
+        let goes_on = open_braces > 0 && !header_here;
+        let is_env = goes_on || segments(key).any(|segment| segment == "env");
+        open_braces = if is_env { open_braces + line.matches('{').count() } else { 0 };
+        open_braces = open_braces.saturating_sub(line.matches('}').count());
+        let context = match (below_env, is_env) {
+            (true, _) => Context::InEnv,
+            (false, true) => Context::IsEnv,
+            (false, false) => Context::Elsewhere,
+        };
+        if header_here {
+            below_env = segments(header(line)).last().is_some_and(|segment| segment == "env");
+        }
+        context
+    };
+    (0..lines.count()).map(context).collect()
+}
+
+fn segments(key: &str) -> impl Iterator<Item = &str> {
+    key.split('.')
+        .map(|segment| segment.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '[' | ']')))
+}
+
+/// What follows the first `=` or `:` of a line; all of a line that has neither and is no header.
+fn value(line: &str, start: usize) -> Option<Range<usize>> {
+    let end = start + line.len();
+    match line.find(['=', ':']) {
+        Some(at) => Some(start + at + 1..end),
+        None if is_header(line.trim_start()) || line.trim_start().starts_with('#') => None,
+        None => Some(start..end),
+    }
+}
+
+/// What stands between quotes.
+fn quoted(line: &str, start: usize) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    let mut opened: Option<(usize, char)> = None;
+    for (at, c) in line.char_indices() {
+        match opened {
+            None if matches!(c, '"' | '\'') => opened = Some((at + 1, c)),
+            Some((from, quote)) if c == quote => {
+                spans.push(start + from..start + at);
+                opened = None;
+            }
+            None | Some(_) => {}
+        }
+    }
+    spans.extend(opened.map(|(from, _)| start + from..start + line.len()));
+    spans
+}
+
+/// Whether a value that was cut off on its own line is one that would have gone on.
+fn never_closes(value: &str) -> bool {
+    value.starts_with("\"\"\"") || value.starts_with("'''") || value.starts_with(['[', '{'])
+}
+
+fn starred(text: &str, mut hidden: Vec<Range<usize>>) -> String {
+    hidden.sort_by_key(|span| span.start);
+    let mut hidden = hidden.into_iter().peekable();
+    let mut out = String::with_capacity(text.len());
+    let mut until = 0;
+    for (at, c) in text.char_indices() {
+        while let Some(span) = hidden.next_if(|span| span.start <= at) {
+            until = until.max(span.end);
+        }
+        let kept = c.is_whitespace() || matches!(c, '"' | '\'' | '{' | '}');
+        out.push(if at < until && !kept { '*' } else { c });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    fn mask(text: &str) -> String {
+        crate::manifest::parse(Path::new("/m.toml"), text).quotable
+    }
+
+    #[test]
+    fn values_of_env_are_hidden_and_nothing_else() {
+        let text = "[planes.main]\nprofile = \"seen\"\nenv.A = \"xy\"\nenv = { A = \"xy\", B = 'z' } # seen\n";
+        assert_eq!(
+            mask(text),
+            "[planes.main]\nprofile = \"seen\"\nenv.A = \"**\"\nenv = { A = \"**\", B = '*' } # seen\n"
+        );
+        assert_eq!(
+            mask("[defaults.env]\nA = \"xy\" # z\n[planes.b]\nrole = \"x\"\n"),
+            "[defaults.env]\nA = \"**\" * *\n[planes.b]\nrole = \"x\"\n"
+        );
+    }
+
+    #[test]
+    fn what_never_closes_hides_what_follows() {
+        let masked = mask("[planes.main.env]\nA = \"\"\"\nxy==\nzz\n[planes.main.log]\nkeep = 1\n");
+        assert_eq!(masked, "[planes.main.env]\nA = \"\"\"\n****\n**\n[planes.main.log]\nkeep = 1\n");
+        let masked = mask("[planes.main]\nenv = { A = \"x\"\n, B = \"y\"\n[planes.b]\nrole = \"x\"\n");
+        assert!(!masked.contains("\"y\"") && masked.ends_with("[planes.b]\nrole = \"x\"\n"), "{masked}");
+    }
+}
