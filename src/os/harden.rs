@@ -37,6 +37,7 @@ mod tests {
     use super::*;
     use crate::os::launch::{Launch, Program, Stdio};
     use crate::os::testing::{BUDGET, in_process, null, readable_within};
+    use crate::os::{reap, sweep};
 
     #[test]
     fn a_hardened_parent_still_gives_its_children_their_own() {
@@ -57,7 +58,42 @@ mod tests {
             assert!(child.shortfalls.is_empty(), "{:?}", child.shortfalls);
             drop(go);
             assert!(readable_within(&child.pidfd, BUDGET));
-            assert_eq!(crate::os::reap::reap(child.pid).expect("a wait").and_then(|exit| exit.code), Some(0));
+            assert_eq!(reap::reap(child.pid).expect("a wait").and_then(|exit| exit.code), Some(0));
+        });
+    }
+
+    #[test]
+    fn an_unprivileged_hardened_keeper_can_still_do_its_work() {
+        in_process(|| {
+            if rustix::process::geteuid().is_root() {
+                // SAFETY: numbers only; the process of this test has one thread.
+                assert_eq!(unsafe { libc::setresgid(65534, 65534, 65534) | libc::setresuid(65534, 65534, 65534) }, 0);
+            }
+            reap::become_subreaper().expect("a subreaper");
+            undumpable().expect("hardened");
+            assert!(prefer_others_for_oom(0).is_err(), "its own /proc files are root's now");
+
+            let mut launch = Launch::new(Program::Path("/bin/sleep".into()), vec!["sleep".into(), "60".into()]);
+            launch.environ = vec![("HARDEN_COOKIE".into(), format!("{}/main/1", std::process::id()).into())];
+            launch.parent_death = true;
+            launch.oom_score_adj = Some(777);
+            launch.nice = Some(-20);
+            let null = null();
+            let stdio = Stdio { stdin: null.as_fd(), stdout: null.as_fd(), stderr: null.as_fd() };
+            let child = launch.prepare().expect("prepared").spawn(stdio, &[]).expect("a child");
+            let told: Vec<String> = child.shortfalls.iter().map(ToString::to_string).collect();
+            assert!(matches!(told.as_slice(), [one] if one.starts_with("nice = -20 could not be had")), "{told:?}");
+            let score = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", child.pid)).expect("a score");
+            assert_eq!(score.trim(), "777");
+
+            assert_eq!(reap::children().expect("a list"), [child.pid]);
+            let prefix = format!("HARDEN_COOKIE={}/main/", std::process::id());
+            let found = sweep::find(prefix.as_bytes()).expect("a look");
+            assert_eq!(found.iter().map(|one| one.pid).collect::<Vec<_>>(), [child.pid]);
+            assert_eq!(sweep::kill_children(&[]).expect("killed").len(), 1);
+            assert!(readable_within(&child.pidfd, BUDGET));
+            assert_eq!(reap::reap_all_but(None).expect("reaped").len(), 1);
+            assert!(reap::childless().expect("a look"));
         });
     }
 }

@@ -20,6 +20,7 @@ mod stack;
 mod tests;
 
 use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_void};
+use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -54,7 +55,8 @@ pub struct Ids {
 }
 
 /// Everything about a child that stays the same from spawn to spawn. `None` inherits the caller's.
-#[derive(Debug)]
+///
+/// Holds secrets in `environ`; its `Debug` shows names only there.
 pub struct Launch {
     /// What to execute.
     pub program: Program,
@@ -79,6 +81,18 @@ pub struct Launch {
     /// How early the kernel takes it when memory runs out. Written right after the exec, because a parent that is not
     /// dumpable makes the same file unwritable before it.
     pub oom_score_adj: Option<i32>,
+}
+
+impl fmt::Debug for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Launch")
+            .field("program", &self.program)
+            .field("argv", &self.argv)
+            .field("environ", &self.environ.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("cwd", &self.cwd)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Launch {
@@ -135,8 +149,7 @@ impl Launch {
     }
 }
 
-/// A [`Launch`] with its strings and its child's stack made.
-#[derive(Debug)]
+/// A [`Launch`] with its strings and its child's stack made. Its `Debug` shows no environment.
 pub struct Prepared {
     program: Ready,
     argv: Vec<CString>,
@@ -150,6 +163,12 @@ pub struct Prepared {
     nice: Option<i32>,
     oom_score_adj: Option<i32>,
     stack: Stack,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("program", &self.program).field("argv", &self.argv).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]

@@ -58,6 +58,8 @@ fn the_environment_is_exactly_what_was_given() {
     assert_eq!(output_of(&mut ready, &[]).0, "A=\0B=two\nlines=\0COOKIE=x/y/1\0");
     ready.set_env("COOKIE", "x/y/2").expect("set");
     assert_eq!(output_of(&mut ready, &[]).0, "A=\0B=two\nlines=\0COOKIE=x/y/2\0");
+    let shown = format!("{ready:?} {:?}", shell("true"));
+    assert!(!shown.contains("COOKIE=x"), "{shown}");
     assert!(matches!(ready.set_env("A=B", "c"), Err(LaunchError::BadVariable(_))));
     assert!(matches!(ready.set_env("", "c"), Err(LaunchError::BadVariable(_))));
     assert!(matches!(ready.set_env("A", "b\0c"), Err(LaunchError::BadVariable(_))));

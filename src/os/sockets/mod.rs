@@ -2,6 +2,7 @@
 //!
 //! It connects to nobody, and nothing it binds ever listens. Everything is of this process's own network namespace.
 
+mod diag;
 mod holder;
 mod table;
 #[cfg(test)]
@@ -50,15 +51,20 @@ pub enum Obstacle {
     Unseen,
 }
 
-/// All that listen on a port of `ports`, on any address of both families, by port. One read for a whole family.
+/// All that listen on a port of `ports`, on any address of both families, by port. One question for a whole family.
 pub fn listeners(ports: RangeInclusive<u16>) -> io::Result<Vec<Listener>> {
+    let mut found = diag::listeners(&ports).or_else(|_| listeners_in_text(&ports))?;
+    found.sort_by_key(|one| (one.address.port(), one.address));
+    Ok(found)
+}
+
+fn listeners_in_text(ports: &RangeInclusive<u16>) -> io::Result<Vec<Listener>> {
     let mut found = Vec::new();
-    table::each(&ports, |row| {
+    table::each(ports, |row| {
         if row.state == table::LISTEN {
             found.push(Listener { address: row.local, inode: row.inode, uid: row.uid });
         }
     })?;
-    found.sort_by_key(|one| (one.address.port(), one.address));
     Ok(found)
 }
 
