@@ -4,3 +4,6 @@ mod support;
 
 #[path = "openclaw/runtime.rs"]
 mod runtime;
+
+#[path = "openclaw/agreement/mod.rs"]
+mod agreement;
