@@ -46,7 +46,7 @@ codes! {
     Syntax "manifest-syntax" "A line is not TOML. Mistakes that rest on something being absent are not told until every line can be read.";
     DuplicateKey "duplicate-key" "One key or table is written twice; which one was meant cannot be known.";
     UnknownKey "unknown-key" "A key that gateward does not know does nothing, so it is refused rather than skipped.";
-    WrongType "wrong-type" "The value is of another type than the key takes: a number where a text belongs, say.";
+    WrongType "wrong-type" "The value is of another type than the key takes: a number where a string belongs, say.";
     OutOfRange "out-of-range" "The value is of the right type and beyond what the key can hold: port 70000, a negative count, a zero delay.";
     BadValue "bad-value" "The value is of the right type and is not understood: a duration without a unit, a word that the key does not know, an empty command.";
     BadPlaneName "bad-plane-name" "A plane's name is a lower-case letter, then up to 31 lower-case letters, digits or `-`; `all` stands for every plane and names none.";

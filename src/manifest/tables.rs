@@ -44,7 +44,7 @@ table! {
         "The OpenClaw profile. `default` is OpenClaw's own unnamed one.";
     config: FilePath, Identity, Prose("`.openclaw-<profile>/openclaw.json` in the plane's HOME, `.openclaw/openclaw.json` for profile `default`; `<state_dir>/config` with contract `plain`"),
         "The gateway's own config, as `OPENCLAW_CONFIG_PATH`.";
-    state_dir: FilePath, Identity, Prose("`.openclaw-<profile>` in the plane's HOME, `.openclaw` for profile `default`; `planes/<name>/state` in the supervisor's `state_dir` with contract `plain`"),
+    state_dir: FilePath, Identity, Prose("`.openclaw-<profile>` in the plane's HOME, `.openclaw` for profile `default`; `plain/<name>` in the supervisor's `state_dir` with contract `plain`"),
         "The gateway's state, as `OPENCLAW_STATE_DIR`.";
     workspace: FilePath, Identity, Prose("what the plane's own config says, else `<state_dir>/workspace`"),
         "The default agent workspace, as `OPENCLAW_WORKSPACE_DIR`.";
@@ -61,7 +61,7 @@ table! {
     cwd: FilePath, Shared, Prose("the plane's `state_dir`"),
         "Working folder of the process.";
     umask: Mask, Shared, Prose("the supervisor's own"),
-        "File mode mask, in octal, as a text: `\"0077\"`.";
+        "File mode mask, in octal, as a string: `\"0077\"`.";
     env: Env, Shared, Value("{}"),
         "Environment variables, literal. Wins over `pass_env`, which wins over `env_file`. Those of `[defaults]` are added.";
     env_file: FilePath, Shared, Prose("none"),

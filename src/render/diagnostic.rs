@@ -3,7 +3,7 @@
 //! Knows neither manifest nor check: both put what they have to say into a [`Report`]. A place whose text is not among
 //! the [`Sources`] is still named as `--> file:line:column`. Nothing from a file reaches the terminal untamed.
 
-use annotate_snippets::renderer::DEFAULT_TERM_WIDTH;
+use annotate_snippets::renderer::{DEFAULT_EMPHASIS_STYLE, DEFAULT_LINE_NUM_STYLE, DEFAULT_TERM_WIDTH};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Padding, Renderer, Snippet};
 
 use crate::collision::finding::Severity;
@@ -79,7 +79,7 @@ pub fn render(report: &Report, sources: &Sources, colour: bool, width: usize) ->
     for spots in by_file(&report.spots) {
         group = add_file(group, &spots, sources, std::ptr::eq(spots[0], &report.spots[0]));
     }
-    if !report.hint.is_empty() {
+    if !report.hint.is_empty() && !report.spots.is_empty() {
         // `  = hint: ` stands before the first line, and as many blanks before the others.
         let hint = wrapped(&report.hint, width.saturating_sub(margin(&report.spots) + 9));
         group = group.element(Level::HELP.with_name("hint").message(hint));
@@ -87,7 +87,18 @@ pub fn render(report: &Report, sources: &Sources, colour: bool, width: usize) ->
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = renderer.term_width(width).render(&[group]);
     text.push('\n');
+    if report.spots.is_empty() && !report.hint.is_empty() {
+        text.push_str(&hint_alone(&report.hint, colour, width));
+    }
     text
+}
+
+/// A hint below a title without any lines between, where the renderer would draw a margin beside nothing.
+fn hint_alone(hint: &str, colour: bool, width: usize) -> String {
+    let styles = (DEFAULT_LINE_NUM_STYLE, DEFAULT_EMPHASIS_STYLE);
+    let (line, word) = if colour { styles } else { Default::default() };
+    let hint = wrapped(hint, width.saturating_sub(10)).replace('\n', "\n          ");
+    format!("  {line}={line:#} {word}hint{word:#}: {hint}\n")
 }
 
 /// All of them, with an empty line between.
@@ -256,6 +267,15 @@ mod tests {
         let text = render(&report, &sources, false, 100);
         assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
         assert!(!text.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn without_a_place_there_is_no_margin() {
+        let report = Report { spots: Vec::new(), ..overlap() };
+        insta::assert_snapshot!(render(&report, &Sources::new(), false, 100), @r"
+        error[port-family-overlap]: the port families of `main` and `rescue` overlap in 18809–18899
+          = hint: give `rescue` a base port that is free of both, say 18909
+        ");
     }
 
     #[test]

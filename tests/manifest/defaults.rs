@@ -74,7 +74,7 @@ fn a_plain_plane_needs_a_command_and_nothing_else() {
     let plane =
         only("[planes.web]\ncontract = \"plain\"\ncommand = [\"./serve\", \"--port\", \"80\"]\nargs = [\"--dev\"]\n");
     assert_eq!(plane.launch, Launch::Command(["/etc/gateward/serve", "--port", "80"].map(str::to_owned).to_vec()));
-    assert_eq!(plane.state_dir, Path::new("/home/operator/.local/state/gateward/planes/web/state"));
+    assert_eq!(plane.state_dir, Path::new("/home/operator/.local/state/gateward/plain/web"));
     assert_eq!((plane.port, plane.health.url), (None, None));
 }
 
