@@ -167,7 +167,7 @@ pub(super) fn elsewhere_for(claims: &Claims, movers: &[&Claim], suggest: &mut Su
             | Surface::Profile(_)
             | Surface::Runtime(_) => near(0),
         };
-        let free = suggest.base(claims, from).map(|base| base.to_string());
+        let free = suggest.base(claims, claim.by, from).map(|base| base.to_string());
         change(claims.claimant(claim), claim, free.as_deref())
     });
     steps.collect::<Vec<_>>().join("; ")

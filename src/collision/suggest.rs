@@ -25,21 +25,35 @@ pub(super) struct Suggest<'a> {
     paths: Option<Vec<(Key, Option<usize>)>>,
     /// Paths offered before.
     offered: Vec<(Key, Option<usize>)>,
+    /// Base ports offered before: a plane that must move for two reasons moves once.
+    moved: Vec<(usize, u16)>,
     /// State dirs offered before: what is offered later for that plane goes there.
     state_dirs: Vec<(usize, PathBuf)>,
 }
 
 impl<'a> Suggest<'a> {
     pub(super) fn new(around: &'a Surroundings) -> Self {
-        Self { around, left: OFFERS, bases: None, paths: None, offered: Vec::new(), state_dirs: Vec::new() }
+        Self {
+            around,
+            left: OFFERS,
+            bases: None,
+            paths: None,
+            offered: Vec::new(),
+            moved: Vec::new(),
+            state_dirs: Vec::new(),
+        }
     }
 
     /// A base port whose family is 120 from every other and holds no port that is pinned, ephemeral or listened on; the
-    /// next above `near`, else the lowest.
-    pub(super) fn base(&mut self, claims: &Claims, near: u16) -> Option<u16> {
+    /// next above `near`, else the lowest. One plane is offered one.
+    pub(super) fn base(&mut self, claims: &Claims, by: usize, near: u16) -> Option<u16> {
+        if let Some((_, base)) = self.moved.iter().find(|(owner, _)| *owner == by) {
+            return Some(*base);
+        }
         self.left = self.left.checked_sub(1)?;
         let taken = self.bases.get_or_insert_with(|| merged(taken_bases(claims, self.around)));
         let base = next_free(taken, near.max(LOWEST)).or_else(|| next_free(taken, LOWEST))?;
+        self.moved.push((by, base));
         taken.push(beside(base));
         *taken = merged(std::mem::take(taken));
         Some(base)

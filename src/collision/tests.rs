@@ -338,7 +338,7 @@ proptest! {
         let mut with_offers = all.clone();
         for claim in &all.claims {
             let offered = match &claim.surface {
-                Surface::Family(base) => suggest.base(&all, *base).map(Surface::Family),
+                Surface::Family(base) => suggest.base(&all, claim.by, *base).map(Surface::Family),
                 Surface::Path(role, _) => suggest.path(&all, claim).map(|path| Surface::Path(*role, path)),
                 _ => None,
             };

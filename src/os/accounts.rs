@@ -32,6 +32,13 @@ pub fn by_uid(uid: u32) -> io::Result<Option<Entry>> {
     Ok(User::from_uid(Uid::from_raw(uid))?.map(entry))
 }
 
+/// All groups of that account; its primary one alone where the others cannot be read.
+pub fn groups_of(name: &str, primary: u32) -> Vec<u32> {
+    let name = std::ffi::CString::new(name).unwrap_or_default();
+    let groups = nix::unistd::getgrouplist(&name, primary.into());
+    groups.map_or_else(|_| vec![primary], |groups| groups.into_iter().map(nix::unistd::Gid::as_raw).collect())
+}
+
 /// Whether a group of that name exists.
 pub fn group_exists(name: &str) -> io::Result<bool> {
     Ok(Group::from_name(name)?.is_some())

@@ -106,6 +106,11 @@ pub fn held(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// The process that took the lock, where the kernel tells. Of the past when it arrives, as [`held`] is.
+pub fn holder_of(path: &Path) -> Option<i32> {
+    holder(&open(path, OFlags::RDONLY).ok()?)
+}
+
 /// True when nobody has an exclusive lock.
 fn only_probed(fd: &OwnedFd) -> bool {
     let free = rustix::fs::flock(fd, FlockOperation::NonBlockingLockShared).is_ok();

@@ -201,6 +201,9 @@ codes! {
     BasePortHeld "base-port-held" Error:
         "A stranger listens on a plane's base port.";
         "The gateway would try for some 15 seconds and exit with 1. A busy port means: end the process that should not be running. It is named."
+    BasePortRefused "base-port-refused" Error:
+        "The host does not let a plane's base port be bound.";
+        "Ports below 1024 need rights, and an address that the host does not have cannot be listened on. Take another port, or mend `gateway.bind`."
     FamilyPortHeld "family-port-held" Error:
         "A stranger listens on a port that a plane's gateway or first browser uses.";
         "If it answers as a browser does, the gateway takes it for its own, with all of its sessions. End the process that is named, or move the plane."

@@ -107,9 +107,10 @@ pub(super) fn validity(subject: &Subject) -> Option<Finding> {
             let hint = format!("gateward exec {name} -- openclaw doctor");
             Some(subject.finding(Code::ConfigInvalid, surface).at(place, "").saying(message).hinting(hint))
         }
-        Validity::Unknown(why) => {
+        Validity::Unknown { why, hint } => {
             let message = format!("OpenClaw could not be asked whether the config of `{name}` is valid: {why}");
-            let hint = format!("gateward exec {name} -- openclaw config validate");
+            let by_hand = || format!("gateward exec {name} -- openclaw config validate");
+            let hint = if hint.is_empty() { by_hand() } else { hint.clone() };
             Some(subject.finding(Code::ConfigUnproved, surface).at(place, "").saying(message).hinting(hint))
         }
     }

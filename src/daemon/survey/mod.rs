@@ -4,19 +4,28 @@
 
 pub mod configs;
 pub mod kernel;
+// Files and attributes.
 mod identity;
 mod launchers;
 mod mounts;
 mod paths;
 mod programs;
+// What runs.
+mod live;
+mod asking;
+mod owners;
+mod ports;
+mod processes;
+mod services;
+mod strays;
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 
 use crate::collision::finding::Finding;
 use crate::collision::gather::{self, Declarations};
 use crate::collision::surroundings::Surroundings;
 use crate::plane::Planes;
+use paths::Paths;
 use programs::Programs;
 
 /// How far a proof looks.
@@ -35,15 +44,19 @@ pub fn prove(planes: &Planes, depth: Depth) -> Vec<Finding> {
     let declared: Declarations =
         configs::declared(planes.planes.iter().map(|(plane, _)| plane), |plane| programs.environ(plane));
     let mut claims = gather::claims(planes, &declared, &random_key());
-    let others = declared.values().flat_map(|declared| declared.files.iter().map(|file| file.path.as_path()));
-    let paths = paths::look(&mut claims, others.map(Path::new));
+    let mut paths = Paths::new();
+    paths.look(&mut claims);
+    let environment_files = declared.values().flat_map(|declared| &declared.files);
+    environment_files.for_each(|file| paths.add(&file.path));
+    let live = match depth {
+        Depth::Files => None,
+        Depth::Live => Some(live::look(planes, &declared, &mut paths, &mut programs)),
+    };
     let around = Surroundings {
-        paths,
-        ephemeral: kernel::ephemeral(),
         launchers: launchers::privileged(planes, &mut programs),
-        live: match depth {
-            Depth::Files | Depth::Live => None,
-        },
+        ephemeral: kernel::ephemeral(),
+        paths: paths.into_known(),
+        live,
     };
     crate::collision::prove(planes, &declared, claims, &around)
 }

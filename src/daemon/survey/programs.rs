@@ -19,7 +19,7 @@ struct Known {
     launch: Launch,
     path: Option<String>,
     cwd: PathBuf,
-    found: Result<Host, SealError>,
+    host: Host,
 }
 
 impl<'a> Programs<'a> {
@@ -29,20 +29,24 @@ impl<'a> Programs<'a> {
     }
 
     /// The program of `plane`, with what its environment is made from.
-    pub(super) fn host(&mut self, plane: &Plane) -> &Result<Host, SealError> {
+    pub(super) fn host(&mut self, plane: &Plane) -> Result<&Host, SealError> {
         let path = plane.environment.get("PATH");
         let rests_on_cwd = matches!(plane.launch, Launch::Command(_));
         let is_same = |known: &Known| {
             known.launch == plane.launch && known.path.as_ref() == path && (!rests_on_cwd || known.cwd == plane.cwd)
         };
-        if let Some(at) = self.known.iter().position(is_same) {
-            return &self.known[at].found;
-        }
-        let found =
-            seal::program(plane, &self.own).map(|(program, bin)| Host { environ: self.own.clone(), program, bin });
-        let (launch, path, cwd) = (plane.launch.clone(), path.cloned(), plane.cwd.clone());
-        self.known.push(Known { launch, path, cwd, found });
-        &self.known[self.known.len() - 1].found
+        let at = match self.known.iter().position(is_same) {
+            Some(at) => at,
+            // An error names its plane, so it is made anew for each.
+            None => {
+                let (program, bin) = seal::program(plane, &self.own)?;
+                let host = Host { environ: self.own.clone(), program, bin };
+                let (launch, path, cwd) = (plane.launch.clone(), path.cloned(), plane.cwd.clone());
+                self.known.push(Known { launch, path, cwd, host });
+                self.known.len() - 1
+            }
+        };
+        Ok(&self.known[at].host)
     }
 
     /// The environment of `plane`'s gateway. Where its program is not there, what would be declared with it is still

@@ -71,8 +71,13 @@ fn listeners_in_text(ports: &RangeInclusive<u16>) -> io::Result<Vec<Listener>> {
 /// All that use `port` without listening, also half-open and half-closed. Not what only waits to be forgotten (TIME_WAIT):
 /// that keeps nobody from binding.
 pub fn established_on(port: u16) -> io::Result<Vec<Connection>> {
+    connections(port..=port)
+}
+
+/// As [`established_on`], for all of `ports` with one read.
+pub fn connections(ports: RangeInclusive<u16>) -> io::Result<Vec<Connection>> {
     let mut found = Vec::new();
-    table::each(&(port..=port), |row| {
+    table::each(&ports, |row| {
         if row.state != table::LISTEN && row.state != table::TIME_WAIT {
             found.push(Connection { local: row.local, remote: row.remote, inode: row.inode, uid: row.uid });
         }

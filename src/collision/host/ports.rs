@@ -1,0 +1,147 @@
+//! Ports of a family that somebody has: the base port by trying it, the others by looking who listens.
+//!
+//! What belongs to a keeper of this supervisor is never held against a plane: either it keeps to its own family, or the
+//! claims tell already.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::facts::{BaseTry, Live, Process};
+use crate::collision::claim::{Claim, Claims, Pin, Surface};
+use crate::collision::codes::Code;
+use crate::collision::finding::Finding;
+use crate::collision::ports::{elsewhere_for, families};
+use crate::collision::suggest::Suggest;
+use crate::collision::wording::{finding, listed};
+use crate::openclaw::ports::{Family, SPAN};
+
+/// From the base port up to the first browser's: what every gateway comes to use.
+const SOON_USED: u16 = 11;
+
+/// Who stands on the planes' ports.
+pub(super) fn findings(claims: &Claims, live: &Live, suggest: &mut Suggest) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (base, claim) in families(claims) {
+        found.extend(base_port(claims, live, base, claim, suggest));
+        found.extend(child_ports(claims, live, base, claim, suggest));
+        found.extend(passing(claims, live, base, claim));
+    }
+    for claim in &claims.claims {
+        found.extend(plain_port(claims, live, claim));
+    }
+    found
+}
+
+fn base_port(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: &mut Suggest) -> Option<Finding> {
+    let name = &claims.claimant(claim).name;
+    match live.bases.get(name)? {
+        BaseTry::Held { holder, .. } if holder.as_ref().is_some_and(Process::is_ours) => None,
+        BaseTry::Held { address, holder } => {
+            let message = format!("{} has the base port of `{name}`, {base} on {address}", somebody(holder.as_ref()));
+            let hint = end_or_move(claims, holder.as_ref(), claim, suggest);
+            Some(finding(claims, Code::BasePortHeld, base.to_string(), [claim]).saying(message).hinting(hint))
+        }
+        BaseTry::Refused { address, why } => {
+            let message = format!("the base port of `{name}`, {base} on {address}, may not be bound: {why}");
+            let hint = if base < 1024 {
+                elsewhere_for(claims, &[claim], suggest)
+            } else {
+                format!("let `gateway.bind` of `{name}` name an address that this host has")
+            };
+            Some(finding(claims, Code::BasePortRefused, base.to_string(), [claim]).saying(message).hinting(hint))
+        }
+    }
+}
+
+/// Strangers that listen above the base port, where the gateway or its browsers would: one finding for each of them.
+fn child_ports(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: &mut Suggest) -> Vec<Finding> {
+    let start = live.listeners.partition_point(|listener| listener.port <= base);
+    let last = base.saturating_add(SPAN);
+    let family = live.listeners[start..].iter().take_while(|listener| listener.port <= last);
+    let in_the_way = family.filter(|listener| meets_loopback(listener.address));
+    let mut by_holder: BTreeMap<(Code, Option<i32>), (Option<&Process>, Vec<u16>)> = BTreeMap::new();
+    for listener in in_the_way.filter(|listener| !listener.holder.as_ref().is_some_and(Process::is_ours)) {
+        let is_pinned =
+            |other: &&Claim| other.by == claim.by && other.surface == Surface::Pin(Pin::Browser, listener.port);
+        let is_soon_used = listener.port - base <= SOON_USED || claims.claims.iter().any(|other| is_pinned(&other));
+        let code = if is_soon_used { Code::FamilyPortHeld } else { Code::FamilyPortTaken };
+        let holder = listener.holder.as_ref();
+        let (_, ports) = by_holder.entry((code, holder.map(|one| one.pid))).or_insert((holder, Vec::new()));
+        if !ports.contains(&listener.port) {
+            ports.push(listener.port);
+        }
+    }
+    let name = &claims.claimant(claim).name;
+    let mut found = Vec::new();
+    for ((code, _), (holder, ports)) in by_holder {
+        let part = Family::new(base).ok().and_then(|family| family.part(ports[0]));
+        let part = part.map(|part| format!(" ({part} of `{name}`)")).unwrap_or_default();
+        let said: Vec<String> = ports.iter().map(u16::to_string).collect();
+        let message =
+            format!("{} listens on {}{part}, in the port family of `{name}`", somebody(holder), listed(&said));
+        let hint = end_or_move(claims, holder, claim, suggest);
+        found.push(finding(claims, code, listed(&said), [claim]).saying(message).hinting(hint));
+    }
+    found
+}
+
+/// Connections on ports of the family: they block a bind while they last.
+fn passing(claims: &Claims, live: &Live, base: u16, claim: &Claim) -> Option<Finding> {
+    let last = base.saturating_add(SPAN);
+    let foreign = |holder: &Option<Process>| !holder.as_ref().is_some_and(Process::is_ours);
+    let met: Vec<_> = live
+        .passing
+        .iter()
+        .filter(|passing| (base..=last).contains(&passing.port) && foreign(&passing.holder))
+        .collect();
+    let first = met.first()?;
+    let name = &claims.claimant(claim).name;
+    let mut ports: Vec<String> = met.iter().map(|passing| passing.port.to_string()).collect();
+    ports.dedup();
+    let message = format!(
+        "an outgoing connection of {} uses {}, in the port family of `{name}`: it blocks a bind while it lasts",
+        somebody(first.holder.as_ref()),
+        listed(&ports)
+    );
+    let hint = "wait until it has passed; a base port below the kernel's range of outgoing ports is never hit";
+    Some(finding(claims, Code::FamilyPortBusy, listed(&ports), [claim]).saying(message).hinting(hint))
+}
+
+/// The one port of a plane of contract "plain".
+fn plain_port(claims: &Claims, live: &Live, claim: &Claim) -> Option<Finding> {
+    let Surface::Pin(Pin::Listens, port) = claim.surface else { return None };
+    if claim.key != "port" {
+        return None;
+    }
+    let holds = |listener: &&super::Listening| listener.port == port && meets_loopback(listener.address);
+    let listener = live.listeners.iter().find(holds)?;
+    if listener.holder.as_ref().is_some_and(Process::is_ours) {
+        return None;
+    }
+    let holder = listener.holder.as_ref();
+    let name = &claims.claimant(claim).name;
+    let message = format!("{} listens on the port of `{name}`, {port}", somebody(holder));
+    let hint = match holder {
+        Some(holder) => format!("end it if it should not be running ({}), else move the plane", holder.remedy()),
+        None => "look as root who it is (`gateward check` again), or move the plane".to_owned(),
+    };
+    Some(finding(claims, Code::BasePortHeld, port.to_string(), [claim]).saying(message).hinting(hint))
+}
+
+fn somebody(holder: Option<&Process>) -> String {
+    holder.map_or_else(|| "a process of another account".to_owned(), Process::to_string)
+}
+
+fn end_or_move(claims: &Claims, holder: Option<&Process>, claim: &Claim, suggest: &mut Suggest) -> String {
+    let step = elsewhere_for(claims, &[claim], suggest);
+    match holder {
+        Some(holder) => format!("end it if it should not be running ({}); else {step}", holder.remedy()),
+        None => format!("look as root who it is (`sudo gateward check`), and end it; else {step}"),
+    }
+}
+
+/// Whether somebody who listens there is in the way of one who would listen on loopback.
+fn meets_loopback(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || address.is_unspecified()
+}

@@ -1,0 +1,31 @@
+//! The live half of a survey, put together. Each part looks by itself; nothing here judges.
+
+use super::paths::Paths;
+use super::processes::Processes;
+use super::programs::Programs;
+use super::{asking, owners, ports, services, strays};
+use crate::collision::gather::Declarations;
+use crate::collision::host::Live;
+use crate::plane::Planes;
+
+/// Looks at what runs, while OpenClaw is asked about the configs.
+pub(super) fn look(planes: &Planes, declared: &Declarations, paths: &mut Paths, programs: &mut Programs) -> Live {
+    let questions = asking::questions(planes, declared, programs);
+    std::thread::scope(|scope| {
+        let answers = scope.spawn(|| asking::ask(questions));
+        let processes = Processes::look(planes);
+        let ports = ports::look(planes, declared, &processes);
+        let mut live = Live {
+            listeners: ports.listeners,
+            passing: ports.passing,
+            bases: ports.bases,
+            owners: owners::look(planes, &processes),
+            services: services::look(planes, paths, &processes),
+            strays: strays::look(planes, paths, &processes),
+            validity: Default::default(),
+        };
+        // A panic there would be ours; the findings of the rest are worth more than its trace.
+        live.validity = answers.join().unwrap_or_default();
+        live
+    })
+}

@@ -1,0 +1,237 @@
+//! Native OpenClaw services: unit files of users and of the system, whether they are enabled, whether their gateway lives.
+//!
+//! Reads files and /proc; asks no service manager, which may not be reachable from here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::configs;
+use super::paths::Paths;
+use super::processes::Processes;
+use crate::collision::host::{Scope, Service, Standing};
+use crate::daemon::seal;
+use crate::openclaw::config::files::Read;
+use crate::os::{accounts, process};
+use crate::plane::{Contract, Plane, PlaneName, Planes};
+
+/// A unit file is short.
+const UNIT_BYTES: u64 = 256 << 10;
+
+/// Where the system's units are.
+const SYSTEM: [&str; 4] =
+    ["/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
+
+/// Where units of every user are.
+const EVERY_USER: &str = "/etc/systemd/user";
+
+/// The native services that would run a gateway for one of `planes`.
+pub(super) fn look(planes: &Planes, paths: &mut Paths, processes: &Processes) -> Vec<Service> {
+    let mut found = Vec::new();
+    let mut running: Option<BTreeSet<String>> = None;
+    let own_home = own_home();
+    for (folder, scope, home) in folders(planes, own_home.as_deref()) {
+        for file in units(&folder) {
+            let Some(name) = file.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
+            let unit = Unit::read(&file, &name, home.as_deref());
+            let home_of =
+                |plane: &Plane| plane.account.as_ref().map(|account| account.home.clone()).or(own_home.clone());
+            let of = |plane: &&Plane| unit.runs(plane, home_of(plane).as_deref(), paths);
+            let candidates = planes.planes.iter().map(|(plane, _)| plane);
+            let openclaw = candidates.filter(|plane| plane.contract == Contract::Openclaw);
+            let planes: Vec<PlaneName> = openclaw.filter(of).map(|plane| plane.name.clone()).collect();
+            if planes.is_empty() {
+                continue;
+            }
+            let living = running.get_or_insert_with(|| living_units(processes));
+            let standing = if living.contains(&name) {
+                Standing::Running
+            } else if is_enabled(&folder, &name) {
+                Standing::Enabled
+            } else {
+                Standing::Installed
+            };
+            found.push(Service { unit: name, file, scope: scope.clone(), standing, planes });
+        }
+    }
+    found.sort_by(|a, b| (&a.scope, &a.unit).cmp(&(&b.scope, &b.unit)));
+    found.dedup_by(|a, b| a.scope == b.scope && a.unit == b.unit);
+    found
+}
+
+/// The folders of units, whose they are, and the home that their paths start from.
+fn folders(planes: &Planes, own_home: Option<&Path>) -> Vec<(PathBuf, Scope, Option<PathBuf>)> {
+    let mut folders: Vec<_> = SYSTEM.into_iter().map(|folder| (PathBuf::from(folder), Scope::System, None)).collect();
+    if let Some(home) = own_home {
+        let config = seal::own_environ().get("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from);
+        folders.push((config.join("systemd/user"), Scope::OwnUser, Some(home.to_owned())));
+        folders.push((PathBuf::from(EVERY_USER), Scope::OwnUser, Some(home.to_owned())));
+    }
+    let others: BTreeMap<&str, &Path> = planes
+        .planes
+        .iter()
+        .filter_map(|(plane, _)| plane.account.as_ref())
+        .map(|account| (account.name.as_str(), account.home.as_path()))
+        .collect();
+    for (name, home) in others {
+        let folder = home.join(".config/systemd/user");
+        folders.push((folder, Scope::User(name.to_owned()), Some(home.to_owned())));
+    }
+    folders
+}
+
+/// The home of the user who runs this.
+fn own_home() -> Option<PathBuf> {
+    let said = seal::own_environ().get("HOME").map(PathBuf::from);
+    said.or_else(|| Some(accounts::by_uid(accounts::own_uid()).ok()??.home))
+}
+
+/// The unit files of gateways in one folder.
+fn units(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let is_gateway = |name: &str| {
+        let stem = name.strip_suffix(".service");
+        stem.is_some_and(|stem| ["openclaw-gateway", "clawdbot-gateway"].iter().any(|of| stem.starts_with(of)))
+            || name == "openclaw.service"
+    };
+    let named = entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        is_gateway(&entry.file_name().to_string_lossy()).then(|| entry.path())
+    });
+    let mut units: Vec<PathBuf> = named.collect();
+    units.sort();
+    units
+}
+
+/// What a unit file says of the gateway that it runs.
+#[derive(Debug, PartialEq, Eq)]
+struct Unit {
+    profile: String,
+    /// The home of the user that it runs as.
+    home: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
+    config: Option<PathBuf>,
+}
+
+impl Unit {
+    fn read(file: &Path, name: &str, home: Option<&Path>) -> Self {
+        let text = match configs::read(file, UNIT_BYTES) {
+            Read::Text { text, .. } => text,
+            Read::Missing | Read::Refused { .. } => String::new(),
+        };
+        Self::parsed(&text, name, home)
+    }
+
+    /// What its environment and its command say; the profile is else in the unit's name, and the folders follow from it.
+    fn parsed(text: &str, name: &str, home: Option<&Path>) -> Self {
+        let user = text.lines().find_map(|line| line.trim().strip_prefix("User="));
+        let home_of = |user: &str| Some(accounts::by_name(user.trim()).ok()??.home);
+        let home = user.and_then(home_of).or_else(|| home.map(Path::to_owned));
+        let value_of = |variable: &str| {
+            let lines = text.lines().filter_map(|line| line.trim().strip_prefix("Environment="));
+            let words = lines.flat_map(words);
+            let values = words.filter_map(|word| Some(word.strip_prefix(variable)?.strip_prefix('=')?.to_owned()));
+            values.filter(|value| !value.is_empty()).last()
+        };
+        let command = text.lines().find_map(|line| line.trim().strip_prefix("ExecStart="));
+        let command = command.map(words).unwrap_or_default();
+        let after = |flag: &str| {
+            let at = command.iter().position(|word| word == flag)?;
+            command.get(at + 1).cloned()
+        };
+        let stem = name.strip_suffix(".service").unwrap_or(name);
+        let in_name = stem.split_once("-gateway-").map(|(_, profile)| profile.to_owned());
+        let profile = value_of("OPENCLAW_PROFILE").or_else(|| after("--profile")).or(in_name);
+        let profile = profile.unwrap_or_else(|| "default".to_owned());
+        let folder = if profile == "default" { ".openclaw".to_owned() } else { format!(".openclaw-{profile}") };
+        let of_home = |path: String| match (path.strip_prefix("~/").or(path.strip_prefix("%h/")), &home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            (Some(_), None) | (None, _) => PathBuf::from(path),
+        };
+        let state_dir = value_of("OPENCLAW_STATE_DIR").map(of_home).or_else(|| Some(home.as_ref()?.join(folder)));
+        let config = value_of("OPENCLAW_CONFIG_PATH").map(of_home);
+        Self { config: config.or_else(|| Some(state_dir.as_ref()?.join("openclaw.json"))), state_dir, profile, home }
+    }
+
+    /// Whether its gateway would be that of `plane`, whose user has `home`.
+    fn runs(&self, plane: &Plane, home: Option<&Path>, paths: &mut Paths) -> bool {
+        let mut same = |one: &Option<PathBuf>, other: &Path| {
+            one.as_ref().is_some_and(|one| paths.canonical(one) == paths.canonical(other))
+        };
+        let is_namesake = self.profile == plane.profile && self.home.as_deref() == home;
+        is_namesake || same(&self.state_dir, &plane.state_dir) || same(&self.config, &plane.config)
+    }
+}
+
+/// The words of a line of a unit file, quotes taken off.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut any) = (Vec::new(), String::new(), None, false);
+    for c in line.chars() {
+        match (quote, c) {
+            (None, '"' | '\'') => (quote, any) = (Some(c), true),
+            (Some(open), _) if c == open => quote = None,
+            (None, c) if c.is_whitespace() => {
+                if any || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                    any = false;
+                }
+            }
+            (None | Some(_), c) => word.push(c),
+        }
+    }
+    if any || !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// Whether a target or another unit wants it; units that are enabled for every user are linked beside their own folder.
+fn is_enabled(folder: &Path, name: &str) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let wants = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "wants" || kind == "requires"));
+    let mut links = wants.map(|wants| wants.join(name));
+    let in_etc = || Path::new("/etc/systemd/system/multi-user.target.wants").join(name).symlink_metadata().is_ok();
+    links.any(|link| link.symlink_metadata().is_ok()) || (folder.starts_with("/usr") && in_etc())
+}
+
+/// The units that have a living process of their own.
+fn living_units(processes: &Processes) -> BTreeSet<String> {
+    processes.all().filter_map(|seen| process::unit(seen.pid)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_tells_its_profile_and_its_folders() {
+        let text = "[Service]\nExecStart=/usr/bin/openclaw --profile ops gateway --port 19789\n\
+            Environment=OPENCLAW_PROFILE=\"ops two\" 'OPENCLAW_STATE_DIR=/srv/a b'\n";
+        let unit = Unit::parsed(text, "openclaw-gateway-ops.service", None);
+        assert_eq!((unit.profile.as_str(), unit.state_dir), ("ops two", Some(PathBuf::from("/srv/a b"))));
+        let home = Some(Path::new("/home/op"));
+        let unit = Unit::parsed("", "openclaw-gateway-rescue.service", home);
+        assert_eq!(unit.config, Some(PathBuf::from("/home/op/.openclaw-rescue/openclaw.json")));
+        assert_eq!(Unit::parsed("", "openclaw-gateway.service", home).profile, "default");
+        let unit = Unit::parsed("Environment=OPENCLAW_CONFIG_PATH=%h/x.json", "openclaw-gateway.service", home);
+        assert_eq!(unit.config, Some(PathBuf::from("/home/op/x.json")));
+    }
+
+    #[test]
+    fn only_gateways_units_count_and_enabled_ones_are_known() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in ["openclaw-gateway-main.service", "openclaw-node.service", "openclaw-gateway.timer", "x.service"] {
+            fs::write(at(name), "").expect("a file");
+        }
+        assert_eq!(units(folder.path()), [at("openclaw-gateway-main.service")]);
+        assert!(!is_enabled(folder.path(), "openclaw-gateway-main.service"));
+        fs::create_dir(at("default.target.wants")).expect("a folder");
+        let link = at("default.target.wants").join("openclaw-gateway-main.service");
+        std::os::unix::fs::symlink(at("openclaw-gateway-main.service"), link).expect("a link");
+        assert!(is_enabled(folder.path(), "openclaw-gateway-main.service"));
+    }
+}
