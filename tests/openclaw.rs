@@ -2,8 +2,9 @@
 
 mod support;
 
-#[path = "openclaw/runtime.rs"]
-mod runtime;
-
 #[path = "openclaw/agreement/mod.rs"]
 mod agreement;
+#[path = "openclaw/planes.rs"]
+mod planes;
+#[path = "openclaw/runtime.rs"]
+mod runtime;

@@ -3,7 +3,6 @@
 //! One owner for everything. It is the parent of no gateway, so its own end ends nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -388,11 +387,6 @@ impl Daemon {
             follows: follows.into(),
             ..Entry::default()
         });
-    }
-
-    /// The folder in which requests are listened for.
-    pub fn manifest(&self) -> &PathBuf {
-        &self.planes.supervisor.manifest
     }
 }
 

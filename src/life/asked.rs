@@ -9,7 +9,7 @@ use super::{Life, Tenure};
 
 impl Life {
     pub(super) fn asked(&mut self, id: AskId, asking: Asking, by: &str, now: Moment) {
-        let replaces = self.living();
+        let replaces = self.replaced_by(asking);
         let leaving = self.tenure == Tenure::Leaves;
         let note = match asking {
             Asking::Start | Asking::Restart(_) | Asking::RestartSafely | Asking::Replace if leaving => {
@@ -30,6 +30,21 @@ impl Life {
         };
         self.orders.push(Order::Answer { id, reply: Reply::Accepted { replaces, note: note.to_owned() } });
         self.leave_if_at_rest();
+    }
+
+    /// The living incarnation, if the ask ends it or finds it ending.
+    fn replaced_by(&self, asking: Asking) -> Option<u64> {
+        let going = matches!(self.phase, Phase::Stopping { .. });
+        match asking {
+            Asking::Start if !going => None,
+            Asking::Replace if self.want == Want::Down && !going => None,
+            Asking::Start
+            | Asking::Replace
+            | Asking::Stop(_)
+            | Asking::Restart(_)
+            | Asking::RestartSafely
+            | Asking::Retire(_) => self.living(),
+        }
     }
 
     fn refuse(&mut self, id: AskId, message: &str, hint: &str) {

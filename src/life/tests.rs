@@ -358,3 +358,19 @@ fn a_second_stop_does_not_shorten_the_grace_but_now_does() {
     ));
     assert!(life.handle(ask(3, Haste::Now), S(30)).contains(&Order::Kill { incarnation: first }));
 }
+
+#[test]
+fn a_start_of_what_is_up_replaces_nothing_and_a_restart_names_what_it_replaces() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    let replaces = |orders: Vec<Order>| {
+        orders.into_iter().find_map(|order| match order {
+            Order::Answer { reply: Reply::Accepted { replaces, .. }, .. } => Some(replaces),
+            _ => None,
+        })
+    };
+    let ask = |id, asking| Event::Asked { id, asking, by: "test".into() };
+    assert_eq!(replaces(life.handle(ask(1, Asking::Start), S(1))), Some(None));
+    assert_eq!(replaces(life.handle(ask(2, Asking::Restart(Haste::Graceful)), S(2))), Some(Some(first)));
+    assert_eq!(replaces(life.handle(ask(3, Asking::Start), S(3))), Some(Some(first)));
+}
