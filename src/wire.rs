@@ -168,6 +168,8 @@ pub enum RefusalKind {
     Manifest,
     /// An error finding stands against it.
     Collision,
+    /// Whoever was asked is about to leave; its successor, if there is to be one, can be asked in a moment.
+    Leaving,
     /// The ask, or its version, is not known here.
     #[serde(other)]
     Unknown,

@@ -4,6 +4,8 @@ mod support;
 
 #[path = "openclaw/agreement/mod.rs"]
 mod agreement;
+#[path = "openclaw/custody.rs"]
+mod custody;
 #[path = "openclaw/planes.rs"]
 mod planes;
 #[path = "openclaw/runtime.rs"]

@@ -12,7 +12,7 @@ use super::target::Target;
 use super::terminal::{print, print_json, say, stdout_look};
 use super::trouble;
 use crate::collision::codes;
-use crate::daemon::proving;
+use crate::daemon::survey::{self, Depth};
 use crate::plane::PlaneName;
 use crate::render::text::Tone;
 use crate::wire::Ask;
@@ -71,7 +71,7 @@ impl Change<'_> {
     /// proof, and what was last applied may start again.
     fn refused(&self, target: &Target, planes: &[PlaneName]) -> Vec<Fate> {
         let (Ok(loaded), Goal::Up { .. }) = (&target.loaded, self.goal) else { return Vec::new() };
-        let found = proving::prove(&loaded.planes);
+        let found = survey::prove(&loaded.planes, Depth::Files);
         let manifest = (target.applied.manifest.as_path(), loaded.source.as_str());
         let all = trouble::standing(&found, planes, self.allow);
         // Every finding is shown once, though it may stand against several planes.

@@ -106,7 +106,7 @@ impl Failure {
                 RefusalKind::NoSuchPlane => Code::NoSuchPlane,
                 RefusalKind::Manifest => Code::Manifest,
                 RefusalKind::Collision => Code::Collision,
-                RefusalKind::Failed | RefusalKind::Unknown => Code::Failed,
+                RefusalKind::Failed | RefusalKind::Leaving | RefusalKind::Unknown => Code::Failed,
             },
             Self::Call(error) => match error.kind {
                 CallFailure::Absent | CallFailure::Deaf | CallFailure::Late => Code::NobodyAnswers,

@@ -6,7 +6,6 @@ pub mod applied;
 pub mod keepers;
 pub mod load;
 pub mod seal;
-pub mod proving;
 pub mod survey;
 
 mod core;
@@ -199,6 +198,6 @@ fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
 /// The manifest as it is on disk, and what stands against it; or, in words, why it cannot be read.
 fn load_and_prove(manifest: &Path) -> Result<(Planes, Vec<Finding>), String> {
     let planes = load::read(manifest).map_err(|error| error.to_string())?.planes;
-    let findings = proving::prove(&planes);
+    let findings = survey::prove(&planes, survey::Depth::Files);
     Ok((planes, findings))
 }

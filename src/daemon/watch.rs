@@ -11,7 +11,8 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::input::Input;
-use crate::plane::Planes;
+use crate::openclaw::environment::{Host, environ};
+use crate::plane::{Plane, Planes};
 
 /// A save is several changes, and so is a checkout; they are told as one.
 const SETTLE: Duration = Duration::from_millis(400);
@@ -82,6 +83,12 @@ fn files(planes: &Planes) -> BTreeSet<PathBuf> {
     for (plane, _) in &planes.planes {
         with_target(&mut files, plane.config.clone());
         with_target(&mut files, plane.state_dir.join(".env"));
+    }
+    let host = Host::default();
+    let environ = |plane: &Plane| environ(plane, &planes.supervisor, &host);
+    let declared = super::survey::configs::declared(planes.planes.iter().map(|(plane, _)| plane), environ);
+    for file in declared.values().flat_map(|declared| &declared.files) {
+        with_target(&mut files, file.path.clone());
     }
     files
 }

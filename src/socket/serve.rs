@@ -174,7 +174,7 @@ async fn pass_on(connection: &mut Connection, hear: &mpsc::Sender<Heard>, reques
         return Ok(());
     }
     let refusal = Refusal {
-        kind: RefusalKind::Failed,
+        kind: RefusalKind::Leaving,
         message: "it is about to leave and took no more asks".to_owned(),
         hint: "ask again in a moment".to_owned(),
     };

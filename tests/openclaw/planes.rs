@@ -70,7 +70,6 @@ fn main_and_rescue_share_nothing_not_even_their_fate() {
     assert_eq!(world.written("rescue").family().busy(), Vec::<u16>::new());
 }
 
-
 /// What a careless shell would hand down.
 const DIRT: [(&str, &str); 12] = [
     ("OPENCLAW_GATEWAY_PORT", "18789"),

@@ -16,7 +16,7 @@ use crate::cli::status::nobody;
 use crate::cli::target::Target;
 use crate::plane::PlaneName;
 use crate::socket::{CallError, CallId, Calls, Next};
-use crate::wire::{Answer, Ask, PlaneStatus};
+use crate::wire::{Answer, Ask, PlaneStatus, RefusalKind};
 
 /// How long an answer to an ask may take: before it a keeper may have OpenClaw validate a config.
 const ANSWER: Duration = Duration::from_secs(120);
@@ -183,6 +183,14 @@ impl<'a> Party<'a> {
                     Patience::Leave => self.end(at, Ok(Reached::Accepted)),
                 }
             }
+            Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::Leaving => match self.tasks[at].wish.goal {
+                Goal::Gone => self.end(at, Ok(Reached::Done)),
+                Goal::Up { .. } | Goal::Down if Instant::now() < away_until => {
+                    self.tasks[at].stage =
+                        Stage::Redialing { at: Instant::now() + REDIAL, away_until, then: Then::Ask };
+                }
+                Goal::Up { .. } | Goal::Down => self.end(at, Err(Failure::Refused(refusal))),
+            },
             Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
             Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
             Err(error) if !error.is_nobody() => self.end(at, Err(error.into())),
@@ -234,6 +242,14 @@ impl<'a> Party<'a> {
                         self.end(at, Err(Failure::failed(why, hint)));
                     }
                 }
+            }
+            Ok(Answer::Refused(refusal))
+                if refusal.kind == RefusalKind::Leaving && self.tasks[at].wish.goal == Goal::Gone =>
+            {
+                self.end(at, Ok(Reached::Done));
+            }
+            Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::Leaving && Instant::now() < away_until => {
+                self.tasks[at].stage = Stage::Redialing { at: Instant::now() + REDIAL, away_until, then: Then::Follow };
             }
             Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
             Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),

@@ -294,7 +294,7 @@ async fn an_ask_dropped_unanswered_is_told_so() -> Outcome {
     caller.tell(&request(Ask::Status, "")).await?;
     drop(owner.heard().await?);
     let answer = timeout(BUDGET, caller.next()).await??;
-    assert_eq!(refused(&answer), Some((RefusalKind::Failed, "it is about to leave and took no more asks")));
+    assert_eq!(refused(&answer), Some((RefusalKind::Leaving, "it is about to leave and took no more asks")));
     Ok(())
 }
 
