@@ -280,6 +280,9 @@ pub struct PlaneStatus {
     /// Things of note that are not the state: channels suppressed, an old keeper, a limit not to be had.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What `/readyz` says of the gateway's event loop, in its own words and numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_loop: Option<serde_json::Value>,
     /// Bytes and lines of output lost because the disk did not take them.
     #[serde(default)]
     pub log_lines_lost: u64,

@@ -82,8 +82,17 @@ pub struct Hands {
     pub clock: Clock,
     /// The loop's own queue.
     pub inputs: mpsc::UnboundedSender<Input>,
+    /// The kernel's count of processes killed for want of memory, when the gateway was spawned.
+    pub kills_before: u64,
     /// CPU time at the last look of a start, to tell whether it comes along.
     pub boot_cpu: (Duration, Duration),
+}
+
+impl Hands {
+    /// The kernel's count of processes that it killed for want of memory, in our cgroup where it tells, else on the host.
+    pub fn memory_kills(&self) -> u64 {
+        crate::os::process::memory_kills().unwrap_or(0)
+    }
 }
 
 /// The launch of a sealed plane's gateway, without its cookie.

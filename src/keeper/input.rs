@@ -80,7 +80,9 @@ pub struct Readiness {
     /// What is not.
     pub failing: Vec<String>,
     /// The event loop's own numbers, in the gateway's words.
-    pub event_loop: Option<String>,
+    pub event_loop: Option<serde_json::Value>,
+    /// Milliseconds since the gateway's present generation began, where it says so.
+    pub uptime_ms: Option<u64>,
 }
 
 /// What a helper program was run for.

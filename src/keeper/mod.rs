@@ -186,6 +186,7 @@ fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>
         null: helpers::null()?,
         clock: Clock::start(),
         inputs,
+        kills_before: 0,
         boot_cpu: (Duration::ZERO, Duration::ZERO),
         sealed,
     })

@@ -5,6 +5,7 @@
 use super::drive::Keeper;
 use super::input::{Listener, Seen, Startup};
 use crate::life::event::Event;
+use crate::life::pace::BREAKER_WINDOW;
 use crate::life::phase::{Moment, Phase};
 use crate::openclaw::exits::{self, Exit, Stage};
 use crate::os::reap;
@@ -20,16 +21,37 @@ impl Keeper {
     pub(super) fn seen(&mut self, seen: &Seen, now: Moment) -> Vec<Event> {
         let living = self.life.living() == Some(seen.incarnation);
         let events = if living { self.facts(seen, now) } else { Vec::new() };
+        if living {
+            self.note_breaker(events.iter().any(|event| matches!(event, Event::Started { .. })));
+        }
         let ready = self.hands.known.readiness.ready;
         self.hands.watcher.seen(self.life.phase(), &self.hands.sealed.plane, ready, now);
         events
+    }
+
+    /// OpenClaw's breaker: up, but with every channel off. It says so only in its log, at the start and when it recovers.
+    fn note_breaker(&mut self, started: bool) {
+        let known = &mut self.hands.known;
+        if started && self.hands.logbook.tail().contains(exits::BREAKER_TRIPPED) {
+            let until = self.hands.clock.stamp_in(BREAKER_WINDOW);
+            known.suppressed =
+                Some(format!("OpenClaw's crash-loop breaker keeps every channel off, until about {until}"));
+        } else if known.suppressed.is_some() && self.hands.logbook.tail().contains(exits::BREAKER_RECOVERED) {
+            known.suppressed = None;
+        }
     }
 
     fn facts(&mut self, seen: &Seen, now: Moment) -> Vec<Event> {
         let incarnation = seen.incarnation;
         let known = &mut self.hands.known;
         match &seen.ready {
-            Some(Ok(readiness)) => known.readiness = readiness.clone(),
+            Some(Ok(readiness)) => {
+                // The same process, but younger than before: it has restarted within itself.
+                if readiness.uptime_ms < known.readiness.uptime_ms && readiness.uptime_ms.is_some() {
+                    known.generations += 1;
+                }
+                known.readiness = readiness.clone();
+            }
             Some(Err(error)) => {
                 known.readiness.ready = false;
                 known.readiness.failing = vec![error.clone()];
@@ -82,6 +104,7 @@ impl Keeper {
     pub(super) fn judge(&mut self, incarnation: u64, ended: reap::Exit) -> Event {
         let exit = match (ended.code, ended.signal) {
             (Some(code), _) => Exit::Code(code),
+            (None, Some(libc::SIGKILL)) if self.hands.memory_kills() > self.hands.kills_before => Exit::OutOfMemory,
             (None, Some(signal)) => Exit::Signal(signal),
             (None, None) => Exit::Code(-1),
         };

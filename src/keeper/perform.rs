@@ -116,6 +116,8 @@ impl Hands {
         self.known.live = false;
         self.known.trouble = None;
         self.known.generations = 0;
+        self.known.suppressed = None;
+        self.kills_before = self.memory_kills();
         self.await_end(incarnation, &child.pidfd);
         self.running = Some(Running { incarnation, pid: child.pid, pidfd: child.pidfd });
         Ok(())

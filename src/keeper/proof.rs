@@ -6,17 +6,46 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use super::input::Listener;
 use crate::life::event::Conflict;
-use crate::openclaw::{environment, ports};
+use crate::openclaw::{environment, owner, ports};
 use crate::os::{process, sockets, sweep};
 use crate::plane::{Contract, Plane};
 
-/// What others hold of what a spawn of `plane` needs: its base port, and any port of its family that somebody listens on.
+/// What others hold of what a spawn of `plane` needs: its base port, any port of its family that somebody listens on, and
+/// its state dir.
 /// A connection that passes through a child port is none: it will have gone when the port is needed.
 pub fn conflicts(plane: &Plane) -> Vec<Conflict> {
+    let mut conflicts = held_ports(plane);
+    if plane.contract == Contract::Openclaw {
+        conflicts.extend(state_dir_owner(&plane.state_dir));
+    }
+    conflicts
+}
+
+/// A living gateway that owns the state dir: spawning beside it would end with exit 78.
+fn state_dir_owner(state_dir: &Path) -> Option<Conflict> {
+    let folders = std::fs::read_dir(state_dir.join(owner::FOLDER)).ok()?;
+    let locks = folders.filter_map(|folder| {
+        let folder = folder.ok()?;
+        folder.file_name().to_str()?.starts_with(owner::FOLDER_PREFIX).then(|| folder.path().join(owner::FILE))
+    });
+    let mut living = locks.filter_map(|lock| {
+        let meta = std::fs::symlink_metadata(&lock).ok()?;
+        let text =
+            (meta.is_file() && meta.len() <= owner::MOST_BYTES).then(|| std::fs::read_to_string(&lock).ok())??;
+        let owner = owner::owner(&text)?;
+        let stat = process::stat(owner.pid).ok().filter(|stat| !stat.ended())?;
+        owner.start.is_none_or(|start| start == stat.start).then_some(owner.pid)
+    });
+    let pid = living.next()?;
+    Some(Conflict { what: format!("state dir {}", state_dir.display()), holder: describe(pid) })
+}
+
+fn held_ports(plane: &Plane) -> Vec<Conflict> {
     let Some(base) = plane.port else { return Vec::new() };
     let family = match plane.contract {
         Contract::Openclaw => base..=base.saturating_add(ports::SPAN),

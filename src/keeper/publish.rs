@@ -26,6 +26,8 @@ pub struct Known {
     pub definition: String,
     /// Things of note.
     pub notes: Vec<String>,
+    /// OpenClaw's breaker keeps the channels off, in words.
+    pub suppressed: Option<String>,
     /// In-process restarts of the living incarnation.
     pub generations: u64,
     /// Lines of output that the disk did not take.
@@ -65,7 +67,8 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
         wanted: life.want() == Want::Up,
         until,
         generations: known.generations,
-        notes: known.notes.clone(),
+        notes: known.notes.iter().chain(&known.suppressed).cloned().collect(),
+        event_loop: known.readiness.event_loop.clone().filter(|_| up),
         log_lines_lost: known.log_lines_lost,
     }
 }
@@ -160,6 +163,7 @@ pub fn differs(before: &PlaneStatus, now: &PlaneStatus) -> bool {
         uptime_s: None,
         rss_bytes: None,
         cpu_percent: None,
+        event_loop: None,
         why: String::new(),
         until: None,
         ..status.clone()

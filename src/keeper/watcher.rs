@@ -247,6 +247,8 @@ struct ReadyBody {
     failing: Vec<serde_json::Value>,
     #[serde(default)]
     event_loop: Option<serde_json::Value>,
+    #[serde(default)]
+    uptime_ms: Option<u64>,
 }
 
 fn readiness(answer: probe::Answered) -> Result<Readiness, String> {
@@ -259,7 +261,8 @@ fn readiness(answer: probe::Answered) -> Result<Readiness, String> {
     Ok(Readiness {
         ready: body.ready && answer.status == 200,
         failing: body.failing.into_iter().map(word).collect(),
-        event_loop: body.event_loop.map(|value| value.to_string()),
+        event_loop: body.event_loop,
+        uptime_ms: body.uptime_ms,
     })
 }
 

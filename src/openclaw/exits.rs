@@ -10,6 +10,12 @@ use crate::plane::Contract;
 /// OpenClaw's exit code for "do not start me again as I am": a config it refuses, or a state dir that is owned.
 pub const CONFIG_EXIT: i32 = 78;
 
+/// What a gateway logs when it comes up with every channel off (`gateway-boot-lifecycle`, OpenClaw 2026.9.6).
+pub const BREAKER_TRIPPED: &str = "restart-loop breaker tripped";
+
+/// What it logs when its channels may start again.
+pub const BREAKER_RECOVERED: &str = "restart-loop breaker recovered";
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {

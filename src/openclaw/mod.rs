@@ -8,3 +8,4 @@ pub mod exits;
 
 pub mod environment;
 pub mod handoff;
+pub mod owner;

@@ -149,6 +149,19 @@ fn unit_of(cgroups: &str) -> Option<String> {
     paths.filter_map(|path| path.split('/').rfind(named)).next().map(str::to_owned)
 }
 
+/// How many processes the kernel has killed for want of memory so far: in our own cgroup (v2 `memory.events`) where that is
+/// told, else on the whole host (/proc/vmstat). `None` where neither is.
+pub fn memory_kills() -> Option<u64> {
+    let count = |text: String| {
+        text.lines().find_map(|line| line.strip_prefix("oom_kill ")).and_then(|count| count.trim().parse().ok())
+    };
+    let own = std::fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| {
+        let path = text.lines().find_map(|line| line.strip_prefix("0::"))?.to_owned();
+        std::fs::read_to_string(format!("/sys/fs/cgroup{path}/memory.events")).ok()
+    });
+    own.and_then(count).or_else(|| std::fs::read_to_string("/proc/vmstat").ok().and_then(count))
+}
+
 /// The id of this boot: tells a pid, a start time or a wish of this boot from one of another.
 pub fn boot_id() -> io::Result<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim_end().to_owned())
