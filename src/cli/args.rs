@@ -71,6 +71,8 @@ pub enum Verb {
     Exec(super::exec::Args),
     /// Show what gateways have printed
     Logs(super::logs::Args),
+    /// Run main and rescue on this machine, in a folder of their own, until Ctrl-C
+    Demo(super::demo::Args),
     /// Install, list and remove OpenClaw releases
     Runtime(super::runtime::Args),
     /// Tell why a plane is as it is

@@ -38,6 +38,12 @@ impl Interrupt {
             Err(error) => Err(error.into()),
         }
     }
+
+    /// Forgets what has come so far, so that the next one is heard.
+    pub fn forget(&self) -> io::Result<()> {
+        while self.0.read_signal()?.is_some() {}
+        Ok(())
+    }
 }
 
 impl AsFd for Interrupt {

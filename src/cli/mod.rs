@@ -6,6 +6,7 @@ mod card;
 mod change;
 mod check;
 mod completions;
+mod demo;
 mod down;
 mod events;
 mod exec;
@@ -87,6 +88,7 @@ fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
         Verb::Card(args) => card::run(args, scope),
         Verb::Exec(args) => exec::run(args, scope),
         Verb::Logs(args) => logs::run(args, scope),
+        Verb::Demo(args) => demo::run(args, scope),
         Verb::Runtime(args) => runtime::run(args),
         Verb::Why(args) => why::run(args, scope),
         Verb::Events(args) => events::run(args, scope),

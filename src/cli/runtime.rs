@@ -63,19 +63,45 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 fn install(version: &str) -> Outcome {
-    let runtimes = Runtimes::of_host();
-    let mut bar = Bar::new(version);
-    let installed = driver()?.block_on(async {
-        let told = interrupted()?;
-        runtimes.ensure(version, &mut |news| bar.tell(&news), told).await.map_err(Failure::from)
-    });
-    // Off the screen before anything else is said.
-    drop(bar);
-    let installed = installed?;
+    let installed = ensure(version)?;
     let node = &installed.record.node;
     terminal::say(&format!("OpenClaw {version} with Node {node} is here; its programs are in\n"));
     terminal::print(&format!("{}\n", installed.bin().display()))?;
     Ok(Code::Done)
+}
+
+/// The release of that version, installed now if it is not here, with the progress shown.
+pub fn ensure(version: &str) -> Result<Installed, NotEnsured> {
+    let runtimes = Runtimes::of_host();
+    let mut bar = Bar::new(version);
+    driver()?.block_on(async {
+        let told = interrupted()?;
+        runtimes.ensure(version, &mut |news| bar.tell(&news), told).await.map_err(NotEnsured::Install)
+    })
+}
+
+/// Why a release is not here.
+#[derive(Debug)]
+pub enum NotEnsured {
+    /// It could not be installed.
+    Install(InstallError),
+    /// It could not even be tried.
+    Host(Failure),
+}
+
+impl From<Failure> for NotEnsured {
+    fn from(failure: Failure) -> Self {
+        Self::Host(failure)
+    }
+}
+
+impl From<NotEnsured> for Failure {
+    fn from(error: NotEnsured) -> Self {
+        match error {
+            NotEnsured::Install(error) => error.into(),
+            NotEnsured::Host(failure) => failure,
+        }
+    }
 }
 
 fn list(as_json: bool, in_use: &InUse) -> Outcome {

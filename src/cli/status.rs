@@ -183,7 +183,7 @@ fn watch(args: &Args, target: &Target, planes: &[&AppliedPlane]) -> Outcome {
 }
 
 /// Writes over what was drawn before; gives the lines drawn now.
-fn redraw(text: &str, drawn: usize, rows: usize) -> Result<usize, Failure> {
+pub fn redraw(text: &str, drawn: usize, rows: usize) -> Result<usize, Failure> {
     let room = rows.saturating_sub(1).max(2);
     let lines: Vec<&str> = text.lines().take(room).collect();
     let back = if drawn == 0 { String::new() } else { format!("\x1b[{drawn}A") };
@@ -194,7 +194,7 @@ fn redraw(text: &str, drawn: usize, rows: usize) -> Result<usize, Failure> {
 }
 
 /// The report without what changes from second to second, so that a pipe gets a table only when something happened.
-fn settled(mut report: Report) -> Report {
+pub fn settled(mut report: Report) -> Report {
     for plane in &mut report.planes {
         plane.uptime_s = None;
         plane.rss_bytes = None;
