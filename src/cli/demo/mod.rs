@@ -145,7 +145,7 @@ fn watch(scene: &Scene, supervisor: &mut Supervisor, interrupt: &Interrupt) -> R
 /// How the planes are.
 fn look(scope: &Scope) -> Result<Report, Failure> {
     // Quietly: a warning would be said again at every look.
-    let (target, _) = Target::quietly(scope)?;
+    let target = Target::quietly(scope)?;
     let seen = status::look(&target, &target.select(&[])?)?;
     match seen.answered {
         status::Answered::Somebody => Ok(seen.report),
