@@ -1,0 +1,47 @@
+//! What is fuzzed: the readers of text that others write. Shared by the fuzz targets and by a property test, so that every
+//! `cargo test` runs a little of it. Touches no disk.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use gateward::manifest::{self, Given};
+use gateward::openclaw::config::files::{Read, Refusal};
+use gateward::openclaw::config::{self, Subject};
+
+/// Any bytes as a gateway's config, an include and a `.env`, parted by zero bytes.
+pub fn config(bytes: &[u8]) {
+    let mut parts = bytes.splitn(3, |byte| *byte == 0);
+    let [config, include, environment] = [(); 3].map(|()| parts.next().unwrap_or_default());
+    let environ = BTreeMap::from([("HOME".to_owned(), "/h".to_owned()), ("A".to_owned(), "a".to_owned())]);
+    let subject = Subject {
+        config: Path::new("/c/openclaw.json"),
+        state_dir: Path::new("/s"),
+        cwd: Path::new("/s"),
+        profile: "default",
+        environ: &environ,
+    };
+    let declared = config::declared(&subject, &mut |path, limit| {
+        let bytes = match path.to_str() {
+            Some("/c/openclaw.json") => config,
+            Some("/s/.env") => environment,
+            Some("/c") => return Read::Refused { why: Refusal::Directory, real: Some(path.to_path_buf()) },
+            _ => include,
+        };
+        match std::str::from_utf8(bytes) {
+            _ if bytes.len() as u64 > limit => Read::Refused { why: Refusal::TooLarge, real: None },
+            Ok(text) => Read::Text { text: text.to_owned(), real: path.to_path_buf(), links: 1 },
+            Err(error) => Read::Refused { why: Refusal::NotUtf8(error.valid_up_to()), real: None },
+        }
+    });
+    assert!(!declared.agents.is_empty() && declared.problems.len() <= 200);
+}
+
+/// Any bytes as a manifest.
+pub fn manifest(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let written = manifest::parse(Path::new("/m/supervisor.toml"), &text);
+    let given = Given { home: Some("/h".into()), ..Given::default() };
+    if let Err(mistakes) = manifest::resolve(&written, &given) {
+        assert!(!mistakes.is_empty());
+    }
+}
