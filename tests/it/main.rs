@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fuzz;
 mod harness;
 mod runtime;
 mod practice;

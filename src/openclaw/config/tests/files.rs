@@ -183,19 +183,6 @@ fn a_gateways_own_state_dir_also_has_the_installers_file() {
 }
 
 proptest! {
-    /// A config is cut, spliced and sprinkled with bytes that mean something to it.
-    #[test]
-    fn no_mutation_of_a_config_makes_the_reader_panic(
-        cut in 0usize..900, keep in 0usize..900, noise in "[{}\\[\\]:,'\"$\\\\/*${}A-Za-z0-9 \n]{0,24}", dotenv in "\\PC{0,40}",
-    ) {
-        let text = include_str!("rich.json5");
-        let at = |index: usize| (0..=index.min(text.len())).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0);
-        let mutated = format!("{}{noise}{}", &text[..at(cut)], &text[at(keep)..]);
-        let world = World::new(&mutated).with("/s/.env", &dotenv).with("/c/part.json5", &mutated);
-        let declared = world.read();
-        prop_assert!(!declared.agents.is_empty());
-    }
-
     #[test]
     fn the_order_of_keys_does_not_matter(seed in any::<u64>()) {
         let shuffled = shuffle(&serde_json5(include_str!("rich.json5")), &mut { seed });
