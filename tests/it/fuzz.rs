@@ -6,7 +6,7 @@ use proptest::prelude::*;
 mod entries;
 
 const CONFIG: &[u8] = include_bytes!("../../fuzz/seeds/config/rich.json5");
-const MANIFEST: &[u8] = include_bytes!("../../fuzz/seeds/manifest/supervisor.example.toml");
+const MANIFEST: &[u8] = include_bytes!("../../fuzz/seeds/manifest/example.toml");
 
 #[test]
 fn the_seeds_themselves_pass() {
