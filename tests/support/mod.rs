@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod boots;
+mod demo;
 mod gateward;
 pub mod manifest;
 mod openclaw;
@@ -18,6 +19,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 pub use boots::Boots;
+pub use demo::{Demo, Pids};
 pub use gateward::{BOOT, Gateward, Said, Status, said, tail};
 pub use manifest::TestPlane;
 pub use openclaw::{openclaw, runtimes};

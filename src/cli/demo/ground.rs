@@ -6,8 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::super::outcome::Failure;
-use super::Cast;
 use super::ending::{self, Rooms};
+use super::{Bases, Cast};
 use crate::openclaw::ports;
 use crate::os::lock::{Lock, NotTaken};
 use crate::runtime::PINNED;
@@ -71,9 +71,12 @@ impl Ground {
         &self.folder
     }
 
-    /// Writes configs and manifest for free ports.
-    pub fn lay(self, cast: Cast) -> Result<Scene, Failure> {
-        let bases = free_bases()?;
+    /// Writes configs and manifest, for those base ports or for free ones.
+    pub fn lay(self, cast: Cast, wanted: Option<Bases>) -> Result<Scene, Failure> {
+        let bases = match wanted {
+            Some(Bases(bases)) => bases.to_vec(),
+            None => free_bases()?,
+        };
         let (run_dir, state_dir) = (self.folder.join("run"), self.folder.join("state"));
         let mut text = format!(
             "# Written by `gateward demo`, anew each time it starts.\n\n[supervisor]\nrun_dir = {}\nstate_dir = {}\n",

@@ -9,6 +9,7 @@ mod supervisor;
 mod words;
 
 use std::io;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -20,6 +21,7 @@ use super::runtime::{self, NotEnsured};
 use super::status::{self, redraw, settled};
 use super::target::{Scope, Target};
 use super::terminal::{print, say, size_of, stdout_look};
+use crate::openclaw::ports;
 use crate::render::status::{Report, status};
 use crate::render::text::Look;
 use crate::runtime::{InstallError, PINNED};
@@ -45,6 +47,31 @@ pub struct Args {
     /// Run the built-in stand-in instead of OpenClaw: nothing is installed
     #[arg(long)]
     practice: bool,
+    /// Base ports to use, instead of free ones that are looked for
+    #[arg(long, value_name = "MAIN,RESCUE")]
+    ports: Option<Bases>,
+}
+
+/// The base ports of main and rescue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bases([u16; 2]);
+
+impl FromStr for Bases {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (main, rescue) =
+            text.split_once(',').ok_or("write two base ports with a comma between them: 20000,21000")?;
+        let base = |text: &str| match text.trim().parse::<u16>() {
+            Ok(base) if base > 0 && base <= ports::HIGHEST_BASE => Ok(base),
+            Ok(_) | Err(_) => Err(format!("`{text}` is no base port: 1 to {}", ports::HIGHEST_BASE)),
+        };
+        let bases = [base(main)?, base(rescue)?];
+        if bases[0].abs_diff(bases[1]) <= ports::SPAN {
+            return Err(format!("{text} are too near: each has the {} ports above it too", ports::SPAN));
+        }
+        Ok(Self(bases))
+    }
 }
 
 /// What the planes run.
@@ -66,7 +93,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let ground = Ground::claim()?;
     say(&format!("The demo lives in {}\n", ground.folder().display()));
     let cast = choose(args)?;
-    let scene = ground.lay(cast)?;
+    let scene = ground.lay(cast, args.ports)?;
     // From here on a Ctrl-C is ours to carry out.
     let interrupt =
         Interrupt::new().map_err(|error| Failure::failed(format!("cannot watch for signals: {error}"), ""))?;
@@ -191,5 +218,18 @@ impl Screen {
         }
         self.drawn = 0;
         say(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_base_ports_are_two_families() {
+        assert_eq!("20000,21000".parse(), Ok(Bases([20000, 21000])));
+        for bad in ["20000", "20000,20100", "0,21000", "20000,65500", "20000,x", ""] {
+            assert!(bad.parse::<Bases>().is_err(), "{bad}");
+        }
     }
 }
