@@ -6,6 +6,8 @@ mod support;
 mod agreement;
 #[path = "openclaw/custody.rs"]
 mod custody;
+#[path = "openclaw/demo.rs"]
+mod demo;
 #[path = "openclaw/planes.rs"]
 mod planes;
 #[path = "openclaw/runtime.rs"]
