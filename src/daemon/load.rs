@@ -59,7 +59,11 @@ impl std::error::Error for LoadError {}
 /// The manifest to use, absolute: `flag`, else `$GATEWARD_MANIFEST`, else the first there is of `./supervisor.toml`,
 /// `$XDG_CONFIG_HOME/gateward/supervisor.toml` and `/etc/gateward/supervisor.toml`.
 pub fn find(flag: Option<&Path>) -> Result<PathBuf, Box<LoadError>> {
-    let environ = environ();
+    look(flag, &environ(), Path::new("supervisor.toml"))
+}
+
+/// The same, in this environment; `here` is the manifest of the current folder.
+fn look(flag: Option<&Path>, environ: &BTreeMap<String, String>, here: &Path) -> Result<PathBuf, Box<LoadError>> {
     let named = match (flag, environ.get(VARIABLE).filter(|value| !value.is_empty())) {
         (Some(flag), _) => Some((absolute(flag), "`-m` names it".to_owned())),
         (None, Some(value)) => Some((absolute(Path::new(value)), format!("`${VARIABLE}` names it"))),
@@ -69,15 +73,15 @@ pub fn find(flag: Option<&Path>) -> Result<PathBuf, Box<LoadError>> {
         return if is_there(&path) { Ok(path) } else { Err(missing(&path, &why)) };
     }
     let config = environ.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let config = config.or_else(|| home(&environ).map(|home| home.join(".config")));
-    let mut looked = vec![absolute(Path::new("supervisor.toml"))];
+    let config = config.or_else(|| home(environ).map(|home| home.join(".config")));
+    let mut looked = vec![absolute(here)];
     looked.extend(config.map(|config| config.join("gateward/supervisor.toml")));
     looked.push(PathBuf::from("/etc/gateward/supervisor.toml"));
     match looked.iter().find(|path| is_there(path)) {
         Some(path) => Ok(path.clone()),
         None => {
             let places: Vec<String> = looked.iter().map(|path| format!("`{}`", path.display())).collect();
-            let message = format!("no manifest was found at {}", places.join(", "));
+            let message = format!("no manifest was found; looked at {}", places.join(", "));
             let hint = format!("write one with `gateward init`, or name it with `-m FILE` or `${VARIABLE}`");
             let mistake = Mistake::new(Code::NotFound, message, hint);
             Err(Box::new(LoadError { manifest: None, source: None, mistakes: vec![mistake] }))
@@ -203,4 +207,52 @@ fn missing(path: &Path, why: &str) -> Box<LoadError> {
 /// Below the current folder when relative; links and `..` stay what they are.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::look;
+    use crate::manifest::error::Code;
+
+    #[test]
+    fn the_nearest_manifest_is_found() {
+        let folder = TempDir::new().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let environ = |pairs: &[(&str, &Path)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, path)| ((*name).to_owned(), path.to_str().unwrap().to_owned())).collect()
+        };
+        let (here, config, named) = (at("here.toml"), at(".config/gateward/supervisor.toml"), at("named.toml"));
+        let homely = environ(&[("HOME", folder.path())]);
+        fs::create_dir_all(config.parent().unwrap()).unwrap();
+        fs::write(&config, "").unwrap();
+        assert_eq!(look(None, &homely, &here).unwrap(), config);
+        let elsewhere = environ(&[("HOME", Path::new("/nowhere")), ("XDG_CONFIG_HOME", &at(".config"))]);
+        assert_eq!(look(None, &elsewhere, &here).unwrap(), config);
+        fs::write(&here, "").unwrap();
+        assert_eq!(look(None, &homely, &here).unwrap(), here);
+        fs::write(&named, "").unwrap();
+        let variable = environ(&[("HOME", folder.path()), ("GATEWARD_MANIFEST", &named)]);
+        assert_eq!(look(None, &variable, &here).unwrap(), named);
+        assert_eq!(look(Some(&config), &variable, &here).unwrap(), config);
+    }
+
+    #[test]
+    fn what_was_named_and_is_not_there_is_no_reason_to_take_another() {
+        let folder = TempDir::new().unwrap();
+        let here = folder.path().join("here.toml");
+        fs::write(&here, "").unwrap();
+        let gone = folder.path().join("gone.toml");
+        let environ = [("GATEWARD_MANIFEST".to_owned(), gone.to_str().unwrap().to_owned())].into();
+        for error in [look(Some(&gone), &BTreeMap::new(), &here), look(None, &environ, &here)] {
+            let error = error.unwrap_err();
+            assert_eq!(error.mistakes[0].code, Code::NotFound);
+            assert!(error.mistakes[0].message.contains("gone.toml") && error.manifest.as_ref() == Some(&gone));
+        }
+    }
 }

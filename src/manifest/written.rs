@@ -13,6 +13,7 @@ use crate::manifest::keys::{At, Scope, Table};
 use crate::manifest::lines::Lines;
 use crate::manifest::masking::masked;
 use crate::manifest::reader::{Entry, Reader, entries, shown_key};
+use crate::manifest::syntax::Mended;
 use crate::manifest::tables::{PlaneTable, RuntimeTable, SupervisorTable, TOP, plane_key};
 use crate::manifest::{suggest, syntax, words};
 use crate::plane::{Place, PlaneName};
@@ -54,8 +55,9 @@ pub enum Grasp {
 /// Reads a manifest; never fails, and collects what is wrong.
 pub fn parse(file: &Path, text: &str) -> Written {
     let lines = Lines::new(file, text);
-    let mended = syntax::mend(&lines);
-    let (root, _) = DeTable::parse_recoverable(&mended.text);
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mended = if errors.is_empty() { Mended::default() } else { syntax::mend(&lines) };
+    let root = if errors.is_empty() { root } else { DeTable::parse_recoverable(&mended.text).0 };
     let root = Spanned::new(root.span(), DeValue::Table(root.into_inner()));
     let mut walk = Walk {
         reader: Reader::new(&lines, &mended.damage),
