@@ -76,7 +76,8 @@ fn speak(order: &str) {
     let mut text = [b'x'; 100];
     text[99] = b'\n';
     let text = text.repeat(lines);
-    let mut stdout = std::fs::File::from(std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned().expect("stdout"));
+    let mut stdout =
+        std::fs::File::from(std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned().expect("stdout"));
     let mut longest = Duration::ZERO;
     for _ in 0..(mib << 20) / text.len() {
         let since = Instant::now();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::yield_now;
@@ -18,17 +18,20 @@ use tokio::time::timeout;
 
 use super::loss::Lost;
 use super::patience::Patience;
-use super::queue::{CHUNK, Item, Queue, Stream};
+use super::queue::{CHUNK, COMFORT, Item, Queue, ROOM, Stream};
 use super::tail::Tail;
 use super::writer;
 use crate::os::quiet;
 use crate::plane::LogRules;
 
 /// Chunks that are read before others have their turn.
-const STRETCH: usize = 16;
+const STRETCH: usize = 8;
 
-/// Bytes that a pipe can hold at most, as it was made: more than that was written later.
-pub(super) const PIPE: usize = 1 << 20;
+/// Bytes that a pipe holds. More would be no faster, and an account other than root has only 64 MiB for all pipes of its planes.
+pub(super) const PIPE: usize = 256 << 10;
+
+/// A wait that is worth its while when the disk keeps up: it makes that memory is used again while it is in the cache.
+const STUTTER: Duration = Duration::from_millis(2);
 
 /// The writer's stack: it holds no buffers there.
 const STACK: usize = 128 << 10;
@@ -84,6 +87,15 @@ impl Source {
     }
 }
 
+/// What the queue shows of the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disk {
+    /// Little waits for it.
+    KeepsUp,
+    /// It makes a pause, or takes less than is said.
+    Stutters,
+}
+
 /// What the main thread knows of the log.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -93,6 +105,7 @@ pub(super) struct Desk {
     pub(super) tail: RefCell<Tail>,
     buffer: RefCell<Vec<u8>>,
     patience: RefCell<Patience>,
+    disk: Cell<Disk>,
     writer: Cell<Thread>,
     path: PathBuf,
     rules: LogRules,
@@ -113,6 +126,7 @@ impl Desk {
             tail: RefCell::default(),
             buffer: RefCell::default(),
             patience: RefCell::new(Patience::new()),
+            disk: Cell::new(Disk::KeepsUp),
             writer: Cell::new(Thread::NotYet),
             path,
             rules,
@@ -121,7 +135,12 @@ impl Desk {
 
     /// Hands `item` to the writer, which the first one starts.
     pub(super) fn push(&self, item: Item) {
+        // Output may be followed by more at once; whoever reads it says when not.
+        let waits_for_more = matches!(item, Item::Output(..));
         self.queue.push(item);
+        if !waits_for_more {
+            self.queue.wake();
+        }
         if self.writer.get() == Thread::NotYet {
             let (queue, path, rules) = (Arc::clone(&self.queue), self.path.clone(), self.rules.clone());
             // Without a thread what was said waits in the queue, and the next word tries again.
@@ -149,10 +168,12 @@ impl Desk {
                 let Ok(()) = source.pipe.readable().await else { return };
                 let room = self.room().await;
                 match self.read(&source, room, |buffer| source.pipe.try_read_buf(buffer)) {
-                    Read::Something | Read::Nothing => {}
+                    Read::Something => {}
+                    Read::Nothing => self.queue.wake(),
                     Read::Ended => return,
                 }
             }
+            self.queue.wake();
             yield_now().await;
         }
     }
@@ -164,9 +185,10 @@ impl Desk {
             // The runtime has not looked at the pipe since, so it is not asked.
             match self.read(source, room, |buffer| read_now(source.pipe.as_fd(), buffer)) {
                 Read::Something => {}
-                Read::Nothing | Read::Ended => return,
+                Read::Nothing | Read::Ended => break,
             }
         }
+        self.queue.wake();
     }
 
     /// Ends `source`, whoever may still write there.
@@ -181,17 +203,34 @@ impl Desk {
 
     /// Waits for room, within our patience.
     async fn room(&self) -> Room {
+        if self.queue.is_below(COMFORT) {
+            self.disk.set(Disk::KeepsUp);
+            return Room::Free;
+        }
+        match self.disk.get() {
+            Disk::KeepsUp => {
+                if !self.is_drained(COMFORT, STUTTER).await {
+                    self.disk.set(Disk::Stutters);
+                }
+                Room::Free
+            }
+            Disk::Stutters if self.queue.is_below(ROOM) => Room::Free,
+            Disk::Stutters => {
+                let left = self.patience.borrow_mut().left(self.queue.counts.written());
+                let since = Instant::now();
+                let is_drained = self.is_drained(ROOM, left).await;
+                self.patience.borrow_mut().spend(since.elapsed());
+                if is_drained { Room::Free } else { Room::None }
+            }
+        }
+    }
+
+    /// Waits up to `longest` until less than `most` bytes wait for the writer.
+    async fn is_drained(&self, most: usize, longest: Duration) -> bool {
         let mut drained = pin!(self.queue.drained.notified());
         // From here on a word from the writer is not missed.
         drained.as_mut().enable();
-        if self.queue.has_room() {
-            return Room::Free;
-        }
-        let left = self.patience.borrow_mut().left(self.queue.counts.written());
-        let since = Instant::now();
-        let told = timeout(left, drained).await;
-        self.patience.borrow_mut().spend(since.elapsed());
-        if told.is_ok() || self.queue.has_room() { Room::Free } else { Room::None }
+        self.queue.is_below(most) || (!longest.is_zero() && timeout(longest, drained).await.is_ok())
     }
 
     /// Reads one chunk and hands it on, or counts it.

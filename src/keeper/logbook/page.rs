@@ -163,7 +163,7 @@ impl Page {
         if let Some((_, Why::Slow)) = self.gap {
             self.say_gap();
         }
-        self.out.shrink_to(DIRECT);
+        self.out.shrink_to(2 * BATCH);
     }
 
     /// As `flush`, and says every gap: nothing comes any more.

@@ -12,20 +12,26 @@ use tokio::sync::Notify;
 use super::loss::{Counts, Lost};
 use crate::plane::LogRules;
 
-/// Bytes that may wait for the disk.
+/// Bytes that may wait for a disk that stutters.
 pub(super) const ROOM: usize = 8 << 20;
+
+/// Bytes that wait for a disk that works: as few as fit into a processor's cache, or each byte is fetched from memory twice.
+pub(super) const COMFORT: usize = 1 << 20;
 
 /// Bytes beyond that for what is said once: last words, and gateward's own notes.
 const MORE_ROOM: usize = 4 << 20;
 
 /// Bytes that the writer takes at a time; what it has in hand no longer counts as waiting.
-const HANDFUL: usize = 1 << 20;
+const HANDFUL: usize = 256 << 10;
+
+/// Bytes that are worth a wake-up while more are being read.
+const WORTH_WAKING: usize = 128 << 10;
 
 /// What a waiting item costs beside its bytes.
 const OVERHEAD: usize = 128;
 
 /// The size of a read, and of the buffers that go round.
-pub(super) const CHUNK: usize = 64 << 10;
+pub(super) const CHUNK: usize = 128 << 10;
 
 /// Buffers kept while nothing is said.
 const SPARE: usize = 1;
@@ -101,7 +107,8 @@ struct Inner {
     cost: usize,
     spare: Vec<Vec<u8>>,
     writer_waits: bool,
-    reader_waits: bool,
+    /// The reader waits for so little to be left.
+    reader_waits: Option<usize>,
     closing: bool,
     closed: bool,
 }
@@ -119,12 +126,14 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Whether another chunk may be put in; when not, `drained` will tell.
-    pub(super) fn has_room(&self) -> bool {
+    /// Whether less than `most` bytes wait; when not, `drained` will tell.
+    pub(super) fn is_below(&self, most: usize) -> bool {
         let mut inner = self.lock();
-        let has_room = inner.cost < ROOM;
-        inner.reader_waits |= !has_room;
-        has_room
+        let is_below = inner.cost < most;
+        if !is_below {
+            inner.reader_waits = inner.reader_waits.max(Some(most - HANDFUL));
+        }
+        is_below
     }
 
     /// Whether something that is said only once may be put in.
@@ -132,7 +141,8 @@ impl Queue {
         self.lock().cost < ROOM + MORE_ROOM
     }
 
-    /// Puts an item in. Room is asked for beforehand, so that what was read always has a place.
+    /// Puts an item in; a little is written when more follows or [`Self::wake`] is called. Room is asked for beforehand, so that
+    /// what was read always has a place.
     pub(super) fn push(&self, item: Item) {
         let mut inner = self.lock();
         match (&item, inner.items.back_mut()) {
@@ -142,11 +152,12 @@ impl Queue {
                 inner.items.push_back(item);
             }
         }
-        let wake = std::mem::take(&mut inner.writer_waits);
-        drop(inner);
-        if wake {
-            self.filled.notify_one();
-        }
+        self.wake_for(inner, WORTH_WAKING);
+    }
+
+    /// Has what is in here written, however little it is.
+    pub(super) fn wake(&self) {
+        self.wake_for(self.lock(), 1);
     }
 
     /// An empty buffer of [`CHUNK`] bytes.
@@ -174,8 +185,8 @@ impl Queue {
             hand.push(item);
         }
         inner.cost -= taken;
-        let wake = inner.reader_waits && inner.cost <= ROOM - HANDFUL;
-        inner.reader_waits &= !wake;
+        let left = inner.cost;
+        let wake = inner.reader_waits.take_if(|least| left <= *least).is_some();
         drop(inner);
         if wake {
             self.drained.notify_waiters();
@@ -198,6 +209,15 @@ impl Queue {
     pub(super) fn closed(&self) {
         self.lock().closed = true;
         self.over.notify_all();
+    }
+
+    fn wake_for(&self, mut inner: MutexGuard<'_, Inner>, least: usize) {
+        let wake = inner.writer_waits && inner.cost >= least;
+        inner.writer_waits &= !wake;
+        drop(inner);
+        if wake {
+            self.filled.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
