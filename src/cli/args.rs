@@ -51,6 +51,8 @@ pub struct Words {
 pub enum Verb {
     /// Prove the manifest free of collisions, and show what stands against it
     Check(super::check::Args),
+    /// Write a first manifest
+    Init(super::init::Args),
     /// Show how every plane is
     Status(super::status::Args),
     /// Start planes

@@ -11,6 +11,7 @@ mod down;
 mod events;
 mod exec;
 mod goal;
+mod init;
 mod interrupt;
 mod logs;
 mod man;
@@ -78,6 +79,7 @@ fn hidden() -> Option<ExitCode> {
 fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
     match verb {
         Verb::Check(args) => check::run(args, scope),
+        Verb::Init(args) => init::run(args, scope),
         Verb::Status(args) => status::run(args, scope),
         Verb::Start(args) => start::run(args, scope),
         Verb::Stop(args) => stop::run(args, scope),

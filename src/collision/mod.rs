@@ -31,8 +31,9 @@ use claim::Claims;
 use finding::Finding;
 use gather::Declarations;
 use suggest::Suggest;
-use surroundings::Surroundings;
+use surroundings::{Ephemeral, Surroundings};
 
+use crate::openclaw::ports::DEFAULT_BASE;
 use crate::plane::Planes;
 
 /// Everything that stands against `planes`, sorted: what their `claims` say to one another, what each plane's own
@@ -59,6 +60,21 @@ pub fn check(mut claims: Claims, around: &Surroundings) -> Vec<Finding> {
     findings.extend(identities::findings(claims, around, &mut suggest));
     findings.extend(host::findings(claims, around, &mut suggest));
     sorted(findings)
+}
+
+/// Up to `count` base ports for new planes: OpenClaw's default, and then each a thousand on, as its own documentation does,
+/// or as near to that as is free. Free of `families`, which exist, of the ports of `listeners`, and of `ephemeral` ones.
+pub fn free_bases(count: usize, families: &[u16], listeners: &[u16], ephemeral: Option<Ephemeral>) -> Vec<u16> {
+    const STEP: u16 = 1000;
+    let mut taken = suggest::Bases::new(families, listeners, ephemeral.as_ref());
+    let mut near = DEFAULT_BASE;
+    let mut free = Vec::new();
+    while free.len() < count {
+        let Some(base) = taken.take(near) else { break };
+        free.push(base);
+        near = base.checked_add(STEP).unwrap_or(DEFAULT_BASE);
+    }
+    free
 }
 
 /// In the order shown, each once.

@@ -19,8 +19,8 @@ const LOWEST: u16 = 1024;
 pub(super) struct Suggest<'a> {
     around: &'a Surroundings,
     left: usize,
-    /// Ranges of base ports that would meet something, merged and rising; made at the first question.
-    bases: Option<Vec<(u16, u16)>>,
+    /// Made at the first question.
+    bases: Option<Bases>,
     /// Claimed paths with their owners, sorted; gateward's own have none. Made at the first question.
     paths: Option<Vec<(Key, Option<usize>)>>,
     /// Paths offered before.
@@ -51,11 +51,8 @@ impl<'a> Suggest<'a> {
             return Some(*base);
         }
         self.left = self.left.checked_sub(1)?;
-        let taken = self.bases.get_or_insert_with(|| merged(taken_bases(claims, self.around)));
-        let base = next_free(taken, near.max(LOWEST)).or_else(|| next_free(taken, LOWEST))?;
+        let base = self.bases.get_or_insert_with(|| taken_bases(claims, self.around)).take(near)?;
         self.moved.push((by, base));
-        taken.push(beside(base));
-        *taken = merged(std::mem::take(taken));
         Some(base)
     }
 
@@ -146,21 +143,44 @@ impl<'a> Suggest<'a> {
     }
 }
 
-/// Every base port whose family would meet something, as ranges.
-fn taken_bases(claims: &Claims, around: &Surroundings) -> Vec<(u16, u16)> {
-    let holds = |first: u16, last: u16| (first.saturating_sub(SPAN), last);
-    let claimed = claims.claims.iter().filter_map(|claim| match &claim.surface {
-        Surface::Family(base) => Some(beside(*base)),
-        Surface::Pin(_, port) => Some(holds(*port, *port)),
-        Surface::Path(..)
-        | Surface::Browser(_)
-        | Surface::Credential(..)
-        | Surface::Profile(_)
-        | Surface::Runtime(_) => None,
-    });
-    let listened = around.live.iter().flat_map(|live| live.listeners.iter().map(|at| holds(at.port, at.port)));
-    let ephemeral = around.ephemeral.iter().map(|Ephemeral { range, .. }| holds(*range.start(), *range.end()));
-    claimed.chain(listened).chain(ephemeral).collect()
+/// Every base port whose family would meet something.
+fn taken_bases(claims: &Claims, around: &Surroundings) -> Bases {
+    let (mut families, mut single) = (Vec::new(), Vec::new());
+    for claim in &claims.claims {
+        match &claim.surface {
+            Surface::Family(base) => families.push(*base),
+            Surface::Pin(_, port) => single.push(*port),
+            Surface::Path(..)
+            | Surface::Browser(_)
+            | Surface::Credential(..)
+            | Surface::Profile(_)
+            | Surface::Runtime(_) => {}
+        }
+    }
+    single.extend(around.live.iter().flat_map(|live| live.listeners.iter().map(|at| at.port)));
+    Bases::new(&families, &single, around.ephemeral.as_ref())
+}
+
+/// Base ports that may not be given out any more: ranges, merged and rising.
+pub(super) struct Bases(Vec<(u16, u16)>);
+
+impl Bases {
+    /// All but those that would meet a family, a single port, or an ephemeral one.
+    pub(super) fn new(families: &[u16], single: &[u16], ephemeral: Option<&Ephemeral>) -> Self {
+        let holds = |first: u16, last: u16| (first.saturating_sub(SPAN), last);
+        let families = families.iter().map(|base| beside(*base));
+        let single = single.iter().map(|port| holds(*port, *port));
+        let ephemeral = ephemeral.map(|of| holds(*of.range.start(), *of.range.end()));
+        Self(merged(families.chain(single).chain(ephemeral).collect()))
+    }
+
+    /// Gives out the next one from `near` on, else the lowest.
+    pub(super) fn take(&mut self, near: u16) -> Option<u16> {
+        let base = next_free(&self.0, near.max(LOWEST)).or_else(|| next_free(&self.0, LOWEST))?;
+        self.0.push(beside(base));
+        self.0 = merged(std::mem::take(&mut self.0));
+        Some(base)
+    }
 }
 
 /// The base ports that are too near to `base`.

@@ -3,6 +3,7 @@
 pub mod card;
 pub mod diagnostic;
 pub mod findings;
+pub mod manifest;
 pub mod plan;
 pub mod progress;
 pub mod redacted;

@@ -53,27 +53,33 @@ fn base_port(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: &m
     }
 }
 
+/// One stranger and its ports in a family.
+struct Met<'a> {
+    holder: Option<&'a Process>,
+    ports: Vec<u16>,
+}
+
 /// Strangers that listen above the base port, where the gateway or its browsers would: one finding for each of them.
 fn child_ports(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: &mut Suggest) -> Vec<Finding> {
     let start = live.listeners.partition_point(|listener| listener.port <= base);
     let last = base.saturating_add(SPAN);
     let family = live.listeners[start..].iter().take_while(|listener| listener.port <= last);
     let in_the_way = family.filter(|listener| meets_loopback(listener.address));
-    let mut by_holder: BTreeMap<(Code, Option<i32>), (Option<&Process>, Vec<u16>)> = BTreeMap::new();
+    let mut by_holder: BTreeMap<(Code, Option<i32>), Met<'_>> = BTreeMap::new();
     for listener in in_the_way.filter(|listener| !listener.holder.as_ref().is_some_and(Process::is_ours)) {
         let is_pinned =
             |other: &&Claim| other.by == claim.by && other.surface == Surface::Pin(Pin::Browser, listener.port);
         let is_soon_used = listener.port - base <= SOON_USED || claims.claims.iter().any(|other| is_pinned(&other));
         let code = if is_soon_used { Code::FamilyPortHeld } else { Code::FamilyPortTaken };
         let holder = listener.holder.as_ref();
-        let (_, ports) = by_holder.entry((code, holder.map(|one| one.pid))).or_insert((holder, Vec::new()));
-        if !ports.contains(&listener.port) {
-            ports.push(listener.port);
+        let met = by_holder.entry((code, holder.map(|one| one.pid))).or_insert(Met { holder, ports: Vec::new() });
+        if !met.ports.contains(&listener.port) {
+            met.ports.push(listener.port);
         }
     }
     let name = &claims.claimant(claim).name;
     let mut found = Vec::new();
-    for ((code, _), (holder, ports)) in by_holder {
+    for ((code, _), Met { holder, ports }) in by_holder {
         let part = Family::new(base).ok().and_then(|family| family.part(ports[0]));
         let part = part.map(|part| format!(" ({part} of `{name}`)")).unwrap_or_default();
         let said: Vec<String> = ports.iter().map(u16::to_string).collect();

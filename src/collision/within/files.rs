@@ -27,6 +27,7 @@ pub(super) fn problems(subject: &Subject, declared: &Declared) -> Vec<Finding> {
         one.message = format!("the configuration of `{}`: {}", subject.plane.name, problem.message);
         one.hint.clone_from(&problem.hint);
         if problem.code == ProblemCode::ConfigMissing {
+            one.hint = format!("make it with `gateward exec {} -- openclaw setup`", subject.plane.name);
             one = one.at(subject.places.of("config"), "");
         } else {
             one = one.at(Some(&problem.at), "");

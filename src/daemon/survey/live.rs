@@ -20,7 +20,7 @@ pub(super) fn look(planes: &Planes, declared: &Declarations, paths: &mut Paths, 
             passing: ports.passing,
             bases: ports.bases,
             owners: owners::look(planes, &processes),
-            services: services::look(planes, paths, &processes),
+            services: services::look(planes, paths),
             strays: strays::look(planes, paths, &processes),
             validity: Default::default(),
         };

@@ -4,6 +4,7 @@
 
 pub mod configs;
 pub mod kernel;
+pub mod existing;
 // Files and attributes.
 mod identity;
 mod launchers;
@@ -24,6 +25,7 @@ use std::hash::{BuildHasher, RandomState};
 use crate::collision::finding::Finding;
 use crate::collision::gather::{self, Declarations};
 use crate::collision::surroundings::Surroundings;
+use crate::os::sockets;
 use crate::plane::Planes;
 use paths::Paths;
 use programs::Programs;
@@ -59,6 +61,16 @@ pub fn prove(planes: &Planes, depth: Depth) -> Vec<Finding> {
         live,
     };
     crate::collision::prove(planes, &declared, claims, &around)
+}
+
+/// Base ports for `count` new planes: OpenClaw's default and on from there, each with a family that nothing on this host
+/// listens on, and in reach of no outgoing connection. Fewer where the host has no more.
+pub fn free_bases(count: usize) -> Vec<u16> {
+    let profiles = existing::profiles();
+    let taken: Vec<u16> = profiles.iter().map(|profile| profile.port).collect();
+    let listened = sockets::listeners(1..=u16::MAX).unwrap_or_default();
+    let listened: Vec<u16> = listened.iter().map(|listener| listener.address.port()).collect();
+    crate::collision::free_bases(count, &taken, &listened, kernel::ephemeral())
 }
 
 /// A key for comparing credentials, made anew for each proof and kept nowhere.

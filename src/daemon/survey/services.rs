@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use super::configs;
 use super::paths::Paths;
-use super::processes::Processes;
 use crate::collision::host::{Scope, Service, Standing};
 use crate::daemon::seal;
 use crate::openclaw::config::files::Read;
+use crate::openclaw::ports;
 use crate::os::{accounts, process};
-use crate::plane::{Contract, Plane, PlaneName, Planes};
+use crate::plane::{Contract, Plane, Planes};
 
 /// A unit file is short.
 const UNIT_BYTES: u64 = 256 << 10;
@@ -26,47 +26,78 @@ const SYSTEM: [&str; 4] =
 const EVERY_USER: &str = "/etc/systemd/user";
 
 /// The native services that would run a gateway for one of `planes`.
-pub(super) fn look(planes: &Planes, paths: &mut Paths, processes: &Processes) -> Vec<Service> {
-    let mut found = Vec::new();
-    let mut running: Option<BTreeSet<String>> = None;
+pub(super) fn look(planes: &Planes, paths: &mut Paths) -> Vec<Service> {
     let own_home = own_home();
-    for (folder, scope, home) in folders(planes, own_home.as_deref()) {
-        for file in units(&folder) {
+    let mut found = Vec::new();
+    for (mut service, unit) in gathered(folders(planes, own_home.as_deref())) {
+        let home_of = |plane: &Plane| plane.account.as_ref().map(|account| account.home.clone()).or(own_home.clone());
+        let candidates = planes.planes.iter().map(|(plane, _)| plane);
+        let openclaw = candidates.filter(|plane| plane.contract == Contract::Openclaw);
+        let of_it = openclaw.filter(|plane| unit.runs(plane, home_of(plane).as_deref(), paths));
+        service.planes = of_it.map(|plane| plane.name.clone()).collect();
+        if !service.planes.is_empty() {
+            found.push(service);
+        }
+    }
+    found
+}
+
+/// Every native gateway service of the system, and of the user with `home`, who runs this.
+pub(super) fn all(home: &Path) -> Vec<(Service, Unit)> {
+    gathered(system_folders().chain(user_folders(home)).collect())
+}
+
+/// The services of these folders; of one service manager the first file of a name counts.
+fn gathered(folders: Vec<Folder>) -> Vec<(Service, Unit)> {
+    let mut living: Option<BTreeSet<String>> = None;
+    let mut found: Vec<(Service, Unit)> = Vec::new();
+    for Folder { path, scope, home } in folders {
+        for file in units(&path) {
             let Some(name) = file.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
-            let unit = Unit::read(&file, &name, home.as_deref());
-            let home_of =
-                |plane: &Plane| plane.account.as_ref().map(|account| account.home.clone()).or(own_home.clone());
-            let of = |plane: &&Plane| unit.runs(plane, home_of(plane).as_deref(), paths);
-            let candidates = planes.planes.iter().map(|(plane, _)| plane);
-            let openclaw = candidates.filter(|plane| plane.contract == Contract::Openclaw);
-            let planes: Vec<PlaneName> = openclaw.filter(of).map(|plane| plane.name.clone()).collect();
-            if planes.is_empty() {
+            if found.iter().any(|(other, _)| other.unit == name && other.scope == scope) {
                 continue;
             }
-            let living = running.get_or_insert_with(|| living_units(processes));
-            let standing = if living.contains(&name) {
+            let standing = if living.get_or_insert_with(living_units).contains(&name) {
                 Standing::Running
-            } else if is_enabled(&folder, &name) {
+            } else if is_enabled(&path, &name) {
                 Standing::Enabled
             } else {
                 Standing::Installed
             };
-            found.push(Service { unit: name, file, scope: scope.clone(), standing, planes });
+            let unit = Unit::read(&file, &name, home.as_deref());
+            found.push((Service { unit: name, file, scope: scope.clone(), standing, planes: Vec::new() }, unit));
         }
     }
-    found.sort_by(|a, b| (&a.scope, &a.unit).cmp(&(&b.scope, &b.unit)));
-    found.dedup_by(|a, b| a.scope == b.scope && a.unit == b.unit);
+    found.sort_by(|(a, _), (b, _)| (&a.scope, &a.unit).cmp(&(&b.scope, &b.unit)));
     found
 }
 
-/// The folders of units, whose they are, and the home that their paths start from.
-fn folders(planes: &Planes, own_home: Option<&Path>) -> Vec<(PathBuf, Scope, Option<PathBuf>)> {
-    let mut folders: Vec<_> = SYSTEM.into_iter().map(|folder| (PathBuf::from(folder), Scope::System, None)).collect();
-    if let Some(home) = own_home {
-        let config = seal::own_environ().get("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from);
-        folders.push((config.join("systemd/user"), Scope::OwnUser, Some(home.to_owned())));
-        folders.push((PathBuf::from(EVERY_USER), Scope::OwnUser, Some(home.to_owned())));
-    }
+/// A folder of units.
+struct Folder {
+    path: PathBuf,
+    scope: Scope,
+    /// The home that paths of its units start from, where one user's they are.
+    home: Option<PathBuf>,
+}
+
+fn system_folders() -> impl Iterator<Item = Folder> {
+    SYSTEM.into_iter().map(|path| Folder { path: path.into(), scope: Scope::System, home: None })
+}
+
+fn user_folders(home: &Path) -> [Folder; 2] {
+    let said = seal::own_environ().get("XDG_CONFIG_HOME").map(PathBuf::from);
+    let config = said.unwrap_or_else(|| home.join(".config"));
+    [config.join("systemd/user"), PathBuf::from(EVERY_USER)].map(|path| Folder {
+        path,
+        scope: Scope::OwnUser,
+        home: Some(home.to_owned()),
+    })
+}
+
+/// Every folder whose units could run a gateway for one of `planes`.
+fn folders(planes: &Planes, own_home: Option<&Path>) -> Vec<Folder> {
+    let mut folders: Vec<Folder> = system_folders().collect();
+    folders.extend(own_home.into_iter().flat_map(user_folders));
     let others: BTreeMap<&str, &Path> = planes
         .planes
         .iter()
@@ -74,14 +105,14 @@ fn folders(planes: &Planes, own_home: Option<&Path>) -> Vec<(PathBuf, Scope, Opt
         .map(|account| (account.name.as_str(), account.home.as_path()))
         .collect();
     for (name, home) in others {
-        let folder = home.join(".config/systemd/user");
-        folders.push((folder, Scope::User(name.to_owned()), Some(home.to_owned())));
+        let path = home.join(".config/systemd/user");
+        folders.push(Folder { path, scope: Scope::User(name.to_owned()), home: Some(home.to_owned()) });
     }
     folders
 }
 
 /// The home of the user who runs this.
-fn own_home() -> Option<PathBuf> {
+pub(super) fn own_home() -> Option<PathBuf> {
     let said = seal::own_environ().get("HOME").map(PathBuf::from);
     said.or_else(|| Some(accounts::by_uid(accounts::own_uid()).ok()??.home))
 }
@@ -105,8 +136,10 @@ fn units(folder: &Path) -> Vec<PathBuf> {
 
 /// What a unit file says of the gateway that it runs.
 #[derive(Debug, PartialEq, Eq)]
-struct Unit {
+pub(super) struct Unit {
     profile: String,
+    /// The base port that it passes on.
+    pub(super) port: Option<u16>,
     /// The home of the user that it runs as.
     home: Option<PathBuf>,
     state_dir: Option<PathBuf>,
@@ -130,8 +163,8 @@ impl Unit {
         let value_of = |variable: &str| {
             let lines = text.lines().filter_map(|line| line.trim().strip_prefix("Environment="));
             let words = lines.flat_map(words);
-            let values = words.filter_map(|word| Some(word.strip_prefix(variable)?.strip_prefix('=')?.to_owned()));
-            values.filter(|value| !value.is_empty()).last()
+            let mut values = words.filter_map(|word| Some(word.strip_prefix(variable)?.strip_prefix('=')?.to_owned()));
+            values.rfind(|value| !value.is_empty())
         };
         let command = text.lines().find_map(|line| line.trim().strip_prefix("ExecStart="));
         let command = command.map(words).unwrap_or_default();
@@ -150,7 +183,20 @@ impl Unit {
         };
         let state_dir = value_of("OPENCLAW_STATE_DIR").map(of_home).or_else(|| Some(home.as_ref()?.join(folder)));
         let config = value_of("OPENCLAW_CONFIG_PATH").map(of_home);
-        Self { config: config.or_else(|| Some(state_dir.as_ref()?.join("openclaw.json"))), state_dir, profile, home }
+        let port = after("--port").or_else(|| value_of("OPENCLAW_GATEWAY_PORT"));
+        let port = port.and_then(|text| ports::from_environment(&text));
+        Self {
+            port,
+            config: config.or_else(|| Some(state_dir.as_ref()?.join("openclaw.json"))),
+            state_dir,
+            profile,
+            home,
+        }
+    }
+
+    /// Whether its gateway has this state dir or this config, by spelling.
+    pub(super) fn has(&self, state_dir: &Path, config: &Path) -> bool {
+        self.state_dir.as_deref() == Some(state_dir) || self.config.as_deref() == Some(config)
     }
 
     /// Whether its gateway would be that of `plane`, whose user has `home`.
@@ -198,8 +244,8 @@ fn is_enabled(folder: &Path, name: &str) -> bool {
 }
 
 /// The units that have a living process of their own.
-fn living_units(processes: &Processes) -> BTreeSet<String> {
-    processes.all().filter_map(|seen| process::unit(seen.pid)).collect()
+fn living_units() -> BTreeSet<String> {
+    process::all().unwrap_or_default().into_iter().filter_map(process::unit).collect()
 }
 
 #[cfg(test)]

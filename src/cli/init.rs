@@ -1,0 +1,181 @@
+//! `init`: writes a first manifest, for planes asked for or for OpenClaw profiles that are on this host already.
+//!
+//! Writes one file and moves nothing else. A manifest that is there is never lost: without `--force` it is left, with it the
+//! old one is kept beside the new.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::check::mistakes;
+use super::outcome::{Code, Failure, Outcome, Told};
+use super::target::Scope;
+use super::terminal::{print, say, stderr_look};
+use crate::collision::finding::{Finding, Severity};
+use crate::daemon::load;
+use crate::daemon::survey::existing::{self, Profile};
+use crate::daemon::survey::{self, Depth};
+use crate::plane::PlaneName;
+use crate::render::findings::{findings, has_error};
+use crate::render::manifest::{Draft, Found, Sketch};
+use crate::render::sources::Sources;
+
+/// The words of `init`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  gateward init                          main and rescue, in ./supervisor.toml
+  gateward init --planes main,staging    others
+  gateward init --from-profiles          what `~/.openclaw`, `~/.openclaw-*` and native services are here already
+  gateward init -o -                     to stdout
+
+Exit codes: 0 written; 1 there is a manifest already, or it cannot be written; 2 a name is no plane's name.")]
+pub struct Args {
+    /// The planes, by name
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "from_profiles")]
+    planes: Vec<String>,
+    /// Take in the OpenClaw profiles that are on this host
+    #[arg(long)]
+    from_profiles: bool,
+    /// Write although there is a manifest; the old one is kept beside it
+    #[arg(long)]
+    force: bool,
+    /// Where to write; `-` is stdout [default: what `-m` says, else ./supervisor.toml]
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    output: Option<PathBuf>,
+}
+
+/// Runs `init`.
+pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    let draft = if args.from_profiles { taken_in()? } else { asked_for(&args.planes)? };
+    let text = draft.text();
+    let output = args.output.clone().or_else(|| scope.manifest.clone()).unwrap_or_else(|| "supervisor.toml".into());
+    if output.as_os_str() == "-" {
+        print(&text)?;
+        return Ok(Code::Done);
+    }
+    let kept = write(&output, &text, args.force)?;
+    if let Some(kept) = kept {
+        say(&format!("kept the manifest that was there as {}\n", kept.display()));
+    }
+    say(&format!("wrote {} with {}\n", output.display(), draft.names()));
+    tell(&output, &draft)
+}
+
+/// Planes by name, on ports that nothing has, far enough from one another.
+fn asked_for(words: &[String]) -> Result<Draft, Failure> {
+    let default = ["main", "rescue"].map(str::to_owned);
+    let words = if words.is_empty() { &default[..] } else { words };
+    let mut names: Vec<PlaneName> = Vec::new();
+    for word in words {
+        let name = PlaneName::new(word.trim()).map_err(|error| {
+            Failure::Usage(Told::new(error.to_string(), "name planes after their role: main, rescue"))
+        })?;
+        if names.contains(&name) {
+            return Err(Failure::Usage(Told::new(format!("`{name}` is named twice"), "each plane has one name")));
+        }
+        names.push(name);
+    }
+    let ports = survey::free_bases(names.len());
+    if ports.len() < names.len() {
+        let message = format!("this host has free port families for {} planes, not for {}", ports.len(), names.len());
+        return Err(Failure::failed(message, "ask for fewer planes"));
+    }
+    Ok(Draft::new(names.into_iter().zip(ports).map(|(name, port)| Sketch::asked_for(name, port)).collect()))
+}
+
+/// The profiles that are on this host, as they are.
+fn taken_in() -> Result<Draft, Failure> {
+    let profiles = existing::profiles();
+    if profiles.is_empty() {
+        let message = "there is no OpenClaw profile here: neither ~/.openclaw nor ~/.openclaw-* has a config";
+        return Err(Failure::failed(message, "`gateward init --planes main,rescue` begins afresh"));
+    }
+    let mut names: Vec<PlaneName> = Vec::new();
+    let mut sketches = Vec::new();
+    for profile in profiles {
+        let name = name_of(&profile, &names);
+        names.push(name.clone());
+        let found = Found {
+            remarks: profile.remarks(),
+            profile: profile.name,
+            state_dir: profile.state_dir,
+            config: profile.config,
+            port_from: profile.port_from,
+            browser_profiles: profile.browser_profiles,
+        };
+        sketches.push(Sketch::taken_in(name, profile.port, found));
+    }
+    Ok(Draft::new(sketches))
+}
+
+/// A plane's name for a profile: the unnamed one is `main`, unless another has that name.
+fn name_of(profile: &Profile, taken: &[PlaneName]) -> PlaneName {
+    let wanted = if profile.name == "default" { "main" } else { profile.name.as_str() };
+    let mut plain: String =
+        wanted.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(28).collect();
+    if !plain.starts_with(|c: char| c.is_ascii_lowercase()) || plain == "all" {
+        plain.insert_str(0, "p-");
+    }
+    let numbered = (2..).map(|n| format!("{plain}-{n}"));
+    let candidates = std::iter::once(plain.clone()).chain(numbered);
+    let free = candidates.filter_map(|text| PlaneName::new(&text).ok()).find(|name| !taken.contains(name));
+    free.expect("there are more numbers than planes")
+}
+
+/// Writes the manifest whole or not at all; gives where the old one was put.
+fn write(path: &Path, text: &str, force: bool) -> Result<Option<PathBuf>, Failure> {
+    let failed = |error: io::Error| {
+        Failure::failed(format!("{} cannot be written: {error}", path.display()), "choose another place with `-o FILE`")
+    };
+    let is_there = path.symlink_metadata().is_ok();
+    if is_there && !force {
+        let message = format!("{} is there already, and is left as it is", path.display());
+        return Err(Failure::failed(message, "choose another place with `-o FILE`, or keep it beside with --force"));
+    }
+    let kept = if is_there { Some(keep(path).map_err(failed)?) } else { None };
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    Ok(kept)
+}
+
+/// Gives what is at `path` another name that nothing has.
+fn keep(path: &Path) -> io::Result<PathBuf> {
+    for number in 1.. {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".old-{number}"));
+        let kept = PathBuf::from(name);
+        // A link refuses to replace, which a rename does not.
+        match fs::hard_link(path, &kept) {
+            Ok(()) => {
+                fs::remove_file(path)?;
+                return Ok(kept);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Proves what was written, and says what stands against it and what comes next.
+fn tell(path: &Path, draft: &Draft) -> Outcome {
+    let loaded = match load::read(path) {
+        Ok(loaded) => loaded,
+        Err(error) => return Err(Failure::Manifest(mistakes(&error, stderr_look()))),
+    };
+    let depth = if draft.is_taken_in() { Depth::Live } else { Depth::Files };
+    let mut found: Vec<Finding> = survey::prove(&loaded.planes, depth);
+    let warnings = found.len();
+    found.retain(|finding| finding.severity == Severity::Error);
+    let warnings = warnings - found.len();
+    if has_error(&found) {
+        let sources = Sources::one(&loaded.planes.supervisor.manifest, &loaded.source);
+        say(&format!("\n{}\n", findings(&found, &sources, stderr_look())));
+        say("nothing on this host was changed; mend what stands against it, then `gateward check` again\n");
+        return Ok(Code::Done);
+    }
+    let said = if warnings == 0 { "it holds" } else { "it holds, with warnings that `gateward check` shows" };
+    say(&format!("{said}; next: {}\n", draft.next()));
+    Ok(Code::Done)
+}
