@@ -1,5 +1,7 @@
 //! How long the configurations of 500 planes take to read, from files on disk to what they declare. Judges nothing.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

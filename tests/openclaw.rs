@@ -1,5 +1,7 @@
 //! The tests of record, on the real gateway: the pinned OpenClaw, installed through npm. Nothing stands in for it here.
 
+#![allow(clippy::disallowed_methods, reason = "tests start programs and wait")]
+
 mod support;
 
 #[path = "openclaw/agreement/mod.rs"]

@@ -22,7 +22,10 @@ const STAIRS: &[(&str, &[&str])] = &[
     ("socket", &["wire", "plane", "rundir", "os"]),
     ("journal", &["plane"]),
     ("keeper", &["life", "plane", "openclaw", "wire", "rundir", "socket", "journal", "os"]),
-    ("daemon", &["manifest", "collision", "plan", "plane", "openclaw", "wire", "rundir", "socket", "os", "runtime"]),
+    (
+        "daemon",
+        &["manifest", "collision", "plan", "plane", "openclaw", "wire", "rundir", "socket", "journal", "os", "runtime"],
+    ),
     ("runtime", &["os"]),
     ("practice", &["plane", "openclaw", "os"]),
 ];

@@ -177,6 +177,10 @@ fn env_file(path: &Path) -> EnvFile {
     }
 }
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a manifest may name any variable of the supervisor's own, to be passed on"
+)]
 fn environ() -> BTreeMap<String, String> {
     let both = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))

@@ -1,5 +1,7 @@
 //! The only unsafe and the only raw system calls. Knows nothing of planes.
 
+#![allow(clippy::disallowed_methods, reason = "waits with a deadline read the clock that the kernel wakes them by")]
+
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("gateward rests on pidfds, subreapers and /proc as 64-bit Linux has them");
 

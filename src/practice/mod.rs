@@ -14,6 +14,8 @@
 //! | `handoff` | the note that an exit leaves for its supervisor |
 //! | `asides` | the commands that ask about a gateway or steer one |
 
+#![allow(clippy::disallowed_methods, reason = "a program of its own, which only shares our binary")]
+
 mod asides;
 mod faults;
 mod gateway;

@@ -4,6 +4,11 @@
 //! has no runtime (the command line) uses [`Calls`]. Every buffer, queue and wait is bounded, so that neither a hostile
 //! nor a stopped peer costs more than its own connection.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "deadlines of calls: how long a peer may take is no decision about a plane"
+)]
+
 mod call_error;
 mod caller;
 mod calls;

@@ -1,6 +1,8 @@
 //! The integration tests: our binary as an operator runs it, one module a subject. The real gateway has a binary of its own,
 //! `tests/openclaw.rs`.
 
+#![allow(clippy::disallowed_methods, reason = "tests start programs and wait")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
