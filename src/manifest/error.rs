@@ -68,7 +68,6 @@ codes! {
     UserWithoutRoot "user-without-root" "Only a supervisor that runs as root can run a plane as another user.";
     UnknownUser "unknown-user" "`user` names no account of this host, or `socket_group` no group.";
     NoHome "no-home" "A path begins with `~`, or a default does, and no home folder is known to put in its place.";
-    PathTooLong "path-too-long" "A unix socket's path holds at most 107 bytes, and a keeper's socket below this run dir would need more.";
     PassEnvUnset "pass-env-unset" "A name in `pass_env` is not set in the environment that gateward itself was started with, so the plane gets nothing by it. A warning.";
     TooMany "too-many-mistakes" "There are more mistakes than are told at once.";
 }

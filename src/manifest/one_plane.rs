@@ -107,6 +107,10 @@ impl Scene<'_> {
         self.mistakes.push(mistake.about(format!("planes.{}.{key}", self.name.value)));
     }
 
+    fn meant(&self, key: &str) -> bool {
+        self.written.meant(&format!("planes.{}.{key}", self.name.value))
+    }
+
     fn profile(&self) -> String {
         let profile = self.table.profile.get().map_or(self.name.value.as_str(), |profile| profile.0.as_str());
         // OpenClaw takes the unnamed profile's name in any case.
@@ -153,7 +157,7 @@ impl Scene<'_> {
             Some((None, Some(runtime))) => self.runtime(&runtime),
             Some((None, None)) | None => Launch::OnPath,
         };
-        let unsaid = !bad(self.own) && !defaults.command.is_written();
+        let unsaid = !bad(self.own) && !defaults.command.is_written() && !self.meant("command");
         if contract == Contract::Plain && unsaid && self.written.grasp < Grasp::Partial {
             let message = format!("`{}` has contract `plain` and does not say what is to be run", self.name.value);
             let hint = "write `command = [\"/usr/bin/program\", \"argument\"]`";
@@ -260,7 +264,7 @@ impl Scene<'_> {
     }
 
     fn port_is_written(&mut self, contract: Contract) {
-        let missing = contract == Contract::Openclaw && !self.table.port.is_written();
+        let missing = contract == Contract::Openclaw && !self.table.port.is_written() && !self.meant("port");
         if missing && self.written.grasp < Grasp::Partial {
             let message = format!("`{}` has no `port`", self.name.value);
             let hint = match free_base(self.written) {

@@ -2,7 +2,7 @@
 //!
 //! Knows tables and types only; what values mean together is `resolve`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use toml::Spanned;
@@ -28,6 +28,8 @@ pub struct Reader<'a> {
     pub mistakes: Vec<Mistake>,
     /// Dotted key to the place of its value; tables to their headers.
     pub places: BTreeMap<String, Place>,
+    /// Dotted keys that an unknown key was told to be a slip of: they were meant to be there.
+    pub meant: BTreeSet<String>,
     /// Bytes that no diagnostic may quote.
     pub secrets: Vec<Range<usize>>,
 }
@@ -35,7 +37,15 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A walk over the text of `lines`, silent about values that touch `damage`.
     pub fn new(lines: &'a Lines<'a>, damage: &'a [Range<usize>]) -> Self {
-        Self { lines, damage, path: Vec::new(), mistakes: Vec::new(), places: BTreeMap::new(), secrets: Vec::new() }
+        Self {
+            lines,
+            damage,
+            path: Vec::new(),
+            mistakes: Vec::new(),
+            places: BTreeMap::new(),
+            meant: BTreeSet::new(),
+            secrets: Vec::new(),
+        }
     }
 
     /// The place of a span.
@@ -123,6 +133,7 @@ impl<'a> Reader<'a> {
         let hint = if let Some(home) = self.other_home(word) {
             home
         } else if let Some(near) = suggest::nearest(word, keys.iter().map(|key| key.name)) {
+            self.meant.insert(format!("{}.{near}", self.path.join(".")));
             format!("did you mean `{near}`?")
         } else if let Some(ours) = suggest::known_elsewhere(word) {
             format!("that is `{ours}` of a plane here")

@@ -15,10 +15,6 @@ use crate::manifest::values::FilePath;
 use crate::manifest::written::{Grasp, Written};
 use crate::manifest::{after, keys::Table, one_plane};
 use crate::plane::{Place, PlaneName, Planes, Supervisor};
-use crate::rundir;
-
-/// The longest path of a unix socket, in bytes.
-const SOCKET_PATH: usize = 107;
 
 /// The names that [`Given`] should know: accounts and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,9 +65,6 @@ pub fn resolve(written: &Written, given: &Given) -> Result<Planes, Vec<Mistake>>
         }
     }
     across(written, &mut mistakes);
-    if let Some(supervisor) = &supervisor {
-        sockets_fit(written, supervisor, &mut mistakes);
-    }
     match supervisor {
         Some(supervisor) if mistakes.is_empty() => Ok(Planes { supervisor, planes }),
         Some(_) | None => Err(in_order(mistakes)),
@@ -184,7 +177,10 @@ fn across(written: &Written, mistakes: &mut Vec<Mistake>) {
         mistakes.push(Mistake::new(Code::NoPlanes, message, hint));
     }
     if several {
-        mistakes.extend(written.planes.iter().filter(|(_, own)| !own.isolates.is_written()).map(missing_isolates));
+        let silent = |(name, own): &&(At<PlaneName>, PlaneTable)| {
+            !own.isolates.is_written() && !written.meant(&format!("planes.{}.isolates", name.value))
+        };
+        mistakes.extend(written.planes.iter().filter(silent).map(missing_isolates));
     }
 }
 
@@ -196,27 +192,7 @@ fn missing_isolates((name, _): &(At<PlaneName>, PlaneTable)) -> Mistake {
         .about(format!("planes.{}.isolates", name.value))
 }
 
-fn sockets_fit(written: &Written, supervisor: &Supervisor, mistakes: &mut Vec<Mistake>) {
-    let length = |name: &PlaneName| rundir::keeper_socket(&supervisor.run_dir, name).as_os_str().len();
-    let longest = written.planes.iter().max_by_key(|(name, _)| length(&name.value));
-    let Some((name, _)) = longest.filter(|(name, _)| length(&name.value) > SOCKET_PATH) else {
-        return;
-    };
-    let over = length(&name.value) - SOCKET_PATH;
-    let message = format!(
-        "`run_dir` is too long by {over} bytes: a unix socket's path holds {SOCKET_PATH}, and that of `{}` would be `{}`",
-        name.value,
-        rundir::keeper_socket(&supervisor.run_dir, &name.value).display()
-    );
-    let mistake = Mistake::new(Code::PathTooLong, message, "write a shorter `run_dir` in `[supervisor]`");
-    let place = written.places.get("supervisor.run_dir").or_else(|| written.places.get("supervisor"));
-    mistakes.push(match place {
-        Some(place) => mistake.at(place.clone(), "").about("supervisor.run_dir"),
-        None => mistake.about("supervisor.run_dir"),
-    });
-}
-
-/// `a` is above `b`, and may not be.
+/// That one duration is above another and may not be.
 pub(crate) fn disorder(lower: (&str, Duration), upper: (&str, Duration)) -> String {
     format!("`{}` is {}, which is longer than `{}`, {}", lower.0, spoken(lower.1), upper.0, spoken(upper.1))
 }

@@ -2,7 +2,7 @@
 //!
 //! Holds no default and no path that is more than its text; what follows from it all is `resolve`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -33,6 +33,8 @@ pub struct Written {
     pub planes: Vec<(At<PlaneName>, PlaneTable)>,
     /// Dotted key to the place of its value; tables to the names in their headers.
     pub places: BTreeMap<String, Place>,
+    /// Keys that are not there, and that an unknown key was told to be a slip of.
+    pub slips: BTreeSet<String>,
     /// What is wrong so far.
     pub mistakes: Vec<Mistake>,
     /// Whether all of it could be read; where not, nothing may rest on something being absent.
@@ -50,6 +52,13 @@ pub enum Grasp {
     Misnamed,
     /// Something is missing from what was read.
     Partial,
+}
+
+impl Written {
+    /// Whether this key was meant to be there, by the name of another that is not known: then its absence is told already.
+    pub fn meant(&self, key: &str) -> bool {
+        self.slips.contains(key)
+    }
 }
 
 /// Reads a manifest; never fails, and collects what is wrong.
@@ -71,10 +80,10 @@ pub fn parse(file: &Path, text: &str) -> Written {
         walk.top(entry);
     }
     let Walk { reader, supervisor, defaults, runtimes, planes, grasp } = walk;
-    let Reader { mistakes, places, secrets, .. } = reader;
+    let Reader { mistakes, places, meant: slips, secrets, .. } = reader;
     let quotable = masked(&lines, &secrets, &mended.damage);
     let mistakes = mended.mistakes.into_iter().chain(mistakes).collect();
-    Written { file: file.to_owned(), supervisor, defaults, runtimes, planes, places, mistakes, grasp, quotable }
+    Written { file: file.to_owned(), supervisor, defaults, runtimes, planes, places, slips, mistakes, grasp, quotable }
 }
 
 /// One pass over the top of the tree.
@@ -175,7 +184,7 @@ impl Walk<'_> {
         let place = self.reader.place(name.span());
         let table = self.reader.within(name, value, |reader| {
             let table = reader.table::<RuntimeTable>(value)?;
-            if !table.version.is_written() {
+            if !table.version.is_written() && !reader.meant.contains(&format!("runtimes.{word}.version")) {
                 let hint = "write the exact release, such as `version = \"2026.9.6\"`".to_owned();
                 let message = format!("the runtime `{}` has no `version`", shown_key(word));
                 reader.tell(Code::MissingVersion, name.span(), message, hint, "");
