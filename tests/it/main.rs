@@ -11,3 +11,4 @@ mod fuzz;
 mod harness;
 mod runtime;
 mod practice;
+mod life;

@@ -1,0 +1,162 @@
+//! Every way in which a gateway may end by itself, and what follows.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use gateward::wire::State;
+use rustix::process::Signal;
+
+use super::{SOON, journal, quick, told, up};
+use crate::support::processes::{is_alive, kill};
+use crate::support::{Gateward, TestPlane, eventually};
+
+#[test]
+fn a_refused_config_parks_and_a_mended_one_starts_it_also_without_a_daemon() {
+    let mut world = Gateward::new("parked", vec![quick("main").config("{ gateway: { mode: \"local\", }")]);
+    world.up();
+    let parked = world.until("main", SOON, "parked", |plane| plane.state == State::Parked);
+    assert!(parked.why.contains("gateward exec main -- openclaw doctor"), "{}", parked.why);
+    assert_eq!(parked.last_exit.expect("it ended").code, Some(78));
+    world.end_daemon(Signal::KILL, SOON);
+    let port = world.written("main").base();
+    world.scratch().write("main/openclaw.json", &format!("{{ gateway: {{ mode: \"local\", port: {port} }} }}"));
+    world.until("main", SOON, "up after its config was mended", up);
+    assert!(told(&world, "main", "files-changed", "try again"), "{:#?}", journal(&world, "main"));
+}
+
+#[test]
+fn a_held_port_is_a_conflict_with_a_name_and_no_crash() {
+    let plane = quick("main");
+    let thief = TcpListener::bind(("127.0.0.1", plane.base() + 40)).expect("a port of the family");
+    let mut world = Gateward::new("port-theft", vec![plane]);
+    world.up();
+    let waiting = world.until("main", SOON, "waiting for the holder", |plane| plane.why.contains("is held by"));
+    assert_eq!(waiting.state, State::Backoff);
+    assert!(waiting.why.contains(&std::process::id().to_string()), "it names us: {}", waiting.why);
+    assert_eq!(waiting.incarnation, 0, "nothing was spawned into it");
+    drop(thief);
+    let after = world.until("main", SOON, "up once the port is free", up);
+    assert_eq!((after.incarnation, after.restarts), (1, 0));
+}
+
+#[test]
+fn a_state_dir_with_a_living_owner_is_waited_for() {
+    let mut world = Gateward::new("state-theft", vec![quick("main")]);
+    let lock = world.scratch().join("main/state/tmp/openclaw-0");
+    std::fs::create_dir_all(&lock).expect("a folder");
+    let us = std::process::id();
+    std::fs::write(lock.join("gateway.state.lock"), format!("{{\"pid\":{us}}}")).expect("written");
+    world.up();
+    let waiting = world.until("main", SOON, "waiting for the owner", |plane| plane.why.contains("state dir"));
+    assert!(waiting.why.contains(&us.to_string()), "{}", waiting.why);
+    std::fs::remove_file(lock.join("gateway.state.lock")).expect("removed");
+    world.until("main", SOON, "up once the owner is gone", up);
+}
+
+#[test]
+fn a_handoff_is_no_death() {
+    let mut world = Gateward::new("handoff", vec![TestPlane::practice("main")]);
+    world.up();
+    let first = world.until("main", SOON, "up", up);
+    kill(first.pid.expect("it runs"), Signal::USR2);
+    let second = world.until("main", SOON, "the successor", |plane| up(plane) && plane.incarnation == 2);
+    eventually(SOON, "the handoff's answer", || told(&world, "main", "handoff", "no penalty"));
+    assert_eq!(world.plane("main").restarts, 0, "{second:#?}");
+}
+
+#[test]
+fn a_clean_exit_that_nobody_wanted_is_left_under_on_failure() {
+    let plane = quick("main")
+        .table("restart", "policy = \"on-failure\"")
+        .env("PRACTICE_EXIT_CODE", "0")
+        .env("PRACTICE_EXIT_AFTER_MS", "300");
+    let mut world = Gateward::new("clean-exit", vec![plane]);
+    world.up();
+    let parked = world.until("main", SOON, "parked", |plane| plane.state == State::Parked);
+    assert!(parked.why.contains("on-failure"), "{}", parked.why);
+    assert_eq!(parked.incarnation, 1);
+    world.run(&["start", "main", "--no-wait"]).code(0);
+    world.until("main", SOON, "another incarnation, as asked", |plane| plane.incarnation == 2);
+}
+
+#[test]
+fn policy_never_leaves_a_crash_and_max_deaths_gives_up() {
+    let crash = |name: &str| quick(name).env("PRACTICE_EXIT_CODE", "3").env("PRACTICE_EXIT_AFTER_MS", "150");
+    let restart = "policy = \"always\"\nmin_delay = \"10ms\"\nmax_delay = \"20ms\"\nmax_deaths = 3";
+    let never = crash("main").table("restart", "policy = \"never\"");
+    let often = TestPlane::plain("rescue", &["/bin/sh", "-c", "sleep 0.05; exit 3"]).table("restart", restart);
+    let mut world = Gateward::new("policies", vec![never, often]);
+    world.up();
+    let parked = world.until("main", SOON, "parked", |plane| plane.state == State::Parked);
+    assert_eq!((parked.incarnation, parked.last_exit.expect("it ended").code), (1, Some(3)));
+    let parked = world.until("rescue", SOON, "given up", |plane| plane.state == State::Parked);
+    assert_eq!(parked.incarnation, 3);
+    assert!(parked.why.contains("died 3 times"), "{}", parked.why);
+}
+
+#[test]
+fn a_second_unclean_end_within_300_s_is_held_back_for_the_breakers_sake_and_start_insists() {
+    let mut world = Gateward::new("breaker", vec![TestPlane::practice("main")]);
+    world.up();
+    for incarnation in 1..=2 {
+        let plane = world.until("main", SOON, "up", |plane| up(plane) && plane.incarnation == incarnation);
+        kill(plane.pid.expect("it runs"), Signal::KILL);
+    }
+    let held = world.until("main", SOON, "held back", |plane| plane.why.contains("held back"));
+    assert_eq!(held.state, State::Backoff);
+    assert!(held.until.is_some(), "status tells the minute: {held:#?}");
+    world.run(&["start", "main"]).code(0);
+    assert_eq!(world.until("main", SOON, "up", up).incarnation, 3);
+}
+
+#[test]
+fn what_outlives_a_killed_gateway_is_ended_before_the_next_is_spawned() {
+    let plane = quick("main").env("PRACTICE_STRAGGLER", "browser");
+    let mut world = Gateward::new("straggler", vec![plane]);
+    world.up();
+    let first = world.until("main", SOON, "up", up);
+    let straggler = eventually(SOON, "a listener on the CDP port", || {
+        let port = world.written("main").base() + 11;
+        crate::support::processes::listeners(port, &world_processes()).first().copied()
+    });
+    kill(first.pid.expect("it runs"), Signal::KILL);
+    let second = world.until("main", SOON, "another incarnation", |plane| plane.incarnation == 2 && plane.pid.is_some());
+    assert!(!is_alive(straggler), "the straggler {straggler} lives beside {:?}", second.pid);
+}
+
+fn world_processes() -> Vec<i32> {
+    gateward::os::process::all().expect("/proc")
+}
+
+#[test]
+fn a_frozen_gateway_is_replaced_in_seconds_and_not_after_the_whole_grace() {
+    let mut world = Gateward::new("frozen", vec![quick("main").env("PRACTICE_HANG_AFTER_MS", "1500")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let frozen = world.until("main", SOON, "told to go", |plane| plane.state == State::Stopping);
+    assert!(frozen.why.contains("no sign of life"), "{}", frozen.why);
+    // Three probes, then SIGTERM, then 30 s in which it shows no drain.
+    world.until("main", Duration::from_secs(60), "another incarnation", |plane| plane.incarnation == 2);
+    assert!(told(&world, "main", "killed", "does not answer"), "{:#?}", journal(&world, "main"));
+}
+
+#[test]
+fn what_is_not_ready_is_reported_and_never_restarted_for_it() {
+    let mut world = Gateward::new("unready", vec![quick("main").env("PRACTICE_READY_FAILING", "telegram")]);
+    world.up();
+    let unready = world.until("main", SOON, "up with what is failing", |plane| !plane.failing.is_empty());
+    assert_eq!((unready.state, unready.ready, unready.failing), (State::Up, false, vec!["telegram".to_owned()]));
+    assert!(unready.why.contains("telegram"), "{}", unready.why);
+    // Ten probes later it is the same one.
+    eventually(SOON, "ten probes", || world.plane("main").uptime_s.is_some_and(|seconds| seconds >= 3));
+    assert_eq!(world.plane("main").incarnation, 1);
+}
+
+#[test]
+fn a_gateway_that_closes_its_output_lives_on() {
+    let mut world = Gateward::new("closed-stdout", vec![quick("main").env("PRACTICE_CLOSE_STDOUT", "1")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    eventually(SOON, "several probes", || world.plane("main").uptime_s.is_some_and(|seconds| seconds >= 2));
+    assert_eq!(world.plane("main").incarnation, 1);
+}

@@ -1,0 +1,109 @@
+//! The death of a keeper or of the daemon: what dies with it, and what does not.
+
+use gateward::wire::State;
+use rustix::process::Signal;
+
+use super::{SOON, quick, up};
+use crate::support::processes::{is_alive, kill};
+use crate::support::{Gateward, TestPlane, eventually};
+
+#[test]
+fn a_killed_keeper_takes_its_gateway_along_and_only_that_plane_comes_back() {
+    let mut world = Gateward::new("keeper-killed", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, rescue) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    kill(main.keeper_pid.expect("a keeper"), Signal::KILL);
+    let pid = main.pid.expect("it runs");
+    eventually(SOON, "the end of the gateway", || !is_alive(pid));
+    let again = world.until("main", SOON, "another keeper and incarnation", |plane| up(plane) && plane.incarnation == 2);
+    assert_ne!(again.keeper_pid, main.keeper_pid);
+    let untouched = world.plane("rescue");
+    assert_eq!((untouched.pid, untouched.keeper_pid), (rescue.pid, rescue.keeper_pid));
+    let events = world.run(&["events"]).code(0).out;
+    assert!(events.contains("keeper-gone"), "{events}");
+}
+
+#[test]
+fn a_killed_daemon_is_a_non_event() {
+    let mut world = Gateward::new("daemon-killed", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, rescue) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    world.end_daemon(Signal::KILL, SOON);
+    // A crashed plane is still restarted, by its keeper.
+    kill(main.pid.expect("it runs"), Signal::KILL);
+    let again = world.until("main", SOON, "another incarnation", |plane| up(plane) && plane.incarnation == 2);
+    assert_eq!(again.keeper_pid, main.keeper_pid);
+    assert_eq!(again.last_exit.expect("it ended").signal, Some(9));
+    world.run(&["restart", "rescue"]).code(0);
+    let restarted = world.until("rescue", SOON, "up", up);
+    assert_eq!(restarted.incarnation, 2);
+    // It comes back, greets them, and touches nobody.
+    world.up();
+    let greeted = world.status();
+    assert_eq!(greeted.supervisor["running"], true);
+    assert_eq!(world.plane("main").pid, again.pid);
+    assert_eq!(world.plane("rescue").pid, restarted.pid);
+    assert_ne!(restarted.pid, rescue.pid);
+}
+
+#[test]
+fn of_two_supervisors_one_wins_and_the_other_says_so() {
+    let mut world = Gateward::new("second", vec![quick("main")]);
+    world.up();
+    let said = world.run(&["run"]).code(1);
+    assert!(said.err.contains(&world.daemon_pid().to_string()), "it names the first: {}", said.err);
+    world.until("main", SOON, "up", up);
+}
+
+#[test]
+fn a_new_plane_starts_on_an_edit_and_a_vanished_one_lives_until_reload() {
+    let mut world = Gateward::new("edited", vec![quick("main"), quick("rescue")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let rescue = world.until("rescue", SOON, "up", up);
+    // Half a file is valid TOML that lacks a plane: nobody may die of it.
+    let text = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    let half = text.split("[planes.rescue]").next().expect("its first half").to_owned();
+    world.scratch().write("supervisor.toml", &half);
+    eventually(SOON, "the daemon has seen it", || {
+        std::fs::read_to_string(world.scratch().join("daemon.out")).unwrap_or_default().contains("rescue: differs")
+    });
+    assert_eq!(world.run(&["status", "--json"]).json()["planes"].as_array().map(Vec::len), Some(2));
+    assert!(is_alive(rescue.pid.expect("it runs")));
+    world.scratch().write("supervisor.toml", &text);
+    world.run(&["reload"]).code(0);
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
+}
+
+#[test]
+fn a_broken_manifest_changes_nothing_and_is_told() {
+    let mut world = Gateward::new("broken", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let text = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    world.scratch().write("supervisor.toml", "this is not TOML");
+    world.run(&["reload"]).code(6);
+    let restarted = world.run(&["restart", "main"]).code(0);
+    assert!(restarted.err.contains("supervisor.toml"), "it says that the manifest cannot be read: {}", restarted.err);
+    let again = world.until("main", SOON, "up", up);
+    assert_eq!(again.incarnation, main.incarnation + 1);
+    world.scratch().write("supervisor.toml", &text);
+    world.run(&["reload"]).code(0);
+    assert_eq!(world.plane("main").pid, again.pid);
+}
+
+#[test]
+fn planes_come_after_the_ones_they_name_and_a_parked_one_holds_nobody() {
+    let rescue = quick("rescue").env("PRACTICE_BOOT_MS", "800");
+    let main = quick("main").key("after", "[\"rescue\"]");
+    let broken = quick("staging").config("{ not a config");
+    let last = TestPlane::practice("last").key("after", "[\"staging\"]");
+    let mut world = Gateward::new("after", vec![main, rescue, broken, last]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let rescue = world.plane("rescue");
+    assert!(up(&rescue), "{rescue:#?}");
+    assert!(rescue.uptime_s >= main.uptime_s, "{rescue:#?} {main:#?}");
+    world.until("last", SOON, "up though what it comes after is parked", up);
+    assert_eq!(world.plane("staging").state, State::Parked);
+}

@@ -1,0 +1,72 @@
+//! Stopping: the grace, its end, and who may shorten it.
+
+use gateward::wire::State;
+use rustix::process::Signal;
+
+use super::{SOON, quick, up};
+use crate::support::processes::{is_alive, kill};
+use crate::support::{Gateward, eventually};
+
+#[test]
+fn at_the_end_of_the_grace_comes_sigkill() {
+    let plane = quick("main").env("PRACTICE_IGNORE_TERM", "1").key("stop_grace", "\"1s\"");
+    let mut world = Gateward::new("deaf", vec![plane]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    world.run(&["stop", "main"]).code(0);
+    let stopped = world.plane("main");
+    assert_eq!((stopped.state, stopped.last_exit.expect("it ended").signal), (State::Stopped, Some(9)));
+    assert_eq!(world.written("main").family().busy(), Vec::<u16>::new());
+}
+
+#[test]
+fn a_drain_is_let_finish_and_now_cuts_it_short() {
+    let mut world = Gateward::new("drain", vec![quick("main").env("PRACTICE_DRAIN_MS", "60000")]);
+    world.up();
+    let pid = world.until("main", SOON, "up", up).pid.expect("it runs");
+    world.run(&["stop", "main", "--no-wait"]).code(0);
+    let draining = world.until("main", SOON, "draining", |plane| plane.why.contains("draining"));
+    assert_eq!(draining.state, State::Stopping);
+    world.run(&["stop", "main", "--no-wait"]).code(0);
+    assert!(is_alive(pid), "a second stop shortens nothing");
+    world.run(&["stop", "main", "--now"]).code(0);
+    assert!(!is_alive(pid));
+}
+
+#[test]
+fn a_stop_holds_across_the_death_of_keeper_and_daemon() {
+    let mut world = Gateward::new("stop-holds", vec![quick("main"), quick("rescue")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    world.until("rescue", SOON, "up", up);
+    world.run(&["stop", "main"]).code(0);
+    let keeper = world.plane("main").keeper_pid.expect("a keeper");
+    kill(keeper, Signal::KILL);
+    let again = world.until("main", SOON, "another keeper", |plane| plane.keeper_pid.is_some_and(|pid| pid != keeper));
+    assert_eq!((again.state, again.pid), (State::Stopped, None));
+    world.end_daemon(Signal::KILL, SOON);
+    let keeper = again.keeper_pid.expect("a keeper");
+    kill(keeper, Signal::KILL);
+    world.up();
+    let again = world.until("main", SOON, "a third keeper", |plane| plane.keeper_pid.is_some_and(|pid| pid != keeper));
+    assert_eq!((again.state, again.pid), (State::Stopped, None));
+    assert!(up(&world.plane("rescue")));
+}
+
+#[test]
+fn a_signal_to_the_foreground_supervisor_stops_every_plane_and_leaves_nothing() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut world = Gateward::new("ctrl-c", vec![quick("main"), quick("rescue")]);
+        world.up();
+        world.until("main", SOON, "up", up);
+        world.until("rescue", SOON, "up", up);
+        let ended = world.end_daemon(signal, SOON);
+        assert!(ended.success(), "{ended}");
+        eventually(SOON, "an empty world", || match world.living() {
+            living if living.is_empty() => Ok(()),
+            living => Err(living),
+        });
+        let run = world.scratch().join("run/planes");
+        assert_eq!(std::fs::read_dir(&run).expect("the folder of sockets").count(), 0, "no socket is left");
+    }
+}
