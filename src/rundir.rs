@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::plane::{PlaneName, Supervisor};
 
@@ -58,7 +59,15 @@ pub fn breadcrumb(run_dir: &Path) -> PathBuf {
     run_dir.join("applied.json")
 }
 
-/// What the files [`applied`] and [`breadcrumb`] hold; written by the daemon whenever it has applied a manifest.
+/// The same where it is found by the manifest's path alone, under the state dir of a supervisor that sets none: the folders
+/// that a manifest names cannot be read from one that is no longer TOML.
+pub fn signpost(default_state_dir: &Path, manifest: &Path) -> PathBuf {
+    let digest = Sha256::digest(manifest.as_os_str().as_encoded_bytes());
+    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    default_state_dir.join("manifests").join(format!("{name}.json"))
+}
+
+/// What the files [`applied`], [`breadcrumb`] and [`signpost`] hold; written by the daemon whenever it has applied a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
     /// The manifest, absolute.

@@ -182,8 +182,13 @@ fn last_applied(scope: &Scope, error: &LoadError) -> Option<Applied> {
         let run_dir = env::var_os("GATEWARD_RUN_DIR").filter(|_| scope.manifest.is_none())?;
         read(&rundir::breadcrumb(Path::new(&run_dir)))
     };
+    let by_signpost = || {
+        let defaults = load::default_dirs(named?)?;
+        read(&rundir::signpost(&defaults.state_dir, named?))
+    };
     // Two manifests may share a state dir by mistake; the note of one says nothing of the other's planes.
-    by_manifest().filter(|applied| Some(applied.manifest.as_path()) == named).or_else(by_environment)
+    let mine = |applied: &Applied| Some(applied.manifest.as_path()) == named;
+    by_manifest().filter(mine).or_else(|| by_signpost().filter(mine)).or_else(by_environment)
 }
 
 fn read(path: &Path) -> Option<Applied> {

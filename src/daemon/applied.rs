@@ -2,12 +2,13 @@
 //!
 //! Holds no secret, and nothing acts by it alone.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use crate::plane::Planes;
 use crate::rundir::{self, Applied, AppliedPlane};
 
-/// Writes the note into state dir and run dir; a disk that does not take it costs the verbs their order, nothing else.
+/// Writes the note into state dir and run dir, and where the manifest's path alone leads to it; a disk that does not take it costs the verbs their order, nothing else.
 pub fn write(planes: &Planes) {
     let supervisor = &planes.supervisor;
     let note = Applied {
@@ -24,11 +25,23 @@ pub fn write(planes: &Planes) {
             })
             .collect(),
     };
+    let signpost = super::load::default_dirs(&supervisor.manifest)
+        .map(|defaults| rundir::signpost(&defaults.state_dir, &supervisor.manifest));
+    if let Some(path) = signpost
+        && let Err(error) = make_way(&path).and_then(|()| replace(&path, &note))
+    {
+        tracing::warn!(%error, path = %path.display(), "where the supervisor is could not be noted");
+    }
     for path in [rundir::applied(&supervisor.state_dir), rundir::breadcrumb(&supervisor.run_dir)] {
         if let Err(error) = replace(&path, &note) {
             tracing::warn!(%error, path = %path.display(), "what was applied could not be noted");
         }
     }
+}
+
+fn make_way(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn replace(path: &Path, note: &Applied) -> std::io::Result<()> {

@@ -112,6 +112,12 @@ pub fn dirs_only(path: &Path) -> Option<Supervisor> {
     resolve::supervisor_only(&written, &given(&written))
 }
 
+/// The folders of a supervisor whose manifest, at `path`, names none.
+pub fn default_dirs(path: &Path) -> Option<Supervisor> {
+    let written = manifest::parse(&absolute(path), "");
+    resolve::supervisor_only(&written, &given(&written))
+}
+
 /// A mistake as `check --json` prints it.
 pub fn finding(mistake: &Mistake) -> Finding {
     let first = mistake.at.iter().map(|place| (place, &mistake.label));

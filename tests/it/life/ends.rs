@@ -12,8 +12,11 @@ use crate::support::{Gateward, TestPlane, eventually};
 
 #[test]
 fn a_refused_config_parks_and_a_mended_one_starts_it_also_without_a_daemon() {
-    let mut world = Gateward::new("parked", vec![quick("main").config("{ gateway: { mode: \"local\", }")]);
+    let mut world = Gateward::new("parked", vec![quick("main")]);
     world.up();
+    let first = world.until("main", SOON, "up", up);
+    world.scratch().write("main/openclaw.json", "{ gateway: { mode: \"local\", }");
+    kill(first.pid.expect("it runs"), Signal::KILL);
     let parked = world.until("main", SOON, "parked", |plane| plane.state == State::Parked);
     assert!(parked.why.contains("gateward exec main -- openclaw doctor"), "{}", parked.why);
     assert_eq!(parked.last_exit.expect("it ended").code, Some(78));
@@ -66,7 +69,7 @@ fn a_handoff_is_no_death() {
 
 #[test]
 fn a_clean_exit_that_nobody_wanted_is_left_under_on_failure() {
-    let plane = quick("main")
+    let plane = TestPlane::practice("main")
         .table("restart", "policy = \"on-failure\"")
         .env("PRACTICE_EXIT_CODE", "0")
         .env("PRACTICE_EXIT_AFTER_MS", "300");
@@ -81,7 +84,7 @@ fn a_clean_exit_that_nobody_wanted_is_left_under_on_failure() {
 
 #[test]
 fn policy_never_leaves_a_crash_and_max_deaths_gives_up() {
-    let crash = |name: &str| quick(name).env("PRACTICE_EXIT_CODE", "3").env("PRACTICE_EXIT_AFTER_MS", "150");
+    let crash = |name| TestPlane::practice(name).env("PRACTICE_EXIT_CODE", "3").env("PRACTICE_EXIT_AFTER_MS", "150");
     let restart = "policy = \"always\"\nmin_delay = \"10ms\"\nmax_delay = \"20ms\"\nmax_deaths = 3";
     let never = crash("main").table("restart", "policy = \"never\"");
     let often = TestPlane::plain("rescue", &["/bin/sh", "-c", "sleep 0.05; exit 3"]).table("restart", restart);

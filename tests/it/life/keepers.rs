@@ -96,7 +96,7 @@ fn a_broken_manifest_changes_nothing_and_is_told() {
 fn planes_come_after_the_ones_they_name_and_a_parked_one_holds_nobody() {
     let rescue = quick("rescue").env("PRACTICE_BOOT_MS", "800");
     let main = quick("main").key("after", "[\"rescue\"]");
-    let broken = quick("staging").config("{ not a config");
+    let broken = quick("staging").env("PRACTICE_EXIT_CODE", "78");
     let last = TestPlane::practice("last").key("after", "[\"staging\"]");
     let mut world = Gateward::new("after", vec![main, rescue, broken, last]);
     world.up();
