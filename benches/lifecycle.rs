@@ -38,7 +38,11 @@ fn measure() {
     println!("| what | p50 | p99 | goal |\n|---|---|---|---|");
     row("floor: death to first instruction, pidfd and posix_spawn", floor(&world), "");
     row("death to first instruction, contract plain", respawn(&world, "plain"), "5 ms of our own time");
-    row("death to first instruction, contract openclaw (222 bind tests)", respawn(&world, "openclaw"), "5 ms of our own time");
+    row(
+        "death to first instruction, contract openclaw (222 bind tests)",
+        respawn(&world, "openclaw"),
+        "5 ms of our own time",
+    );
     ten_planes(&world);
     row("check of 500 planes, files only", check(&world), "50 ms");
 }
@@ -91,7 +95,8 @@ struct Supervisor {
 
 impl Supervisor {
     fn start(manifest: PathBuf) -> Self {
-        let daemon = command(&manifest, &["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("gateward runs");
+        let daemon =
+            command(&manifest, &["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("gateward runs");
         Self { manifest, daemon }
     }
 
@@ -151,7 +156,8 @@ fn respawn(world: &World, contract: &str) -> Vec<f64> {
         "[planes.one]\ncontract = \"{contract}\"\ncommand = [{words}]\nisolates = \"a measurement\"\n{port}config = \"one.json\"\nstate_dir = \"one\"\nworkspace = \"work-one\"\n[planes.one.restart]\nmin_delay = \"0s\"\nstable = \"0s\"\n"
     );
     fs::create_dir_all(world.path(contract)).expect("a folder");
-    fs::write(world.path(contract).join("one.json"), "{ gateway: { mode: \"local\", bind: \"loopback\" } }").expect("written");
+    fs::write(world.path(contract).join("one.json"), "{ gateway: { mode: \"local\", bind: \"loopback\" } }")
+        .expect("written");
     let supervisor = world.supervisor(contract, &plane);
     let mut pid = world.reported().0;
     let mut times = Vec::new();
@@ -173,7 +179,10 @@ fn respawn(world: &World, contract: &str) -> Vec<f64> {
 fn ten_planes(world: &World) {
     let mut planes = String::new();
     for n in 0..10 {
-        let _ = writeln!(planes, "[planes.p{n}]\ncontract = \"plain\"\ncommand = [\"/bin/sleep\", \"100000\"]\nisolates = \"a measurement\"\n");
+        let _ = writeln!(
+            planes,
+            "[planes.p{n}]\ncontract = \"plain\"\ncommand = [\"/bin/sleep\", \"100000\"]\nisolates = \"a measurement\"\n"
+        );
     }
     let supervisor = world.supervisor("ten", &planes);
     supervisor.until_up(10);
@@ -194,7 +203,11 @@ fn check(world: &World) -> Vec<f64> {
     fs::create_dir_all(root.join("home")).expect("a folder");
     let mut text = String::from("[supervisor]\nrun_dir = \"run\"\nstate_dir = \"state\"\n");
     for n in 0..500 {
-        let _ = writeln!(text, "[planes.p{n}]\nisolates = \"one of many\"\ncommand = [\"/bin/true\"]\nport = {}", 1100 + n * 120);
+        let _ = writeln!(
+            text,
+            "[planes.p{n}]\nisolates = \"one of many\"\ncommand = [\"/bin/true\"]\nport = {}",
+            1100 + n * 120
+        );
         let _ = writeln!(text, "home = \"/nonexistent/p{n}\"\n");
     }
     let manifest = root.join("supervisor.toml");

@@ -123,7 +123,8 @@ fn what_outlives_a_killed_gateway_is_ended_before_the_next_is_spawned() {
         crate::support::processes::listeners(port, &world_processes()).first().copied()
     });
     kill(first.pid.expect("it runs"), Signal::KILL);
-    let second = world.until("main", SOON, "another incarnation", |plane| plane.incarnation == 2 && plane.pid.is_some());
+    let second =
+        world.until("main", SOON, "another incarnation", |plane| plane.incarnation == 2 && plane.pid.is_some());
     assert!(!is_alive(straggler), "the straggler {straggler} lives beside {:?}", second.pid);
 }
 

@@ -15,7 +15,8 @@ fn a_killed_keeper_takes_its_gateway_along_and_only_that_plane_comes_back() {
     kill(main.keeper_pid.expect("a keeper"), Signal::KILL);
     let pid = main.pid.expect("it runs");
     eventually(SOON, "the end of the gateway", || !is_alive(pid));
-    let again = world.until("main", SOON, "another keeper and incarnation", |plane| up(plane) && plane.incarnation == 2);
+    let again =
+        world.until("main", SOON, "another keeper and incarnation", |plane| up(plane) && plane.incarnation == 2);
     assert_ne!(again.keeper_pid, main.keeper_pid);
     let untouched = world.plane("rescue");
     assert_eq!((untouched.pid, untouched.keeper_pid), (rescue.pid, rescue.keeper_pid));
