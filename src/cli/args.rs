@@ -61,7 +61,7 @@ pub enum Verb {
     Stop(super::stop::Args),
     /// Restart planes, letting each finish what it does
     Restart(super::restart::Args),
-    /// Run the supervisor in the foreground: prove the manifest, start or greet every plane, watch
+    /// Run the supervisor in the foreground
     Run(super::run::Args),
     /// Apply the edited manifest
     Reload(super::reload::Args),

@@ -70,7 +70,7 @@ impl Change<'_> {
     /// The planes that must not be started while findings stand against them. Without a manifest that holds there is no
     /// proof, and what was last applied may start again.
     fn refused(&self, target: &Target, planes: &[PlaneName]) -> Vec<Fate> {
-        let (Ok(loaded), Goal::Up { .. }) = (&target.loaded, self.goal) else { return Vec::new() };
+        let (Ok(loaded), Goal::Up | Goal::Anew { .. }) = (&target.loaded, self.goal) else { return Vec::new() };
         let found = survey::prove(&loaded.planes, Depth::Files);
         let manifest = (target.applied.manifest.as_path(), loaded.source.as_str());
         let all = trouble::standing(&found, planes, self.allow);
@@ -134,19 +134,23 @@ impl Change<'_> {
     fn sentence(&self, granted: &Granted) -> String {
         let mut words = match (granted.result, self.goal) {
             (Reached::Accepted, _) => format!("{} accepted", self.verb),
-            (Reached::Done, Goal::Up { .. }) => match granted.status.as_ref().and_then(|status| status.pid) {
-                Some(pid) => format!("up, pid {pid}"),
-                None => "up".to_owned(),
-            },
+            (Reached::Done, Goal::Up | Goal::Anew { .. }) => {
+                match granted.status.as_ref().and_then(|status| status.pid) {
+                    Some(pid) => format!("up, pid {pid}"),
+                    None => "up".to_owned(),
+                }
+            }
             (Reached::Done, Goal::Down | Goal::Gone) => "stopped".to_owned(),
         };
         let now = granted.status.as_ref().map(|status| status.incarnation);
-        match (self.goal, granted.replaces, now) {
-            (Goal::Up { .. }, Some(old), Some(now)) => words.push_str(&format!(" (incarnation {now} replaces {old})")),
-            (Goal::Up { .. }, Some(old), None) => words.push_str(&format!(" (replaces incarnation {old})")),
-            (Goal::Down | Goal::Gone, Some(old), _) => words.push_str(&format!(" (incarnation {old})")),
-            (Goal::Up { .. } | Goal::Down | Goal::Gone, None, _) => {}
-        }
+        words.push_str(&match (self.goal, granted.replaces, now) {
+            (Goal::Up, _, Some(now)) => format!(" (incarnation {now})"),
+            (Goal::Anew { .. }, Some(old), Some(now)) => format!(" (incarnation {now} replaces {old})"),
+            (Goal::Anew { .. }, Some(old), None) => format!(" (replaces incarnation {old})"),
+            (Goal::Anew { .. }, None, Some(now)) => format!(" (incarnation {now})"),
+            (Goal::Down | Goal::Gone, Some(old), _) => format!(" (incarnation {old})"),
+            (Goal::Up | Goal::Anew { .. }, _, None) | (Goal::Down | Goal::Gone, None, _) => String::new(),
+        });
         // What would follow is no news once it has.
         if granted.result == Reached::Accepted && !granted.note.is_empty() {
             words.push_str(": ");

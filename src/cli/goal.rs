@@ -5,8 +5,10 @@ use crate::wire::{PlaneStatus, State};
 /// Where a plane is to get to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goal {
+    /// Up.
+    Up,
     /// Up, as another incarnation than `replaces`.
-    Up {
+    Anew {
         /// The incarnation that must be gone, if any.
         replaces: Option<u64>,
     },
@@ -31,7 +33,8 @@ impl Goal {
     /// Judges one status, told after the ask was accepted.
     pub fn judge(self, status: &PlaneStatus) -> Verdict {
         match self {
-            Self::Up { replaces } => judge_up(status, replaces),
+            Self::Up => judge_up(status, None),
+            Self::Anew { replaces } => judge_up(status, replaces),
             Self::Down => judge_down(status),
             // The keeper says so by hanging up.
             Self::Gone => Verdict::Going,
@@ -82,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_restart_waits_for_another_incarnation() {
-        let goal = Goal::Up { replaces: Some(6) };
+        let goal = Goal::Anew { replaces: Some(6) };
         assert_eq!(goal.judge(&status(State::Up, 6, true)), Verdict::Going);
         assert_eq!(goal.judge(&status(State::Stopping, 6, true)), Verdict::Going);
         assert_eq!(goal.judge(&status(State::Starting, 7, true)), Verdict::Going);
@@ -91,12 +94,12 @@ mod tests {
 
     #[test]
     fn a_start_of_what_is_up_is_reached_at_once() {
-        assert_eq!(Goal::Up { replaces: None }.judge(&status(State::Up, 6, true)), Verdict::Reached);
+        assert_eq!(Goal::Up.judge(&status(State::Up, 6, true)), Verdict::Reached);
     }
 
     #[test]
     fn what_parks_or_backs_off_has_not_come_up() {
-        let goal = Goal::Up { replaces: None };
+        let goal = Goal::Up;
         assert_eq!(goal.judge(&status(State::Parked, 1, true)), Verdict::Failed("it is parked: so".into()));
         assert!(matches!(goal.judge(&status(State::Backoff, 1, true)), Verdict::Failed(_)));
         assert!(matches!(goal.judge(&status(State::Stopped, 1, false)), Verdict::Failed(_)));

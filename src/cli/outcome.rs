@@ -130,8 +130,12 @@ impl Failure {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
             Self::Manifest(diagnostics) => diagnostics.clone(),
-            Self::Collision { findings, told } => format!("{findings}\n{}", line("", told)),
-            Self::Planes(planes) => planes.iter().map(|(plane, failure)| failure.about(plane)).collect(),
+            Self::Collision { .. } => self.about(""),
+            Self::Planes(planes) => {
+                // Planes of which the same is to be said share one line.
+                let same = |a: &(PlaneName, Self), b: &(PlaneName, Self)| a.1.told() == b.1.told() && !b.1.is_whole();
+                planes.chunk_by(same).filter_map(|chunk| Some(chunk.first()?.1.about(&names(chunk)))).collect()
+            }
             Self::Usage(_)
             | Self::NoSuchPlane(_)
             | Self::NobodyAnswers(_)
@@ -142,17 +146,33 @@ impl Failure {
         }
     }
 
-    fn about(&self, plane: &PlaneName) -> String {
+    /// Whether its text is more than message and hint.
+    fn is_whole(&self) -> bool {
         match self {
-            Self::Manifest(_) | Self::Planes(_) => self.text(),
-            Self::Collision { findings, told } => format!("{findings}\n{}", line(plane.as_str(), told)),
+            Self::Manifest(_) | Self::Planes(_) => true,
+            Self::Collision { findings, .. } => !findings.is_empty(),
             Self::Usage(_)
             | Self::NoSuchPlane(_)
             | Self::NobodyAnswers(_)
             | Self::Failed(_)
             | Self::Refused(_)
             | Self::Call(_)
-            | Self::Output(_) => line(plane.as_str(), &self.told()),
+            | Self::Output(_) => false,
+        }
+    }
+
+    fn about(&self, planes: &str) -> String {
+        match self {
+            Self::Manifest(_) | Self::Planes(_) => self.text(),
+            Self::Collision { findings, told } if findings.is_empty() => line(planes, told),
+            Self::Collision { findings, told } => format!("{findings}\n{}", line(planes, told)),
+            Self::Usage(_)
+            | Self::NoSuchPlane(_)
+            | Self::NobodyAnswers(_)
+            | Self::Failed(_)
+            | Self::Refused(_)
+            | Self::Call(_)
+            | Self::Output(_) => line(planes, &self.told()),
         }
     }
 
@@ -192,6 +212,10 @@ impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         Self::Call(error)
     }
+}
+
+fn names(planes: &[(PlaneName, Failure)]) -> String {
+    planes.iter().map(|(plane, _)| plane.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// What to do about a call without an answer.

@@ -41,6 +41,6 @@ pub struct Args {
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::find(scope)?;
     let ask = Ask::Restart(Restart { now: args.now, force: args.force, safe: args.safe, allow: args.allow.clone() });
-    let goal = Goal::Up { replaces: None };
+    let goal = Goal::Anew { replaces: None };
     Change { ask, goal, verb: "restart", allow: &args.allow, manner: &args.manner }.apply(&target, &args.planes)
 }

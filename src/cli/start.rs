@@ -35,6 +35,5 @@ pub struct Args {
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::find(scope)?;
     let ask = Ask::Start(Start { force: args.force, allow: args.allow.clone() });
-    let goal = Goal::Up { replaces: None };
-    Change { ask, goal, verb: "start", allow: &args.allow, manner: &args.manner }.apply(&target, &args.planes)
+    Change { ask, goal: Goal::Up, verb: "start", allow: &args.allow, manner: &args.manner }.apply(&target, &args.planes)
 }

@@ -58,10 +58,11 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     } else if !args.quiet {
         print(&status(&seen.report, Timestamp::now(), stdout_look()))?;
     }
-    match seen.answered {
-        Answered::Somebody => Ok(if is_named(args) && !all_up(&seen.report) { Code::NotRunning } else { Code::Done }),
-        Answered::Nobody if args.quiet => Ok(Code::NobodyAnswers),
-        Answered::Nobody => Err(nobody(&target)),
+    match seen.answered.or_fail(&target) {
+        Err(failure) if args.quiet => Ok(failure.code()),
+        Err(failure) => Err(failure),
+        Ok(()) if is_named(args) && !all_up(&seen.report) => Ok(Code::NotRunning),
+        Ok(()) => Ok(Code::Done),
     }
 }
 
@@ -90,12 +91,25 @@ pub struct Seen {
 }
 
 /// Whether anybody answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Answered {
     /// The daemon, or at least one keeper.
     Somebody,
     /// Neither.
     Nobody,
+    /// They are not ours to ask.
+    Forbidden(CallError),
+}
+
+impl Answered {
+    /// That somebody answered, or why that failed.
+    pub fn or_fail(self, target: &Target) -> Result<(), Failure> {
+        match self {
+            Self::Somebody => Ok(()),
+            Self::Nobody => Err(nobody(target)),
+            Self::Forbidden(error) => Err(Failure::Call(error)),
+        }
+    }
 }
 
 /// Asks the daemon and the keepers of `planes`.
@@ -137,7 +151,12 @@ fn supervisor(target: &Target, answer: Result<Answer, CallError>) -> (Supervisor
         Ok(Answer::Refused(refusal)) => (SupervisorStatus { trouble: refusal.message, ..silent }, Answered::Somebody),
         Ok(_) => (silent, Answered::Somebody),
         Err(error) if error.is_nobody() => (silent, Answered::Nobody),
-        Err(error) => (SupervisorStatus { trouble: error.to_string(), ..silent }, Answered::Nobody),
+        Err(error) => {
+            let trouble = error.to_string();
+            let forbidden = matches!(error.kind, CallFailure::NotAllowed);
+            let answered = if forbidden { Answered::Forbidden(error) } else { Answered::Nobody };
+            (SupervisorStatus { trouble, ..silent }, answered)
+        }
     }
 }
 

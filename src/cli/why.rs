@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::logs::{Source, Stamp};
 use super::outcome::{Code, Failure, Outcome};
-use super::status::{Answered, look, nobody};
+use super::status::{look, nobody};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, stdout_look};
 use crate::render::why::{Chain, why};
@@ -58,13 +58,12 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     } else {
         print(&why(&chain, Timestamp::now(), stdout_look()))?;
     }
-    match (seen.answered, state) {
-        (Answered::Nobody, _) => Err(nobody(&target)),
-        (Answered::Somebody, State::Up) => Ok(Code::Done),
-        (
-            Answered::Somebody,
-            State::Stopped | State::Starting | State::Stopping | State::Backoff | State::Parked | State::Unknown,
-        ) => Ok(Code::NotRunning),
+    seen.answered.or_fail(&target)?;
+    match state {
+        State::Up => Ok(Code::Done),
+        State::Stopped | State::Starting | State::Stopping | State::Backoff | State::Parked | State::Unknown => {
+            Ok(Code::NotRunning)
+        }
     }
 }
 

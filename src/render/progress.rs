@@ -19,11 +19,12 @@ pub fn live(status: &PlaneStatus, margin: usize, now: Timestamp, look: Look) -> 
 
 /// One line for a pipe, without what changes from second to second.
 pub fn plain(status: &PlaneStatus) -> String {
-    let mut line = format!("{}: {}", status.name, status.state.as_str());
-    if !status.why.is_empty() {
-        line.push_str(": ");
-        line.push_str(&status.why);
-    }
+    let state = status.state.as_str();
+    let mut line = match status.why.as_str() {
+        "" => format!("{}: {state}", status.name),
+        why if why.starts_with(state) => format!("{}: {why}", status.name),
+        why => format!("{}: {state}: {why}", status.name),
+    };
     if status.state == State::Stopping
         && let Some(until) = &status.until
     {

@@ -123,7 +123,7 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<Remark> {
         }
     }
     let supervisor = |text: &str, tone| Remark { about: "supervisor".to_owned(), tone, text: text.to_owned() };
-    if !report.supervisor.running {
+    if !report.supervisor.running && report.supervisor.trouble.is_empty() {
         remarks
             .push(supervisor("not running; `gateward run` starts it, and living planes stay as they are", Tone::Doubt));
     }

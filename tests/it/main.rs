@@ -8,6 +8,7 @@ mod support;
 
 mod demo;
 mod fuzz;
+mod cli;
 mod harness;
 mod runtime;
 mod practice;

@@ -57,9 +57,9 @@ enum Count {
 }
 
 impl std::str::FromStr for Count {
-    type Err = std::num::ParseIntError;
+    type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "all" { Ok(Self::All) } else { text.parse().map(Self::Last) }
+        if text == "all" { Ok(Self::All) } else { text.parse().map(Self::Last).map_err(|_| "write a number, or `all`") }
     }
 }
 

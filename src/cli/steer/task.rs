@@ -87,7 +87,8 @@ impl Task {
     /// The goal with what the acceptance told.
     pub fn goal(&self) -> Goal {
         match self.wish.goal {
-            Goal::Up { .. } => Goal::Up { replaces: self.replaces },
+            Goal::Anew { .. } => Goal::Anew { replaces: self.replaces },
+            Goal::Up => Goal::Up,
             Goal::Down => Goal::Down,
             Goal::Gone => Goal::Gone,
         }

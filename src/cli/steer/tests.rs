@@ -85,7 +85,7 @@ fn restart(plane: &str) -> Wish {
     Wish {
         plane: name(plane),
         ask: Ask::Restart(Restart::default()),
-        goal: Goal::Up { replaces: None },
+        goal: Goal::Anew { replaces: None },
         begin: Begin::Asking,
         allow: Vec::new(),
     }

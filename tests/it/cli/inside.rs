@@ -1,0 +1,74 @@
+//! The same program from inside a plane, where the agents live.
+
+use std::process::Command;
+use std::time::Duration;
+
+use super::quiet;
+use crate::support::{Gateward, Said, processes, said};
+
+/// The binary with the environment that the plane's gateway was started with, and nothing else.
+fn from_inside(gateward: &Gateward, plane: &str, arguments: &[&str]) -> Said {
+    let pid = gateward.plane(plane).pid.expect("it is up");
+    let mut environ = processes::environ(pid);
+    // A helper of the test is no part of the plane, and must not be swept with it.
+    environ.remove("GATEWARD_COOKIE");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
+    command.args(arguments).env_clear().envs(environ).current_dir("/");
+    said(command.output().expect("our binary runs"))
+}
+
+#[test]
+fn rescue_sees_and_mends_main() {
+    let mut gateward = Gateward::new("inside-main", vec![quiet("main"), quiet("rescue")]);
+    gateward.up();
+    let main = gateward.until_ready("main");
+    let rescue = gateward.until_ready("rescue");
+    let status = from_inside(&gateward, "rescue", &["status", "--json"]).code(0).json();
+    assert_eq!(status["planes"][0]["pid"], main.pid.expect("it is up"));
+    from_inside(&gateward, "rescue", &["logs", "main"]).code(0);
+    from_inside(&gateward, "rescue", &["restart", "main"]).code(0);
+    assert_eq!(gateward.plane("main").incarnation, main.incarnation + 1);
+    assert_eq!(gateward.plane("rescue").pid, rescue.pid);
+    let events = gateward.run(&["events", "main"]).code(0);
+    assert!(events.out.contains("plane rescue"), "the journal says who asked: {}", events.out);
+}
+
+#[test]
+fn a_restart_of_ones_own_plane_is_answered_before_it_happens() {
+    let mut gateward = Gateward::new("inside-own", vec![quiet("main"), quiet("rescue")]);
+    gateward.up();
+    let before = gateward.until_ready("rescue");
+    let said = from_inside(&gateward, "rescue", &["restart", "rescue"]).code(0);
+    assert!(said.out.starts_with("rescue: restart accepted (replaces incarnation 1)"), "{}", said.out);
+    assert!(said.err.contains("asked from inside rescue"), "{}", said.err);
+    gateward.until("rescue", Duration::from_secs(30), "the next incarnation", |plane| {
+        plane.incarnation == before.incarnation + 1 && plane.ready
+    });
+}
+
+#[test]
+fn with_the_manifest_gone_the_run_dir_leads_the_way() {
+    let mut gateward = Gateward::new("inside-gone", vec![quiet("main"), quiet("rescue")]);
+    gateward.up();
+    let main = gateward.until_ready("main");
+    gateward.until_ready("rescue");
+    let manifest = std::fs::read(gateward.manifest()).expect("the manifest");
+    // Asked before the manifest goes, for our own look at `rescue` goes by it too.
+    let environ = processes::environ(gateward.plane("rescue").pid.expect("it is up"));
+    std::fs::remove_file(gateward.manifest()).expect("the manifest");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
+    command.args(["restart", "main"]).env_clear().envs(environ).env_remove("GATEWARD_COOKIE").current_dir("/");
+    let said = said(command.output().expect("our binary runs")).code(0);
+    assert!(said.err.contains("going by what was last applied"), "{}", said.err);
+    std::fs::write(gateward.manifest(), manifest).expect("the manifest");
+    assert_eq!(gateward.plane("main").incarnation, main.incarnation + 1);
+}
+
+#[test]
+fn run_refuses() {
+    let mut gateward = Gateward::new("inside-run", vec![quiet("main")]);
+    gateward.up();
+    gateward.until_ready("main");
+    let said = from_inside(&gateward, "main", &["run"]).code(1);
+    assert!(said.err.contains("was called from inside plane main, and would die with it"), "{}", said.err);
+}

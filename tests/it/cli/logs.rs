@@ -1,0 +1,163 @@
+//! `logs` and `events`: every line once, in order, whoever is dead.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::{quiet, talker};
+use crate::support::{Gateward, TestPlane, eventually, processes};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// The numbers of the numbered lines, in the order they are shown.
+fn numbers(text: &str) -> Vec<u32> {
+    text.lines().filter_map(|line| line.rsplit_once("line ")?.1.parse().ok()).collect()
+}
+
+fn has_all(gateward: &Gateward, plane: &str, lines: u32) {
+    eventually(SOON, "its last line", || {
+        let said = gateward.run(&["logs", plane, "-n", "1"]);
+        if numbers(&said.out) == [lines - 1] { Ok(()) } else { Err(said) }
+    });
+}
+
+#[test]
+fn every_line_is_shown_once_across_rotations_with_everybody_dead() {
+    let small = "max_size = \"64KiB\"\nkeep = 20";
+    let mut gateward = Gateward::new("logs-dead", vec![talker("main", 20_000).table("log", small)]);
+    gateward.up();
+    has_all(&gateward, "main", 20_000);
+    let rotated = gateward.scratch().join("state/planes/main/log/gateway.log.2");
+    assert!(rotated.exists(), "nothing was rotated, so this proves nothing");
+    let keeper = gateward.plane("main").keeper_pid.expect("a keeper");
+    gateward.end_daemon(Signal::KILL, SOON);
+    processes::kill(keeper, Signal::KILL);
+    eventually(SOON, "nobody there", || gateward.living().is_empty());
+    let said = gateward.run(&["logs", "main", "-n", "all"]).code(0);
+    assert_eq!(numbers(&said.out), (0..20_000).collect::<Vec<_>>());
+    let last = gateward.run(&["logs", "main", "-n", "7"]).code(0);
+    assert_eq!(numbers(&last.out), (19_993..20_000).collect::<Vec<_>>());
+    assert_eq!(numbers(&gateward.run(&["logs", "main"]).code(0).out).len(), 100);
+}
+
+#[test]
+fn following_goes_through_rotation_and_restart() {
+    let small = "max_size = \"64KiB\"\nkeep = 40";
+    let mut gateward = Gateward::new("logs-follow", vec![talker("main", 10_000).table("log", small)]);
+    let mut follower = Follower::new(&gateward, &["logs", "main", "-f", "-n", "all"]);
+    gateward.up();
+    let first = follower.until(|line| line.ends_with("line 9999"));
+    gateward.run(&["restart", "main"]).code(0);
+    let second = follower.until(|line| line.ends_with("line 9999"));
+    let twice: Vec<u32> = (0..10_000).collect();
+    assert_eq!(numbers(&first.join("\n")), twice);
+    assert_eq!(numbers(&second.join("\n")), twice);
+    assert_eq!(follower.end(), Some(0));
+}
+
+#[test]
+fn several_planes_are_merged_by_time() {
+    let mut gateward = Gateward::new("logs-merged", vec![talker("main", 50), talker("rescue", 50)]);
+    gateward.up();
+    has_all(&gateward, "main", 50);
+    has_all(&gateward, "rescue", 50);
+    let said = gateward.run(&["logs", "-n", "all"]).code(0);
+    let times: Vec<&str> = said.out.lines().filter_map(|line| line.split(" | ").nth(1)?.split(' ').next()).collect();
+    assert!(times.len() >= 100 && times.is_sorted(), "{}", said.out);
+    for plane in ["main   | ", "rescue | "] {
+        let own: String =
+            said.out.lines().filter(|line| line.starts_with(plane)).map(|line| format!("{line}\n")).collect();
+        assert_eq!(numbers(&own), (0..50).collect::<Vec<_>>());
+    }
+    let json = gateward.run(&["logs", "--json", "-n", "3"]).code(0);
+    for line in json.out.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("one object a line");
+        assert!(line["at"].is_string() && line["plane"].is_string() && line["line"].is_string(), "{line}");
+    }
+    assert_eq!(json.out.lines().count(), 3);
+}
+
+#[test]
+fn since_leaves_out_what_is_older() {
+    let script = "echo early; sleep 2.2; echo late; exec sleep 1000000";
+    let plane = TestPlane::plain("main", &["/bin/sh", "-c", script]);
+    let mut gateward = Gateward::new("logs-since", vec![plane]);
+    gateward.up();
+    eventually(SOON, "the late line", || gateward.run(&["logs", "main"]).out.contains("late"));
+    let said = gateward.run(&["logs", "main", "--since", "2s"]).code(0);
+    assert!(said.out.contains("late") && !said.out.contains("early"), "{}", said.out);
+    let said = gateward.run(&["logs", "main", "--since", "1h"]).code(0);
+    assert!(said.out.contains("late") && said.out.contains("early"), "{}", said.out);
+}
+
+#[test]
+fn events_are_json_of_every_plane_and_of_the_supervisor() {
+    let mut gateward = Gateward::new("logs-events", vec![quiet("main"), quiet("rescue")]);
+    let mut follower = Follower::new(&gateward, &["events", "-f"]);
+    gateward.up();
+    gateward.until_ready("main");
+    gateward.run(&["restart", "main"]).code(0);
+    let seen = follower.until(|line| line.contains("\"spawned\"") && line.contains("\"incarnation\":2"));
+    for line in &seen {
+        let line: serde_json::Value = serde_json::from_str(line).expect("one object a line");
+        for field in ["at", "incarnation", "event", "saw", "decided", "follows"] {
+            assert!(!line[field].is_null(), "{field} is missing in {line}");
+        }
+    }
+    assert_eq!(follower.end(), Some(0));
+    let since = gateward.run(&["events", "main", "-n", "1"]).code(0);
+    assert_eq!(since.out.lines().count(), 1, "{}", since.out);
+}
+
+/// A `-f` in the background, read line by line.
+struct Follower {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Follower {
+    fn new(gateward: &Gateward, arguments: &[&str]) -> Self {
+        let mut child = gateward.command(arguments).stdout(Stdio::piped()).spawn().expect("our binary runs");
+        let out = BufReader::new(child.stdout.take().expect("a pipe"));
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The lines up to the one that fits.
+    #[track_caller]
+    fn until(&mut self, fits: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            match self.lines.recv_timeout(SOON) {
+                Ok(line) => seen.push(line),
+                Err(error) => panic!("{error}; the last of {} lines: {:#?}", seen.len(), seen.last()),
+            }
+            if fits(seen.last().expect("just pushed")) {
+                return seen;
+            }
+        }
+    }
+
+    /// Ctrl-C; gives the exit code.
+    fn end(mut self) -> Option<i32> {
+        processes::kill(self.child.id().cast_signed(), Signal::INT);
+        self.child.wait().expect("our child").code()
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        // Ended already where the test came to its end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

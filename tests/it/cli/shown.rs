@@ -1,0 +1,158 @@
+//! What is shown: help, cards, manual pages, completions, `exec`, `why`, JSON.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::transcript::transcript;
+use super::{quiet, slow};
+use crate::support::{Gateward, TestPlane, said};
+
+#[test]
+fn every_verb_has_help_with_examples() {
+    let gateward = Gateward::new("shown-help", vec![quiet("main")]);
+    let all = gateward.run(&["--help"]).code(0).out;
+    let verbs: Vec<&str> = all
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        // What is indented deeper goes on from the line before.
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(verbs.contains(&"status") && verbs.contains(&"exec"), "{all}");
+    for verb in verbs.iter().filter(|verb| **verb != "help") {
+        let help = gateward.run(&[verb, "--help"]).code(0);
+        assert!(help.out.contains("Examples:") || help.out.contains("Commands:"), "{verb} has none:\n{}", help.out);
+        assert!(help.out.lines().all(|line| line.chars().count() <= 120), "{verb} is too wide:\n{}", help.out);
+        assert!(help.err.is_empty(), "{verb}: {}", help.err);
+    }
+}
+
+#[test]
+fn a_card_has_all_but_the_token() {
+    let gateward = Gateward::new("shown-card", vec![TestPlane::practice("main"), TestPlane::practice("rescue")]);
+    for form in [&["card"][..], &["card", "--json"], &["card", "--markdown"]] {
+        let card = gateward.run(form).code(0).out;
+        assert!(!card.contains("for-tests-only"), "a token is shown: {card}");
+        for plane in ["main", "rescue"] {
+            let base = gateward.written(plane).base();
+            let at = |what: &str| gateward.scratch().join(&format!("{plane}/{what}")).display().to_string();
+            let facts = [
+                at("openclaw.json"),
+                at("state"),
+                at("workspace"),
+                base.to_string(),
+                (base + 2).to_string(),
+                (base + 110).to_string(),
+                format!("ssh -N -L {base}:127.0.0.1:{base} "),
+                format!("ws://127.0.0.1:{base}"),
+            ];
+            for fact in facts {
+                assert!(card.contains(&fact), "{form:?} lacks {fact}:\n{card}");
+            }
+        }
+    }
+}
+
+#[test]
+fn exec_has_the_whole_environment_and_no_cookie() {
+    let plane = quiet("main").env("PLANE_WORD", "from the manifest");
+    let gateward =
+        Gateward::new("shown-exec", vec![plane]).dirty(&[("OPENCLAW_STATE_DIR", "/elsewhere"), ("DIRT", "1")]);
+    let out = gateward.run(&["exec", "main", "--", "sh", "-c", "env; pwd; exit 7"]).code(7).out;
+    let state = gateward.scratch().join("main/state").display().to_string();
+    assert!(out.lines().any(|line| line == "PLANE_WORD=from the manifest"), "{out}");
+    assert!(out.lines().any(|line| line == "GATEWARD_PLANE=main"), "{out}");
+    assert!(out.lines().any(|line| line == state), "the working folder: {out}");
+    for foreign in ["DIRT=", "/elsewhere", "GATEWARD_COOKIE"] {
+        assert!(!out.contains(foreign), "{foreign} came through:\n{out}");
+    }
+    insta::assert_snapshot!("exec_absent", transcript(&gateward, &["exec", "main", "--", "no-such-program"]));
+}
+
+#[test]
+fn why_tells_what_happened() {
+    let broken =
+        TestPlane::plain("main", &["/bin/sh", "-c", "echo it hurts; exit 9"]).table("restart", "policy = \"never\"");
+    let mut gateward = Gateward::new("shown-why", vec![broken]);
+    gateward.up();
+    gateward.until("main", Duration::from_secs(30), "parked", |plane| plane.state == gateward::wire::State::Parked);
+    let said = gateward.run(&["why", "main"]).code(3);
+    for words in ["main is parked", "exit code 9", "it hurts"] {
+        assert!(said.out.contains(words), "{words} is missing:\n{}", said.out);
+    }
+    let json = gateward.run(&["why", "main", "--json"]).code(3).json();
+    assert_eq!(json["status"]["state"], "parked");
+    assert!(json["evidence"].as_array().is_some_and(|evidence| !evidence.is_empty()));
+    let table = gateward.run(&["status"]).code(0);
+    assert!(table.out.contains("parked"), "{}", table.out);
+}
+
+#[test]
+fn plane_names_complete_as_they_are() {
+    let gateward = Gateward::new("shown-complete", vec![quiet("main"), slow("rescue")]);
+    let complete = |words: &[&str]| {
+        let mut command: Command = gateward.command(&[]);
+        let index = (words.len() + 2).to_string();
+        command.env("GATEWARD_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index);
+        let mut command_line = vec!["--", "gateward", "-m"];
+        let manifest = gateward.manifest().display().to_string();
+        command_line.push(&manifest);
+        command_line.extend(words);
+        let mut fresh = Command::new(command.get_program());
+        fresh.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        said(fresh.args(command_line).output().expect("our binary runs")).out
+    };
+    assert_eq!(complete(&["restart", "re"]), "rescue");
+    assert_eq!(complete(&["restart", ""]).split('\u{b}').take(3).collect::<Vec<_>>(), ["main", "rescue", "all"]);
+    assert_eq!(complete(&["resta"]), "restart");
+    let script = gateward.run(&["completions", "bash"]).code(0).out;
+    assert!(script.contains("complete ") && script.contains("GATEWARD_COMPLETE"), "{script}");
+}
+
+#[test]
+fn manual_pages_are_written_for_every_verb() {
+    let gateward = Gateward::new("shown-man", vec![quiet("main")]);
+    let folder = gateward.scratch().folder("man");
+    gateward.run(&["man", "--dir", &folder.display().to_string()]).code(0);
+    let restart = std::fs::read_to_string(folder.join("gateward-restart.1")).expect("a page");
+    assert!(restart.contains("incarnation"), "{restart}");
+    assert!(gateward.run(&["man"]).code(0).out.contains(".TH gateward 1"));
+}
+
+#[test]
+fn a_pipe_that_closes_is_no_error() {
+    let gateward = Gateward::new("shown-pipe", vec![quiet("main")]);
+    let mut command = gateward.command(&["card", "--json"]);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = command.stdout(writer).stderr(std::process::Stdio::piped()).spawn().expect("our binary runs");
+    let said = said(output.wait_with_output().expect("our child"));
+    assert_eq!(said.err, "");
+}
+
+#[test]
+fn status_of_ten_planes_asks_them_all_at_once() {
+    let names: Vec<String> = (0..10).map(|number| format!("plane-{number}")).collect();
+    let mut gateward = Gateward::new("shown-ten", names.iter().map(|name| quiet(name)).collect());
+    gateward.up();
+    for name in &names {
+        gateward.until_ready(name);
+    }
+    let status = gateward.status();
+    let order: Vec<&str> = status.planes.iter().map(|plane| plane.name.as_str()).collect();
+    assert_eq!(order, names);
+    // Stopped, a keeper takes the whole of its budget; ten of them must not take it ten times.
+    for plane in &status.planes {
+        crate::support::processes::kill(plane.keeper_pid.expect("a keeper"), rustix::process::Signal::STOP);
+    }
+    let begun = Instant::now();
+    let stopped = gateward.run(&["status", "--json"]).code(0);
+    let took = begun.elapsed();
+    for plane in &status.planes {
+        crate::support::processes::kill(plane.keeper_pid.expect("a keeper"), rustix::process::Signal::CONT);
+    }
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(stopped.out.contains("its keeper does not answer"), "{}", stopped.out);
+}
