@@ -92,20 +92,17 @@ fn why_tells_what_happened() {
 #[test]
 fn plane_names_complete_as_they_are() {
     let gateward = Gateward::new("shown-complete", vec![quiet("main"), slow("rescue")]);
+    let manifest = gateward.manifest().display().to_string();
     let complete = |words: &[&str]| {
-        let mut command: Command = gateward.command(&[]);
-        let index = (words.len() + 2).to_string();
-        command.env("GATEWARD_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index);
-        let mut command_line = vec!["--", "gateward", "-m"];
-        let manifest = gateward.manifest().display().to_string();
-        command_line.push(&manifest);
-        command_line.extend(words);
-        let mut fresh = Command::new(command.get_program());
-        fresh.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        said(fresh.args(command_line).output().expect("our binary runs")).out
+        // As the shell's script asks: the line so far behind `--`, and which of its words is being typed.
+        let line = ["--", "gateward", "-m", &manifest].into_iter().chain(words.iter().copied());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
+        command.env_clear().env("GATEWARD_COMPLETE", "bash").env("HOME", gateward.scratch().join("home"));
+        command.env("_CLAP_COMPLETE_INDEX", (words.len() + 2).to_string()).args(line);
+        said(command.output().expect("our binary runs")).out
     };
     assert_eq!(complete(&["restart", "re"]), "rescue");
-    assert_eq!(complete(&["restart", ""]).split('\u{b}').take(3).collect::<Vec<_>>(), ["main", "rescue", "all"]);
+    assert_eq!(complete(&["restart", ""]).lines().take(3).collect::<Vec<_>>(), ["main", "rescue", "all"]);
     assert_eq!(complete(&["resta"]), "restart");
     let script = gateward.run(&["completions", "bash"]).code(0).out;
     assert!(script.contains("complete ") && script.contains("GATEWARD_COMPLETE"), "{script}");
