@@ -174,10 +174,8 @@ fn look(scope: &Scope) -> Result<Report, Failure> {
     // Quietly: a warning would be said again at every look.
     let target = Target::quietly(scope)?;
     let seen = status::look(&target, &target.select(&[])?)?;
-    match seen.answered {
-        status::Answered::Somebody => Ok(seen.report),
-        status::Answered::Nobody => Err(status::nobody(&target)),
-    }
+    seen.answered.or_fail(&target)?;
+    Ok(seen.report)
 }
 
 /// Waits at most that long for somebody to ask for the end; whether it was asked, once each time.

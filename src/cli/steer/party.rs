@@ -115,7 +115,7 @@ impl<'a> Party<'a> {
                     );
                 }
                 Stage::Redialing { at: when, away_until, then } if when <= now => match then {
-                    Then::Ask => self.place_ask(at, away_until, Keeper::IsComing),
+                    Then::Ask(keeper) => self.place_ask(at, away_until, keeper),
                     Then::Follow => self.place_follow(at, away_until),
                 },
                 Stage::Fresh
@@ -144,6 +144,10 @@ impl<'a> Party<'a> {
         let path = self.target.keeper(&self.tasks[at].wish.plane);
         self.place(at, &path, Ask::Follow);
         self.tasks[at].stage = Stage::Following { away_until };
+    }
+
+    fn redial(&mut self, at: usize, away_until: Instant, then: Then) {
+        self.tasks[at].stage = Stage::Redialing { at: Instant::now() + REDIAL, away_until, then };
     }
 
     fn end(&mut self, at: usize, end: Result<Reached, Failure>) {
@@ -185,11 +189,11 @@ impl<'a> Party<'a> {
             }
             Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::Leaving => match self.tasks[at].wish.goal {
                 Goal::Gone => self.end(at, Ok(Reached::Done)),
-                Goal::Up { .. } | Goal::Down if Instant::now() < away_until => {
-                    self.tasks[at].stage =
-                        Stage::Redialing { at: Instant::now() + REDIAL, away_until, then: Then::Ask };
+                // Once it has left, the daemon is asked for its successor.
+                Goal::Up | Goal::Anew { .. } | Goal::Down if Instant::now() < away_until => {
+                    self.redial(at, away_until, Then::Ask(Keeper::MayBeAbsent));
                 }
-                Goal::Up { .. } | Goal::Down => self.end(at, Err(Failure::Refused(refusal))),
+                Goal::Up | Goal::Anew { .. } | Goal::Down => self.end(at, Err(Failure::Refused(refusal))),
             },
             Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
             Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
@@ -206,8 +210,7 @@ impl<'a> Party<'a> {
                     self.tasks[at].stage = Stage::Keeping { until: Instant::now() + ANSWER };
                 }
                 Keeper::IsComing if Instant::now() < away_until => {
-                    self.tasks[at].stage =
-                        Stage::Redialing { at: Instant::now() + REDIAL, away_until, then: Then::Ask };
+                    self.redial(at, away_until, Then::Ask(Keeper::IsComing));
                 }
                 Keeper::IsComing => self.end(at, Err(error.into())),
             },
@@ -249,13 +252,13 @@ impl<'a> Party<'a> {
                 self.end(at, Ok(Reached::Done));
             }
             Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::Leaving && Instant::now() < away_until => {
-                self.tasks[at].stage = Stage::Redialing { at: Instant::now() + REDIAL, away_until, then: Then::Follow };
+                self.redial(at, away_until, Then::Follow);
             }
             Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
             Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
             Err(_) if self.tasks[at].wish.goal == Goal::Gone => self.end(at, Ok(Reached::Done)),
             Err(_) if Instant::now() < away_until => {
-                self.tasks[at].stage = Stage::Redialing { at: Instant::now() + REDIAL, away_until, then: Then::Follow };
+                self.redial(at, away_until, Then::Follow);
             }
             Err(error) => {
                 let message = format!("the ask was accepted, but its keeper has gone: {error}");

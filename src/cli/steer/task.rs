@@ -39,7 +39,7 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug)]
 pub enum Then {
     /// To make the ask.
-    Ask,
+    Ask(Keeper),
     /// To hear how it goes.
     Follow,
 }
@@ -72,7 +72,7 @@ impl Task {
             Stage::Fresh
             | Stage::Asking { .. }
             | Stage::Keeping { .. }
-            | Stage::Redialing { then: Then::Ask, .. }
+            | Stage::Redialing { then: Then::Ask(_), .. }
             | Stage::Over(Err(_)) => false,
         }
     }
