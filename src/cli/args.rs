@@ -31,10 +31,10 @@ const STYLES: Styles = Styles::styled()
     max_term_width = 100,
     arg_required_else_help = true,
     after_help = "\
-The manifest is -m FILE, else $GATEWARD_MANIFEST, else ./supervisor.toml, else $XDG_CONFIG_HOME/gateward/supervisor.toml,
+The manifest is -m FILE, else $GATEWARD_MANIFEST, else ./supervisor.toml, else $XDG_CONFIG_HOME/gateward/supervisor.toml, \
 else /etc/gateward/supervisor.toml.
 
-Exit codes: 0 done; 1 failed; 2 usage; 3 a named plane is not running (status, verify, why); 4 no such plane;
+Exit codes: 0 done; 1 failed; 2 usage; 3 a named plane is not running (status, verify, why); 4 no such plane; \
 5 neither supervisor nor keeper answers; 6 the manifest cannot be read or is invalid; 7 collisions."
 )]
 pub struct Words {

@@ -27,7 +27,7 @@ Examples:
   gateward reload              does that; planes whose definition did not change are not touched
   gateward reload --exec       the supervisor becomes the binary now on disk; planes live on
 
-Nothing is changed while the manifest cannot be read (exit code 6). A plane that an error finding stands against is left
+Nothing is changed while the manifest cannot be read (exit code 6). A plane that an error finding stands against is left \
 as it is (exit code 7), unless that finding is named with --allow.")]
 pub struct Args {
     /// Print what would be done, do nothing

@@ -11,12 +11,12 @@ use crate::wire::{Ask, Restart};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  gateward restart main            drains it, then starts it anew; the answer names both incarnations
+  gateward restart main            drains it, then starts it anew
   gateward restart main --safe     through the gateway's own safe restart
   gateward restart main --force    also into a config that does not validate
   gateward restart all
 
-From inside a plane, `gateward restart` of that very plane is accepted, answered, and carried out although the asker
+From inside a plane, `gateward restart` of that very plane is accepted, answered, and carried out although the asker \
 ends with it. Ctrl-C ends the waiting, not the restart.")]
 pub struct Args {
     #[arg(value_name = "PLANE", required = true, help = PLANES_NAMED, add = super::completions::planes())]

@@ -14,10 +14,10 @@ Examples:
   gateward run
   gateward -m /etc/gateward/supervisor.toml run
 
-Ctrl-C stops every plane gracefully, then the supervisor, as `gateward down` does. If it is killed instead, its planes live
+Ctrl-C stops every plane gracefully, then the supervisor, as `gateward down` does. If it is killed instead, its planes live \
 on, and the next `gateward run` greets them.
 
-Exit codes: 0 went down when asked; 1 another supervisor has this state dir, or the host refused something; 6 the manifest
+Exit codes: 0 went down when asked; 1 another supervisor has this state dir, or the host refused something; 6 the manifest \
 cannot be read or is invalid.")]
 pub struct Args {}
 

@@ -24,8 +24,8 @@ Examples:
   gateward runtime remove 2026.8.1
   PATH=\"$(gateward runtime install 2026.9.6):$PATH\" openclaw --version
 
-Releases are kept in $GATEWARD_RUNTIMES_DIR, else as root in /var/lib/gateward/runtimes, else in
-$XDG_DATA_HOME/gateward/runtimes (~/.local/share). Each takes about 850 MB. A plane runs on one through
+Releases are kept in $GATEWARD_RUNTIMES_DIR, else as root in /var/lib/gateward/runtimes, else in \
+$XDG_DATA_HOME/gateward/runtimes (~/.local/share). Each takes about 850 MB. A plane runs on one through \
 `[runtimes.NAME] version = \"…\"` and `runtime = \"NAME\"` in the manifest.")]
 pub struct Args {
     #[command(subcommand)]

@@ -16,7 +16,7 @@ Examples:
   gateward start rescue --no-wait
   gateward start staging --allow port-family-overlap    in spite of that one finding; the journal keeps it
 
-A plane that is up stays as it is. One that was stopped is wanted again, also after a restart of the supervisor.
+A plane that is up stays as it is. One that was stopped is wanted again, also after a restart of the supervisor. \
 Ctrl-C ends the waiting, not the start.")]
 pub struct Args {
     #[arg(value_name = "PLANE", required = true, help = PLANES_NAMED, add = super::completions::planes())]

@@ -15,7 +15,7 @@ Examples:
   gateward stop all --no-wait
   gateward stop main --now      skips the grace: work in flight is lost
 
-A gateway finishes what it is doing first, for as long as its `stop_grace` lets it. A second `stop`, or Ctrl-C here,
+A gateway finishes what it is doing first, for as long as its `stop_grace` lets it. A second `stop`, or Ctrl-C here, \
 does not shorten that; `--now` does. A stopped plane stays down across upgrades and crashes of the supervisor.")]
 pub struct Args {
     #[arg(value_name = "PLANE", required = true, help = PLANES_NAMED, add = super::completions::planes())]

@@ -38,8 +38,12 @@ const FIRST_WORD: Duration = Duration::from_secs(30);
 /// The words of `demo`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Installs the pinned OpenClaw with its Node through npm, once (about 850 MB, see `gateward runtime`), writes a manifest with a
-main and a rescue on free ports, starts both under a supervisor, and shows how they get on. Commands for another terminal
+Examples:
+  gateward demo
+  gateward demo --practice
+
+Installs the pinned OpenClaw with its Node through npm, once (about 850 MB, see `gateward runtime`), writes a manifest with a \
+main and a rescue on free ports, starts both under a supervisor, and shows how they get on. Commands for another terminal \
 are told once both are ready. Ctrl-C stops everything; a second Ctrl-C skips the grace.
 
 The folder is $XDG_STATE_HOME/gateward/demo (~/.local/state). The gateways talk to nobody but this machine.")]

@@ -114,7 +114,7 @@ fn manual_pages_are_written_for_every_verb() {
     let folder = gateward.scratch().folder("man");
     gateward.run(&["man", "--dir", &folder.display().to_string()]).code(0);
     let restart = std::fs::read_to_string(folder.join("gateward-restart.1")).expect("a page");
-    assert!(restart.contains("incarnation"), "{restart}");
+    assert!(restart.contains("gateward restart main"), "{restart}");
     assert!(gateward.run(&["man"]).code(0).out.contains(".TH gateward 1"));
 }
 
