@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gateward::wire::State;
 use rustix::process::Signal;
 
-use super::transcript::transcript;
+use super::transcript::{outcome, transcript};
 use super::{quiet, slow};
 use crate::support::{Gateward, TestPlane, eventually, processes};
 
@@ -20,14 +20,14 @@ fn each_verb_reaches_its_state_and_may_be_repeated() {
     let rescue = gateward.until_ready("rescue");
     gateward.until_ready("main");
 
-    insta::assert_snapshot!("stop", transcript(&gateward, &["stop", "main"]));
-    insta::assert_snapshot!("stop_again", transcript(&gateward, &["stop", "main"]));
+    insta::assert_snapshot!("stop", outcome(&gateward, &["stop", "main"]));
+    insta::assert_snapshot!("stop_again", outcome(&gateward, &["stop", "main"]));
     assert_eq!(gateward.run(&["status", "-q", "main"]).code, 3);
-    insta::assert_snapshot!("start", transcript(&gateward, &["start", "main"]));
+    insta::assert_snapshot!("start", outcome(&gateward, &["start", "main"]));
     let started = gateward.plane("main");
-    insta::assert_snapshot!("start_again", transcript(&gateward, &["start", "main"]));
+    insta::assert_snapshot!("start_again", outcome(&gateward, &["start", "main"]));
     assert_eq!(gateward.plane("main").pid, started.pid, "a start of what is up changed something");
-    insta::assert_snapshot!("restart", transcript(&gateward, &["restart", "main"]));
+    insta::assert_snapshot!("restart", outcome(&gateward, &["restart", "main"]));
     let restarted = gateward.plane("main");
     assert_eq!(restarted.incarnation, started.incarnation + 1);
     assert_eq!(gateward.run(&["status", "-q", "main"]).code, 0);

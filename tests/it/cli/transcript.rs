@@ -7,6 +7,12 @@ pub fn transcript(gateward: &Gateward, arguments: &[&str]) -> String {
     told(gateward, arguments, &gateward.run(arguments))
 }
 
+/// As [`transcript`], without what is said on the way: which steps are seen of something quick is chance.
+pub fn outcome(gateward: &Gateward, arguments: &[&str]) -> String {
+    let said = gateward.run(arguments);
+    told(gateward, arguments, &Said { err: "(the way there)\n".to_owned(), ..said })
+}
+
 /// A run that was made already.
 pub fn told(gateward: &Gateward, arguments: &[&str], said: &Said) -> String {
     let Said { code, out, err } = said;

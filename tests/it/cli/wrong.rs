@@ -90,7 +90,8 @@ fn with_a_manifest_that_was_good_once() {
     gateward.until_ready("rescue");
     let good = std::fs::read_to_string(gateward.manifest()).expect("the manifest");
     gateward.scratch().write("supervisor.toml", &good.replace("isolates", "isolate"));
-    same!("once_stop", transcript(&gateward, &["stop", "rescue"]));
+    same!("once_reload_dry", transcript(&gateward, &["reload", "--dry-run"]));
+    gateward.run(&["stop", "rescue"]).code(0);
     let said = gateward.run(&["restart", "main"]).code(0);
     assert!(said.err.contains("going by what was last applied"), "{}", said.err);
     assert_eq!(gateward.plane("main").incarnation, before.incarnation + 1);
