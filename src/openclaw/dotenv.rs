@@ -24,7 +24,7 @@ pub fn read(text: &str, file: u32) -> Vec<Assignment> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut found: Vec<Assignment> = Vec::new();
     let mut index = std::collections::HashMap::new();
-    let mut cursor = Cursor { text: &text, position: 0, file, line: 1, counted: 0 };
+    let mut cursor = Cursor { text: &text, position: 0, file, line: 1, column: 1, counted: 0 };
     while let Some(assignment) = cursor.next() {
         if !is_portable(&assignment.name) {
             continue;
@@ -51,6 +51,7 @@ struct Cursor<'t> {
     position: usize,
     file: u32,
     line: u32,
+    column: u32,
     counted: usize,
 }
 
@@ -156,16 +157,16 @@ impl Cursor<'_> {
 
     fn place(&mut self, start: usize, end: usize) -> At {
         let passed = &self.text[self.counted..start];
-        self.line += passed.bytes().filter(|byte| *byte == b'\n').count() as u32;
-        self.counted = start;
-        let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
         let count = |text: &str| text.chars().count() as u32;
-        At {
-            file: self.file,
-            line: self.line,
-            column: count(&self.text[line_start..start]) + 1,
-            width: count(&self.text[start..end]),
+        match passed.rfind('\n') {
+            Some(last) => {
+                self.line += passed.bytes().filter(|byte| *byte == b'\n').count() as u32;
+                self.column = count(&passed[last + 1..]) + 1;
+            }
+            None => self.column += count(passed),
         }
+        self.counted = start;
+        At { file: self.file, line: self.line, column: self.column, width: count(&self.text[start..end]) }
     }
 }
 

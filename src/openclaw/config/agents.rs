@@ -1,5 +1,6 @@
 //! Agents and the folders they work in, by OpenClaw's rules of inheritance.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::declared::Agent;
@@ -28,9 +29,10 @@ pub(super) fn agents(look: &mut Look<'_, '_, '_>, root: &Section<'_>) -> Vec<Age
 
 /// `agents.entries`, or `agents.list` as older releases wrote it; the first of two entries with one id counts.
 fn roster<'t>(look: &mut Look<'_, '_, '_>, agents: &Section<'t>) -> Vec<(String, Section<'t>)> {
-    let mut found: Vec<(String, Section<'t>)> = Vec::new();
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
     let mut add = |id: String, entry: Section<'t>| {
-        if found.iter().all(|(other, _)| *other != id) {
+        if seen.insert(id.clone()) {
             found.push((id, entry));
         }
     };

@@ -81,7 +81,7 @@ pub struct Gateway {
     pub token: Option<Said<Credential>>,
     /// The password it would ask for, wherever it is declared.
     pub password: Option<Said<Credential>>,
-    /// `gateway.remote`, when the section is there; the value is its `url`, or empty.
+    /// `gateway.remote`, when the section is there; the value is host and port of its `url`, or empty.
     pub remote: Option<Said<String>>,
     /// The break-glass setting for `ws://` to private addresses, where it is on.
     pub insecure_private_ws: Option<Said<()>>,

@@ -1,8 +1,9 @@
 //! The `gateway` section, and what of the environment goes before it.
 
 use super::declared::Gateway;
+use super::endpoint::Target;
 use super::look::{Look, Section, Zero};
-use super::origin::Said;
+use super::origin::{Origin, Said};
 use super::secrets;
 use crate::openclaw::ports;
 
@@ -31,14 +32,15 @@ pub(super) fn gateway(look: &mut Look<'_, '_, '_>, root: &Section<'_>) -> Gatewa
     told
 }
 
+/// Where the section points, without the names and passwords that a URL may hold.
 fn remote(look: &mut Look<'_, '_, '_>, gateway: &Section<'_>) -> Option<Said<String>> {
     let remote = look.section(gateway, "remote")?;
-    let url = look.text(&remote, "url");
-    Some(url.unwrap_or_else(|| Said {
-        value: String::new(),
-        key: remote.key.clone(),
-        origin: super::origin::Origin::Written { at: look.place(remote.at), through: Vec::new() },
-    }))
+    if let Some(url) = look.text(&remote, "url") {
+        let end = Target::read(&url.value).map(|target| target.endpoint(None).to_string());
+        return Some(url.map(|_| end.unwrap_or_default()));
+    }
+    let origin = Origin::Written { at: look.place(remote.at), through: Vec::new() };
+    Some(Said { value: String::new(), key: remote.key, origin })
 }
 
 /// OpenClaw takes exactly `1`.

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::folders::Folders;
-use super::include::Reading;
 use super::json5::{At, Node, Value, is_blank};
 use super::origin::{Origin, Said};
 use super::problem::{Problem, ProblemCode};
+use super::reading::Reading;
 use super::variables::Variables;
 use crate::plane::Place;
 

@@ -9,6 +9,7 @@ pub mod credential;
 pub mod problem;
 pub mod files;
 pub mod json5;
+mod reading;
 mod include;
 mod variables;
 mod blocked;

@@ -7,17 +7,21 @@ use super::agents::agents;
 use super::browser::browser;
 use super::channels::channels;
 use super::declared::{Declared, FileRole, Surface, SurfaceKind};
-use super::files::{MOST_CONFIG_BYTES, Read};
+use super::files::{MOST_CONFIG_BYTES, Read, top};
 use super::folders::Folders;
 use super::gateway::gateway;
-use super::include::{self, Reading, Roots};
+use super::include::{self, Roots};
 use super::json5::{At, Node, Value, is_blank};
 use super::listeners::listeners;
 use super::look::{Look, Section};
 use super::problem::{Problem, ProblemCode};
+use super::reading::Reading;
 use super::surfaces::surfaces;
 use super::variables::{Trust, Variables};
 use crate::plane::spelled_out;
+
+/// OpenClaw takes any number of roots; nobody has so many, and every include is compared with each.
+const MOST_ROOTS: usize = 100;
 
 /// The gateway whose configuration is read.
 #[derive(Clone, Copy, Debug)]
@@ -67,15 +71,15 @@ pub fn declared(subject: &Subject<'_>, files: &mut dyn FnMut(&Path, u64) -> Read
     let surface = |kind| move |path| Surface { kind, path };
     surfaces.extend(user_data.into_iter().map(surface(SurfaceKind::BrowserUserData)));
     surfaces.extend(logins.into_iter().map(surface(SurfaceKind::ChannelAuth)));
-    let Reading { mut sources, mut problems, .. } = reading;
+    if variables.is_outgrown() {
+        reading.problem(outgrown(&config));
+    }
+    let Reading { mut sources, problems, .. } = reading;
     sources.sort_by_key(|file| match file.role {
         FileRole::Config => 0,
         FileRole::Include => 1,
         FileRole::Environment => 2,
     });
-    // A key that several readers look at is one mistake.
-    let mut seen = std::collections::HashSet::new();
-    problems.retain(|problem| seen.insert((problem.code, problem.at.clone(), problem.message.clone())));
     Declared { files: sources, problems, gateway, agents, surfaces, browser, listeners, channels }
 }
 
@@ -97,7 +101,16 @@ fn environment_files(subject: &Subject<'_>, variables: &mut Variables<'_>, readi
 fn include_roots(folders: &Folders, variables: &Variables<'_>) -> Vec<PathBuf> {
     let roots = variables.text("OPENCLAW_INCLUDE_ROOTS").unwrap_or_default();
     let roots = roots.split(':').map(|root| root.trim_matches(is_blank)).filter(|root| !root.is_empty());
-    roots.map(|root| folders.resolve(root)).collect()
+    roots.take(MOST_ROOTS).map(|root| folders.resolve(root)).collect()
+}
+
+fn outgrown(config: &Path) -> Problem {
+    Problem {
+        code: ProblemCode::ConfigTooLarge,
+        message: "its variables make more than 16 MiB of text: not all of them were replaced".to_owned(),
+        hint: "name the long variable less often".to_owned(),
+        at: top(config),
+    }
 }
 
 /// The tree, if it is an object; else an empty one.

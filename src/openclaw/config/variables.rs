@@ -3,16 +3,17 @@
 //! Highest first: the process environment, `.env` of the working folder (few names), `.env` of the state dir,
 //! `gateway.env` (for OpenClaw's own state dir only), the config's own `env` section. None replaces a higher one.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::blocked;
 use super::declared::FileRole;
 use super::files::{Read, top};
-use super::include::Reading;
 use super::json5::{Node, Value, is_blank};
 use super::origin::{Variable, VariableSource};
 use super::problem::{Problem, ProblemCode};
+use super::reading::Reading;
 use crate::openclaw::dotenv;
 use crate::plane::Place;
 
@@ -20,7 +21,15 @@ use crate::plane::Place;
 pub(super) struct Variables<'p> {
     process: &'p BTreeMap<String, String>,
     added: BTreeMap<String, (String, VariableSource)>,
+    /// A long variable named a million times would make more text than a machine holds.
+    growth_left: Cell<usize>,
 }
+
+/// How much text all variables of one configuration may be replaced by.
+const MOST_GROWTH: usize = 16 << 20;
+
+/// How many variables of one value are kept with it; a person reads the first ones.
+const MOST_THROUGH: usize = 16;
 
 /// Which names a `.env` file may set.
 #[derive(Clone, Copy)]
@@ -38,11 +47,7 @@ impl<'p> Variables<'p> {
         if !profile.eq_ignore_ascii_case("default") && !profile.is_empty() {
             added.insert("OPENCLAW_PROFILE".to_owned(), (profile.to_owned(), VariableSource::Process));
         }
-        let unset = process.get("OPENCLAW_GATEWAY_PORT").is_none_or(|port| port.trim_matches(is_blank).is_empty());
-        if profile == "dev" && unset {
-            added.insert("OPENCLAW_GATEWAY_PORT".to_owned(), ("19001".to_owned(), VariableSource::Process));
-        }
-        Self { process, added }
+        Self { process, added, growth_left: Cell::new(MOST_GROWTH) }
     }
 
     /// The value, if it is set at all.
@@ -121,10 +126,12 @@ impl<'p> Variables<'p> {
         for reference in references_and_escapes(text) {
             out.push_str(&text[copied..reference.start]);
             copied = reference.end;
-            match self.text(reference.name).filter(|value| !reference.escaped && !value.is_empty()) {
+            match self.text(reference.name).filter(|value| !reference.escaped && self.may_grow(value)) {
                 Some(value) => {
                     out.push_str(value);
-                    through.push(self.variable(reference.name));
+                    if through.len() < MOST_THROUGH {
+                        through.push(self.variable(reference.name));
+                    }
                 }
                 None => {
                     out.push_str("${");
@@ -137,11 +144,26 @@ impl<'p> Variables<'p> {
         (out, through)
     }
 
+    fn may_grow(&self, value: &str) -> bool {
+        let left = self.growth_left.get().checked_sub(value.len());
+        self.growth_left.set(left.unwrap_or_default());
+        left.is_some() && !value.is_empty()
+    }
+
+    /// Whether some variable was left as written because there was too much to replace.
+    pub(super) fn is_outgrown(&self) -> bool {
+        self.growth_left.get() == 0
+    }
+
     /// A problem for every `${NAME}` below `node` that nothing sets.
     pub(super) fn warn_of_missing(&self, node: &Node, reading: &mut Reading<'_>) {
+        if reading.has_enough() {
+            return;
+        }
         match &node.value {
             Value::Text(text) => {
-                for name in references(text).filter(|name| self.text(name).is_none_or(str::is_empty)) {
+                let missing = references(text).filter(|name| self.text(name).is_none_or(str::is_empty));
+                for name in missing.collect::<BTreeSet<_>>() {
                     let at = reading.names.place(node.at);
                     reading.problem(Problem {
                         code: ProblemCode::ConfigVariable,

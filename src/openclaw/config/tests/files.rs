@@ -146,6 +146,18 @@ fn texts_that_are_no_config_are_named_by_a_problem() {
 }
 
 #[test]
+fn what_a_hostile_file_multiplies_is_bounded() {
+    let long = "x".repeat(60 << 10);
+    let many = "${A}".repeat(10_000);
+    let declared = config(&format!("logging: {{ file: '/{many}' }}")).set("A", &long).read();
+    assert_eq!(codes(&declared), ["config-too-large"]);
+    let agents: String = (0..20_000).map(|number| format!("a{number}:{{}},")).collect();
+    assert_eq!(config(&format!("agents: {{ entries: {{ {agents} }} }}")).read().agents.len(), 20_000);
+    let missing = config(&format!("x: '{}'", "${B}".repeat(100_000))).read();
+    assert_eq!(missing.problems.len(), 1);
+}
+
+#[test]
 fn variables_have_openclaws_precedence() {
     let world = config("env: { vars: { A: 'vars', B: 'vars', C: 'vars', D: 'vars', E: '${A}' }, B: 'direct' },\nlogging: { file: '/${A}/${B}/${C}/${D}/${E}/${F}' }")
         .with("/s/.env", "C=dotenv\nD=dotenv\nF=\"dot env\"\n")

@@ -67,7 +67,8 @@ fn ports_are_told_in_order_of_precedence() {
     let world = world.with("/s/.env", "OPENCLAW_GATEWAY_PORT=127.0.0.1:2");
     assert_eq!(ports(&world), [2, 3]);
     assert_eq!(ports(&world.clone().set("OPENCLAW_GATEWAY_PORT", "1")), [1, 3]);
-    assert_eq!(ports(&config("").profile("dev")), [19001]);
+    // `--profile dev` alone would make it 19001, but nobody says so, and `--port` is always passed.
+    assert_eq!(ports(&config("").profile("dev")), [0; 0]);
 }
 
 #[test]
@@ -306,7 +307,7 @@ fn a_service_account_is_known_by_its_key() {
 
 #[test]
 fn nothing_declared_shows_a_secret() {
-    let world = config("channels: { telegram: { botToken: 'hunter2' }, slack: { botToken: 'x${P}' } }, gateway: { auth: { token: 'hunter2', password: '${P}' } }, hooks: { token: 'hunter2' }, $include: 'hunter3'")
+    let world = config("channels: { telegram: { botToken: 'hunter2' }, slack: { botToken: 'x${P}' } }, gateway: { auth: { token: 'hunter2', password: '${P}' }, remote: { url: 'wss://u:hunter2@h' } }, hooks: { token: 'hunter2' }, $include: 'hunter3'")
         .with("/s/.env", "P=hunter2")
         .with("/c/hunter3", "{ a: 'hunter2'; }")
         .set("TELEGRAM_BOT_TOKEN", "hunter2");

@@ -1,0 +1,91 @@
+//! What reading gathers besides the tree: names of files, problems, and the budget of values.
+//!
+//! Knows how a file becomes a tree, not what a tree means.
+
+use std::path::Path;
+
+use super::declared::{FileRole, SourceFile};
+use super::files::{Names, Read, top};
+use super::json5::{self, Fault, Node};
+use super::problem::{Problem, ProblemCode};
+
+/// What a hostile file can be wrong about has no end; a person reads the first ones.
+const MOST_PROBLEMS: usize = 200;
+
+/// What reading and including gathers besides the tree.
+pub(super) struct Reading<'f> {
+    pub(super) files: &'f mut dyn FnMut(&Path, u64) -> Read,
+    pub(super) names: Names,
+    pub(super) sources: Vec<SourceFile>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) values_left: usize,
+}
+
+impl<'f> Reading<'f> {
+    pub(super) fn new(files: &'f mut dyn FnMut(&Path, u64) -> Read) -> Self {
+        Self {
+            files,
+            names: Names::default(),
+            sources: Vec::new(),
+            problems: Vec::new(),
+            values_left: json5::MOST_VALUES,
+        }
+    }
+
+    /// Whether further problems would not be kept.
+    pub(super) fn has_enough(&self) -> bool {
+        self.problems.len() >= MOST_PROBLEMS
+    }
+
+    pub(super) fn problem(&mut self, problem: Problem) {
+        // A key that several readers look at is one mistake.
+        if !self.has_enough() && !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    pub(super) fn saw(&mut self, path: &Path, role: FileRole, read: bool) {
+        let file = SourceFile { path: path.to_path_buf(), role, read };
+        if !self.sources.contains(&file) {
+            self.sources.push(file);
+        }
+    }
+
+    pub(super) fn malformed(&mut self, malformed: json5::Malformed) {
+        let code = match malformed.fault {
+            Fault::Nesting => ProblemCode::ConfigTooDeep,
+            Fault::Values => ProblemCode::ConfigTooLarge,
+            Fault::End | Fault::Character | Fault::LineEnd => ProblemCode::ConfigSyntax,
+        };
+        self.problem(Problem {
+            code,
+            message: format!("not JSON5: {}", malformed.fault),
+            hint: "mend the text at this place; `openclaw config validate` says whether it is whole".to_owned(),
+            at: self.names.place(malformed.at),
+        });
+    }
+
+    /// The tree of the config itself; nothing when it could not be read.
+    pub(super) fn config(&mut self, path: &Path, limit: u64) -> Option<Node> {
+        let answer = (self.files)(path, limit);
+        self.saw(path, FileRole::Config, matches!(answer, Read::Text { .. }));
+        let text = match answer {
+            Read::Text { text, .. } => text,
+            Read::Missing => {
+                self.problem(Problem {
+                    code: ProblemCode::ConfigMissing,
+                    message: format!("there is no config at {}: the gateway would not start", path.display()),
+                    hint: "write one, or name the right file as the plane's `config`".to_owned(),
+                    at: top(path),
+                });
+                return None;
+            }
+            Read::Refused { why, .. } => {
+                self.problem(why.problem(path, limit, top(path)));
+                return None;
+            }
+        };
+        let file = self.names.add(path);
+        json5::read_within(&text, file, &mut self.values_left).map_err(|malformed| self.malformed(malformed)).ok()
+    }
+}
