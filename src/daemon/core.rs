@@ -143,6 +143,7 @@ impl Daemon {
     fn go_down(&mut self, stop: Stop) {
         self.note(None, "down", "asked", "stop every plane", "then the supervisor leaves");
         self.pending.clear();
+        self.voice.leaving();
         for plane in self.keeping.clone() {
             self.leaving.insert(plane.clone());
             self.tell(plane, Ask::Retire(stop.clone()));
@@ -272,7 +273,7 @@ impl Daemon {
         }
         let hint = "what runs was left alone; `gateward check` shows every mistake";
         match purpose {
-            Purpose::Begin | Purpose::Edit | Purpose::Reload(_, None) => {}
+            Purpose::Begin | Purpose::Edit | Purpose::Reload(_, None) => self.voice.ready(),
             Purpose::Reload(_, Some(reply)) => reply.answer(refused(RefusalKind::Manifest, error.to_owned(), hint)),
             // The last applied definition is as good as ever.
             Purpose::Keep { plane, reply, .. } if self.applied.contains_key(&plane) => {
@@ -294,6 +295,7 @@ impl Daemon {
                     self.explain(name, *step);
                 }
                 self.apply(&steps);
+                self.voice.ready();
             }
             Purpose::Reload(reload, reply) => self.reload(&reload, reply),
             Purpose::Keep { plane, allow, reply } => self.keep_for(plane, &allow, reply),

@@ -1,6 +1,8 @@
 //! What the supervisor in the foreground tells its terminal, or the journal of the service manager: one line a change.
 //!
-//! Talk only; data is asked for with `status`.
+//! Talk only; data is asked for with `status`. The service manager's socket stays with us: no plane ever inherits it.
+
+use sd_notify::NotifyState;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +36,28 @@ impl Voice {
             line.push_str(&format!(" ({})", status.why));
         }
         self.say(&line);
+        self.notify(&[NotifyState::Status(&self.summary())]);
+    }
+
+    /// Tells the service manager, if there is one, that everything that is to start has begun to.
+    pub fn ready(&self) {
+        self.notify(&[NotifyState::Ready, NotifyState::Status(&self.summary())]);
+    }
+
+    /// Tells the service manager, if there is one, that we are on our way out.
+    pub fn leaving(&self) {
+        self.notify(&[NotifyState::Stopping]);
+    }
+
+    fn summary(&self) -> String {
+        let up = self.said.values().filter(|(state, _, _)| *state == State::Up).count();
+        format!("{up} of {} planes up", self.said.len())
+    }
+
+    fn notify(&self, states: &[NotifyState<'_>]) {
+        if let Err(error) = sd_notify::notify(states) {
+            tracing::debug!(%error, "the service manager was not told");
+        }
     }
 
     /// Says a line.
