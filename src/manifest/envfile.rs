@@ -82,15 +82,15 @@ fn variable(line: &str) -> Line<'_> {
     }
     let line = line.strip_prefix("export ").unwrap_or(line);
     let Some((name, value)) = line.split_once('=') else {
-        return Line::Wrong("a line without `=`".to_owned());
+        return Line::Wrong("a line of this `env_file` has no `=`".to_owned());
     };
     let (name, value) = (name.trim(), value.trim());
     if !is_env_name(name) {
         // What is not a name may be a piece of a secret that spans lines.
-        return Line::Wrong("what stands before `=` is not the name of an environment variable".to_owned());
+        return Line::Wrong("what stands before `=` in this `env_file` is not the name of a variable".to_owned());
     }
     if value.contains('\0') {
-        return Line::Wrong(format!("the value of `{name}` holds a NUL character"));
+        return Line::Wrong(format!("the value of `{name}` in this `env_file` holds a NUL character"));
     }
     let quoted = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
     Line::Variable(name, quoted('"').or_else(|| quoted('\'')).unwrap_or(value))

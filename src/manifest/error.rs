@@ -66,7 +66,7 @@ codes! {
     EnvFile "env-file-unreadable" "An `env_file` cannot be read, or is not lines of `KEY=VALUE`.";
     EnvFileOpen "env-file-open" "An `env_file` holds secrets: it must belong to the supervisor's or the plane's user, and nobody else may read or write it.";
     UserWithoutRoot "user-without-root" "Only a supervisor that runs as root can run a plane as another user.";
-    UnknownUser "unknown-user" "`user` names no account of this host, or `socket_group` no group.";
+    UnknownAccount "unknown-account" "`user` names no account of this host, or `socket_group` no group.";
     NoHome "no-home" "A path begins with `~`, or a default does, and no home folder is known to put in its place.";
     PassEnvUnset "pass-env-unset" "A name in `pass_env` is not set in the environment that gateward itself was started with, so the plane gets nothing by it. A warning.";
     TooMany "too-many-mistakes" "There are more mistakes than are told at once.";

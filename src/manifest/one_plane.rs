@@ -128,7 +128,7 @@ impl Scene<'_> {
                 "run gateward as root, or take `user` out and start it as that user",
             ),
             (Rank::Root, None) => (
-                Code::UnknownUser,
+                Code::UnknownAccount,
                 format!("`user` names `{login}`, and this host has no such account"),
                 "create it with `useradd`, or write a login name that exists",
             ),

@@ -127,7 +127,7 @@ fn supervisor(written: &Written, given: &Given, mistakes: &mut Vec<Mistake>) -> 
     });
     if let Some(group) = table.socket_group.at().filter(|group| !given.groups.contains(&group.value.0)) {
         let message = format!("`socket_group` names `{}`, and this host has no such group", group.value.0);
-        let mistake = Mistake::new(Code::UnknownUser, message, "create it with `groupadd`, or take the key out");
+        let mistake = Mistake::new(Code::UnknownAccount, message, "create it with `groupadd`, or take the key out");
         mistakes.push(mistake.at(group.place.clone(), "no such group").about("supervisor.socket_group"));
     }
     Some(Supervisor {

@@ -24,8 +24,7 @@ impl Scene<'_> {
         let bad = matches!(table.min_delay, Slot::Bad) || matches!(table.max_delay, Slot::Bad);
         if restart.min_delay > restart.max_delay && !bad {
             let message = disorder(("min_delay", restart.min_delay), ("max_delay", restart.max_delay));
-            let mistake =
-                Mistake::new(Code::Contradiction, message, "write a `min_delay` that is not above `max_delay`");
+            let mistake = Mistake::new(Code::Contradiction, message, "lower `min_delay`, or raise `max_delay`");
             let (low, high) = (table.min_delay.at().map(|at| &at.place), table.max_delay.at().map(|at| &at.place));
             let place = low.or(high).unwrap_or(&self.name.place).clone();
             let other = high.filter(|high| **high != place).cloned();

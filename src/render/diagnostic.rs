@@ -76,8 +76,9 @@ pub fn render(report: &Report, sources: &Sources, colour: bool, width: usize) ->
         title = title.id(tamed(&report.code));
     }
     let mut group = Group::with_title(title);
-    for spots in by_file(&report.spots) {
-        group = add_file(group, &spots, sources, std::ptr::eq(spots[0], &report.spots[0]));
+    let files = by_file(&report.spots);
+    for (index, spots) in files.iter().enumerate() {
+        group = add_file(group, spots, sources, Turn { leads: index == 0, ends: index + 1 == files.len() });
     }
     if !report.hint.is_empty() && !report.spots.is_empty() {
         // `  = hint: ` stands before the first line, and as many blanks before the others.
@@ -124,22 +125,30 @@ fn by_file(spots: &[Spot]) -> Vec<Vec<&Spot>> {
     files
 }
 
+/// Where a file stands among those of one report.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    leads: bool,
+    ends: bool,
+}
+
 /// Adds one file's lines, or its bare name and numbers when there is no text to show.
-fn add_file<'a>(group: Group<'a>, spots: &[&'a Spot], sources: &'a Sources, leads: bool) -> Group<'a> {
+fn add_file<'a>(group: Group<'a>, spots: &[&'a Spot], sources: &'a Sources, turn: Turn) -> Group<'a> {
     let name = sources.name(&spots[0].place.file);
     let places: Vec<&Place> = spots.iter().map(|spot| &spot.place).collect();
     let Some(excerpt) = sources.excerpt(&places) else {
-        let group = if leads { group } else { group.element(Padding) };
+        let group = if turn.leads { group } else { group.element(Padding) };
         let named = spots.iter().fold(group, |group, spot| {
             let at = Origin::path(name.clone());
             let group = group.element(at.line(spot.place.line as usize).char_column(spot.place.column as usize));
             if spot.label.is_empty() { group } else { group.element(Level::NOTE.message(tamed(&spot.label))) }
         });
-        return named.element(Padding);
+        // A snippet draws its own margin; a bare name needs one before the hint.
+        return if turn.ends { named.element(Padding) } else { named };
     };
     let mut snippet = Snippet::source(excerpt.text).line_start(excerpt.first_line).path(name);
     for (index, (spot, span)) in spots.iter().zip(excerpt.spans).enumerate() {
-        let kind = if leads && index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let kind = if turn.leads && index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
         let label = (!spot.label.is_empty()).then(|| tamed(&spot.label));
         snippet = snippet.annotation(kind.span(span).label(label));
     }
