@@ -16,7 +16,7 @@ const STAIRS: &[(&str, &[&str])] = &[
     ("plan", &["plane", "collision"]),
     ("life", &["plane", "openclaw::exits"]),
     ("wire", &["plane"]),
-    ("render", &["plane", "manifest::error", "collision", "wire"]),
+    ("render", &["plane", "openclaw::ports", "manifest::error", "collision", "wire"]),
     ("rundir", &["plane"]),
     ("os", &[]),
     ("socket", &["wire", "plane", "rundir", "os"]),

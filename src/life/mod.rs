@@ -20,6 +20,7 @@ pub mod phase;
 
 mod asked;
 mod ended;
+mod lived;
 #[cfg(test)]
 mod tests;
 
@@ -294,61 +295,6 @@ impl Life {
                 self.rest(Rest::Parked(Park::Launch(error)));
             }
         }
-    }
-
-    fn progressed(&mut self, incarnation: u64, now_at: String, now: Moment) {
-        if let Phase::Starting { incarnation: living, moved, reached, .. } = &mut self.phase
-            && *living == incarnation
-        {
-            *moved = now;
-            *reached = now_at;
-        }
-    }
-
-    fn started(&mut self, incarnation: u64, now: Moment) {
-        let Phase::Starting { incarnation: living, since, .. } = &self.phase else { return };
-        if *living != incarnation {
-            return;
-        }
-        let took = now.saturating_sub(*since);
-        self.phase = Phase::Up { incarnation, since: *since, failures: 0 };
-        self.waits = 0;
-        self.record("started", format!("started after {:.1} s", took.as_secs_f64()), "up", "liveness is watched");
-    }
-
-    fn lived(&mut self, incarnation: u64) {
-        if let Phase::Up { incarnation: living, failures, .. } = &mut self.phase
-            && *living == incarnation
-        {
-            *failures = 0;
-        }
-    }
-
-    fn drained(&mut self, incarnation: u64) {
-        if let Phase::Stopping { incarnation: living, drain: drain @ Drain::Unseen, .. } = &mut self.phase
-            && *living == incarnation
-        {
-            *drain = Drain::Seen;
-        }
-    }
-
-    fn failed(&mut self, incarnation: u64, how: String, now: Moment) {
-        let Phase::Up { incarnation: living, failures, since } = &mut self.phase else { return };
-        if *living != incarnation {
-            return;
-        }
-        *failures += 1;
-        let (failures, since) = (*failures, *since);
-        if failures < self.rules.health.failures {
-            return;
-        }
-        self.record(
-            "unhealthy",
-            format!("no sign of life, {failures} times in a row: {how}"),
-            "replaced",
-            format!("SIGTERM now; SIGKILL after {} s without a drain", HUNG_AFTER.as_secs()),
-        );
-        self.stop(incarnation, since, StopCause::Unhealthy(how), Next::Spawn, now);
     }
 
     fn files_changed(&mut self, now: Moment) {

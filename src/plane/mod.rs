@@ -3,6 +3,10 @@
 //! No effects and nothing else of ours: every other module may speak these words. A [`Plane`] holds no
 //! "maybe written" value; what an operator wrote lives in `manifest::written` and is resolved into this.
 
+mod name;
+mod place;
+mod rules;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,67 +14,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of a plane: `[a-z][a-z0-9-]{0,31}`, unique in its manifest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PlaneName(String);
-
-impl PlaneName {
-    /// Takes any text; gives the name, or a sentence fragment that says which rule it breaks.
-    pub fn new(text: &str) -> Result<Self, BadName> {
-        let mut chars = text.chars();
-        let first_fits = chars.next().is_some_and(|c| c.is_ascii_lowercase());
-        let rest_fits = chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-        if first_fits && rest_fits && text.len() <= 32 {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(BadName(text.to_owned()))
-        }
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for PlaneName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl TryFrom<String> for PlaneName {
-    type Error = BadName;
-    fn try_from(text: String) -> Result<Self, BadName> {
-        Self::new(&text)
-    }
-}
-
-impl From<PlaneName> for String {
-    fn from(name: PlaneName) -> Self {
-        name.0
-    }
-}
-
-/// Text that is not a [`PlaneName`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadName(
-    /// The text that was given.
-    pub String,
-);
-
-impl fmt::Display for BadName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is not a plane name: a lower-case letter, then up to 31 lower-case letters, digits or `-`",
-            self.0.escape_debug()
-        )
-    }
-}
-
-impl std::error::Error for BadName {}
+pub use name::{BadName, PlaneName};
+pub use place::{Place, Places};
+pub use rules::{Health, Limits, LogRules, Policy, Restart};
 
 /// What a plane is for; informs wording, card and warnings, never rights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,118 +90,6 @@ pub struct Account {
     pub shell: PathBuf,
 }
 
-/// When a plane is started again after it died.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Policy {
-    /// After every exit that was not asked for.
-    #[default]
-    Always,
-    /// After every such exit but a clean one (code 0).
-    OnFailure,
-    /// Not at all.
-    Never,
-}
-
-/// The pace of restarts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restart {
-    /// Whether to start again.
-    pub policy: Policy,
-    /// The wait before the second early death's respawn; doubled for each further one.
-    pub min_delay: Duration,
-    /// The longest wait.
-    pub max_delay: Duration,
-    /// Up for this long: the count of early deaths starts afresh.
-    pub stable: Duration,
-    /// So many deaths within `window` park the plane; 0 never gives up.
-    pub max_deaths: u32,
-    /// The window of `max_deaths`.
-    pub window: Duration,
-}
-
-impl Default for Restart {
-    fn default() -> Self {
-        Self {
-            policy: Policy::Always,
-            min_delay: Duration::from_secs(1),
-            max_delay: Duration::from_secs(300),
-            stable: Duration::from_secs(60),
-            max_deaths: 0,
-            window: Duration::from_secs(600),
-        }
-    }
-}
-
-/// How liveness is asked and judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Health {
-    /// From one liveness probe to the next.
-    pub interval: Duration,
-    /// The longest wait for one answer.
-    pub timeout: Duration,
-    /// Failures in a row before a restart; at least 1.
-    pub failures: u32,
-    /// The longest time in which a start may show no progress.
-    pub startup: Duration,
-    /// Contract "plain" only: an `http://` address that answers 2xx while the process is well.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(10),
-            timeout: Duration::from_secs(5),
-            failures: 3,
-            startup: Duration::from_secs(600),
-            url: None,
-        }
-    }
-}
-
-/// How captured output is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogRules {
-    /// Bytes in one file before it is rotated.
-    pub max_size: u64,
-    /// Rotated files kept beside the current one.
-    pub keep: u32,
-    /// Whether each line starts with its time (RFC 3339, UTC, milliseconds).
-    pub stamp: bool,
-}
-
-impl Default for LogRules {
-    fn default() -> Self {
-        Self { max_size: 32 << 20, keep: 5, stamp: true }
-    }
-}
-
-/// What a plane may use of the host; `None` leaves the host's own value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Limits {
-    /// Bytes at which the kernel begins to reclaim (cgroup v2 `memory.high`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_high: Option<u64>,
-    /// Bytes at which the kernel kills (cgroup v2 `memory.max`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_max: Option<u64>,
-    /// Most tasks at once (cgroup v2 `pids.max`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pids_max: Option<u64>,
-    /// Open files of one process (RLIMIT_NOFILE).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub open_files: Option<u64>,
-    /// Scheduling niceness, -20 … 19.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nice: Option<i32>,
-    /// -1000 … 1000; the kernel takes higher ones first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oom_score_adj: Option<i32>,
-}
-
 /// One control plane, resolved: every path absolute, every default applied, every value in range.
 ///
 /// May hold secrets in `environment`; its `Debug` shows names only there.
@@ -326,46 +160,6 @@ impl fmt::Debug for Plane {
             .field("port", &self.port)
             .field("environment", &self.environment.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
-    }
-}
-
-/// A place in a text file, to point at. Lines and columns count from 1; columns count characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Place {
-    /// The file, absolute.
-    pub file: PathBuf,
-    /// Line, from 1.
-    pub line: u32,
-    /// Column, from 1.
-    pub column: u32,
-    /// How many characters to underline; at least 1. Not part of the interface.
-    #[serde(skip, default = "one")]
-    pub width: u32,
-}
-
-fn one() -> u32 {
-    1
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
-    }
-}
-
-/// Where each key of one plane was written in the manifest; keys are dotted (`port`, `restart.policy`).
-///
-/// The key `""` is the plane's own table header, and answers for every key that was defaulted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Places {
-    /// Key to place.
-    pub keys: BTreeMap<String, Place>,
-}
-
-impl Places {
-    /// The place of `key`, else that of the plane's header.
-    pub fn of(&self, key: &str) -> Option<&Place> {
-        self.keys.get(key).or_else(|| self.keys.get(""))
     }
 }
 
