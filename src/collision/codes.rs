@@ -59,12 +59,11 @@ impl Code {
 
 /// The table as the body of `docs/checks.md`.
 pub fn as_markdown() -> String {
-    let mut text = String::new();
-    for row in Code::all() {
+    let section = |row: &Explained| {
         let Explained { word, severity, means, because, .. } = row;
-        text.push_str(&format!("### `{word}`\n\n*{}.* {means}\n\n{because}\n\n", severity.as_str()));
-    }
-    text
+        format!("### `{word}`\n\n*{}.* {means}\n\n{because}\n", severity.as_str())
+    };
+    Code::all().map(section).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -82,6 +81,13 @@ mod tests {
         }
         let words: BTreeSet<_> = Code::all().map(|row| row.word).collect();
         assert_eq!(words.len(), Code::all().count());
+    }
+
+    #[test]
+    fn the_document_says_what_the_table_says() {
+        let document = include_str!("../../docs/checks.md");
+        let table = as_markdown();
+        assert!(document.ends_with(&table), "docs/checks.md should end with:\n\n{table}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod support;
 mod demo;
 mod fuzz;
 mod cli;
+mod checks;
 mod harness;
 mod runtime;
 mod practice;

@@ -7,11 +7,12 @@ use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
 use crate::collision::wording::{listed, shown};
 use crate::openclaw::config::declared::{Browser, Declared};
+use crate::plane::spelled_out;
 
 /// Paths that do not say which plane they belong to. What lies in the state dir says no more than the state dir.
 pub(super) fn unnamed(subject: &Subject, declared: Option<&Declared>) -> Option<Finding> {
     let plane = subject.plane;
-    let says = |path: &Path| path.to_string_lossy().to_lowercase().contains(plane.name.as_str());
+    let says = |path: &Path| spelled_out(path).to_string_lossy().to_lowercase().contains(plane.name.as_str());
     let agent = declared.and_then(|declared| declared.default_agent());
     let workspace = plane.workspace.as_deref().or(agent.map(|agent| agent.workspace.value.as_path()));
     let all =

@@ -11,6 +11,7 @@ use crate::plane::Place;
 /// A SARIF log of one run.
 pub fn sarif(findings: &[Finding]) -> Value {
     let rules: Vec<Value> = Code::all()
+        .filter(|row| findings.iter().any(|finding| finding.code == row.word))
         .map(|row| {
             json!({
                 "id": row.word,
