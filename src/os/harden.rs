@@ -5,29 +5,24 @@
 
 use std::io;
 
+use super::oom;
+
 /// Makes this process untraceable and coreless, and its /proc files root's. Lasts until exec; children made by
-/// [`launch`](super::launch) start dumpable again.
-///
-/// **Order:** afterwards an account other than root can no longer write its own /proc/self/oom_score_adj:
-/// [`prefer_others_for_oom`] comes first.
+/// [`launch`](super::launch) are dumpable again once they have executed.
 pub fn undumpable() -> io::Result<()> {
+    // Its own score stays writable through the open file. Without one, children cannot be given another than ours, and
+    // each spawn says so.
+    let _ = oom::hold();
     // SAFETY: prctl with these arguments clears one flag and touches no memory.
     let done = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Tells the kernel's out-of-memory killer how early to take this process: -1000 (never) … 1000. Going below what was
-/// inherited needs privilege; `PermissionDenied` says so and changes nothing. Children inherit it.
+/// inherited needs privilege; `PermissionDenied` says so and changes nothing. Children inherit it, unless their launch
+/// says otherwise.
 pub fn prefer_others_for_oom(score: i32) -> io::Result<()> {
-    std::fs::write("/proc/self/oom_score_adj", score.to_string())
-}
-
-/// The present score: what a child should be given back when this process was favoured.
-pub fn oom_score() -> io::Result<i32> {
-    let text = std::fs::read_to_string("/proc/self/oom_score_adj")?;
-    text.trim()
-        .parse()
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "/proc/self/oom_score_adj holds no number"))
+    oom::set(score)
 }
 
 #[cfg(test)]
@@ -40,38 +35,21 @@ mod tests {
     use crate::os::{reap, sweep};
 
     #[test]
-    fn a_hardened_parent_still_gives_its_children_their_own() {
-        in_process(|| {
-            let inherited = oom_score().expect("a score");
-            prefer_others_for_oom(inherited + 1).expect("worse is always allowed");
-            undumpable().expect("hardened");
-            // SAFETY: reads one flag.
-            assert_eq!(unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) }, 0);
-            let script = format!("read -r a; test $(cat /proc/self/oom_score_adj) = {}", inherited + 2);
-            let argv = vec!["sh".into(), "-c".into(), script.into()];
-            let mut launch = Launch::new(Program::Path("/bin/sh".into()), argv);
-            launch.oom_score_adj = Some(inherited + 2);
-            let (hold, go) = std::io::pipe().expect("a pipe");
-            let null = null();
-            let stdio = Stdio { stdin: hold.as_fd(), stdout: null.as_fd(), stderr: null.as_fd() };
-            let child = launch.prepare().expect("prepared").spawn(stdio, &[]).expect("a child");
-            assert!(child.shortfalls.is_empty(), "{:?}", child.shortfalls);
-            drop(go);
-            assert!(readable_within(&child.pidfd, BUDGET));
-            assert_eq!(reap::reap(child.pid).expect("a wait").and_then(|exit| exit.code), Some(0));
-        });
-    }
-
-    #[test]
     fn an_unprivileged_hardened_keeper_can_still_do_its_work() {
         in_process(|| {
             if rustix::process::geteuid().is_root() {
                 // SAFETY: numbers only; the process of this test has one thread.
                 assert_eq!(unsafe { libc::setresgid(65534, 65534, 65534) | libc::setresuid(65534, 65534, 65534) }, 0);
+                // SAFETY: as above. The change of account has cleared the flag, and a keeper begins with it.
+                assert_eq!(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) }, 0);
             }
             reap::become_subreaper().expect("a subreaper");
+            let ours = oom::score().expect("a score");
             undumpable().expect("hardened");
-            assert!(prefer_others_for_oom(0).is_err(), "its own /proc files are root's now");
+            // SAFETY: reads one flag.
+            assert_eq!(unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) }, 0);
+            let own = std::fs::write("/proc/self/oom_score_adj", "0").expect_err("root's now");
+            assert_eq!(own.kind(), io::ErrorKind::PermissionDenied);
 
             let mut launch = Launch::new(Program::Path("/bin/sleep".into()), vec!["sleep".into(), "60".into()]);
             launch.environ = vec![("HARDEN_COOKIE".into(), format!("{}/main/1", std::process::id()).into())];
@@ -84,12 +62,15 @@ mod tests {
             let told: Vec<String> = child.shortfalls.iter().map(ToString::to_string).collect();
             assert!(matches!(told.as_slice(), [one] if one.starts_with("nice = -20 could not be had")), "{told:?}");
             let score = std::fs::read_to_string(format!("/proc/{}/oom_score_adj", child.pid)).expect("a score");
-            assert_eq!(score.trim(), "777");
+            assert_eq!((score.trim(), oom::score().expect("a score")), ("777", ours));
 
             assert_eq!(reap::children().expect("a list"), [child.pid]);
+            // Until its exec is through, the kernel lets nobody but root look into it.
             let prefix = format!("HARDEN_COOKIE={}/main/", std::process::id());
-            let found = sweep::find(prefix.as_bytes()).expect("a look");
-            assert_eq!(found.iter().map(|one| one.pid).collect::<Vec<_>>(), [child.pid]);
+            crate::os::testing::eventually("it is found by its cookie", || {
+                let found = sweep::find(prefix.as_bytes()).expect("a look");
+                found.iter().map(|one| one.pid).collect::<Vec<_>>() == [child.pid]
+            });
             assert_eq!(sweep::kill_children(&[]).expect("killed").len(), 1);
             assert!(readable_within(&child.pidfd, BUDGET));
             assert_eq!(reap::reap_all_but(None).expect("reaped").len(), 1);

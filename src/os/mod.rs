@@ -13,6 +13,7 @@ pub mod pidfd;
 pub mod signals;
 pub mod sweep;
 pub mod sockets;
+pub mod oom;
 pub mod harden;
 pub mod memfd;
 pub mod exe;

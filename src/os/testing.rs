@@ -5,6 +5,8 @@
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,10 +14,23 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// The longest wait for any fact; a busy machine needs milliseconds.
 pub(crate) const BUDGET: Duration = Duration::from_secs(20);
 
+/// Whether this is a forked process, whose panics are told by its parent. The hook is set beforehand: a thread that panics
+/// while another forks holds the hook's lock for reading, and the forked process could never set one.
+static FORKED: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+
 /// Runs `body` in a forked process, whose main thread it is: children, descriptors, subreaper and dispositions are its own.
 ///
 /// The C library makes its allocator usable after a fork; `body` must not print, read the environment, or bring descriptors.
 pub(crate) fn in_process(body: impl FnOnce()) {
+    HOOK.call_once(|| {
+        let told = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !FORKED.load(Ordering::Relaxed) {
+                told(info);
+            }
+        }));
+    });
     let (mut said, mut say) = std::io::pipe().expect("a pipe");
     // SAFETY: the child runs only the code below and ends without returning into the test harness.
     let pid = unsafe { libc::fork() };
@@ -23,7 +38,7 @@ pub(crate) fn in_process(body: impl FnOnce()) {
     if pid == 0 {
         // SAFETY: sets one flag: an interrupted test must not leave this process behind.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
-        std::panic::set_hook(Box::new(|_| {}));
+        FORKED.store(true, Ordering::Relaxed);
         close_others(say.as_raw_fd());
         let outcome = catch_unwind(AssertUnwindSafe(body));
         if let Err(panic) = &outcome {

@@ -36,7 +36,7 @@ pub(super) fn write(path: &Path, value: &Value) -> std::io::Result<()> {
     fs::rename(&draft, path)
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what `write` wrote.
 pub(super) fn read(path: &Path) -> Option<Value> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }

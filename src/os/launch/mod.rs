@@ -27,6 +27,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::ptr;
 
+use super::oom;
 use child::{Carried, Errand, Image};
 use stack::Stack;
 
@@ -78,8 +79,8 @@ pub struct Launch {
     pub open_files: Option<u64>,
     /// Scheduling niceness, absolute.
     pub nice: Option<i32>,
-    /// How early the kernel takes it when memory runs out. Written right after the exec, because a parent that is not
-    /// dumpable makes the same file unwritable before it.
+    /// How early the kernel takes it when memory runs out; in force from its first moment. The caller's own score is that
+    /// one while the child is born.
     pub oom_score_adj: Option<i32>,
 }
 
@@ -226,17 +227,20 @@ impl Prepared {
         let environ = pointers(&self.environ);
         let mut carried = carried(stdio, keep)?;
         let mut errand = self.errand(&argv, &environ, &mut carried);
-        let (pid, pidfd) = vfork(&mut errand, &self.stack, self.account.is_some()).map_err(LaunchError::Clone)?;
+        let mut shortfalls = Vec::new();
+        let lent = self.oom_score_adj.and_then(|value| {
+            oom::lend(value)
+                .map_err(|cause| shortfalls.push(Shortfall { limit: Limit::OomScoreAdj(value), cause }))
+                .ok()
+        });
+        let born = vfork(&mut errand, &self.stack, self.account.is_some());
+        drop(lent);
+        let (pid, pidfd) = born.map_err(LaunchError::Clone)?;
         if let Some(failure) = errand.failure() {
             reap_failed(pid);
             return Err(self.explain(failure));
         }
-        let mut shortfalls = errand.shortfalls();
-        if let Some(value) = self.oom_score_adj
-            && let Err(cause) = std::fs::write(format!("/proc/{pid}/oom_score_adj"), value.to_string())
-        {
-            shortfalls.push(Shortfall { limit: Limit::OomScoreAdj(value), cause });
-        }
+        shortfalls.extend(errand.shortfalls());
         Ok(Child { pid, pidfd, shortfalls })
     }
 

@@ -164,20 +164,25 @@ fn folder_mask_and_limits_are_as_asked() {
 }
 
 #[test]
-fn the_oom_preference_is_set_on_the_running_program() {
-    let mut launch = shell("read -r line; cat /proc/self/oom_score_adj");
-    launch.oom_score_adj = Some(321);
-    let (mut read, write) = pipe().expect("a pipe");
-    let (hold, mut go) = pipe().expect("a pipe");
-    let stdio = Stdio { stdin: hold.as_fd(), stdout: write.as_fd(), stderr: write.as_fd() };
-    let child = launch.prepare().expect("prepared").spawn(stdio, &[]).expect("a child");
-    assert!(child.shortfalls.is_empty(), "{:?}", child.shortfalls);
-    go.write_all(b"\n").expect("told");
-    drop(write);
-    end_of(&child);
-    let mut text = String::new();
-    read.read_to_string(&mut text).expect("its words");
-    assert_eq!(text, "321\n");
+fn the_oom_preference_is_the_childs_alone() {
+    in_process(|| {
+        let ours = oom::score().expect("a score");
+        let mut launch =
+            Launch::new(Program::Path("/bin/cat".into()), vec!["cat".into(), "/proc/self/oom_score_adj".into()]);
+        launch.oom_score_adj = Some(ours + 21);
+        let (text, _) = output_of(&mut launch.prepare().expect("prepared"), &[]);
+        assert_eq!(text.trim(), (ours + 21).to_string());
+        assert_eq!(oom::score().expect("a score"), ours);
+
+        let mut launch = shell("cat /proc/self/oom_score_adj");
+        launch.oom_score_adj = Some(1001);
+        let null = null();
+        let stdio = Stdio { stdin: null.as_fd(), stdout: null.as_fd(), stderr: null.as_fd() };
+        let child = launch.prepare().expect("prepared").spawn(stdio, &[]).expect("a child all the same");
+        end_of(&child);
+        let told: Vec<String> = child.shortfalls.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["oom_score_adj = 1001 could not be had: Invalid argument (os error 22)"]);
+    });
 }
 
 #[test]
