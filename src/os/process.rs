@@ -4,10 +4,13 @@
 //! [`pidfd`](super::pidfd) alone.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Larger than nearly every environment, so that one read takes it whole.
+const ENVIRON_AT_ONCE: usize = 64 << 10;
 
 /// The line of /proc/PID/stat, as far as we need it; readable for every process of every account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,18 +27,35 @@ pub struct Stat {
     pub group: i32,
     /// Session.
     pub session: i32,
+    /// The kernel's own notes about it (`PF_…`).
+    pub flags: u64,
+    /// How many threads it has.
+    pub threads: u64,
     /// Clock ticks used by all of its threads, in user and kernel.
     pub cpu_ticks: u64,
     /// Clock ticks from boot to its start. With `pid` it names one process of this boot.
     pub start: u64,
     /// Resident bytes; an approximation of the kernel's.
     pub rss: u64,
+    /// The length of its environment. `None` where we may not look, for kernel threads, and between two programs, when the
+    /// old one's is gone and the new one's is not there yet.
+    pub environ_length: Option<u64>,
 }
 
 impl Stat {
-    /// Whether it has ended and only waits to be reaped.
+    /// Whether it has ended and only waits to be reaped. A process whose first thread alone has ended lives.
     pub fn ended(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
+        matches!(self.state, b'Z' | b'X' | b'x') && self.threads <= 1
+    }
+
+    /// Whether it is a thread of the kernel, which nobody can end.
+    pub fn is_kernels(&self) -> bool {
+        self.flags & 0x0020_0000 != 0
+    }
+
+    /// Whether it is on its way out, and runs nothing of its own any more.
+    pub fn is_leaving(&self) -> bool {
+        self.flags & 0x4 != 0
     }
 
     /// Processor time used.
@@ -69,9 +89,15 @@ fn parse_stat(line: &[u8]) -> Option<Stat> {
         ppid: field(4)?.parse().ok()?,
         group: field(5)?.parse().ok()?,
         session: field(6)?.parse().ok()?,
+        flags: number(9)?,
+        threads: number(20)?,
         cpu_ticks: number(14)?.saturating_add(number(15)?),
         start: number(22)?,
         rss: number(24)?.saturating_mul(rustix::param::page_size() as u64),
+        environ_length: match (number(50), number(51)) {
+            (Some(begin @ 1..), Some(end)) => end.checked_sub(begin),
+            (Some(0) | None, _) | (_, None) => None,
+        },
     })
 }
 
@@ -111,8 +137,29 @@ pub fn cmdline(pid: i32) -> io::Result<Vec<String>> {
 
 /// The environment that it was started with, as NUL-ended `NAME=value` entries; a process may have overwritten it. Holds
 /// secrets. Refused for processes of other accounts, and for those that are not dumpable.
+///
+/// **Hazard: a process that executes another program meanwhile** has nothing to read any more, which looks like the end of
+/// the file. One large read sees all or nothing; compare with [`Stat::environ_length`] where a cut would matter.
 pub fn environ_bytes(pid: i32) -> io::Result<Vec<u8>> {
-    read(pid, "environ")
+    let path = format!("/proc/{pid}/environ");
+    let mut file = std::fs::File::open(path).map_err(gone)?;
+    let mut bytes = vec![0; ENVIRON_AT_ONCE];
+    let mut length = 0;
+    loop {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            Err(cause) => return Err(gone(cause)),
+        }
+        // A short read is the end: the kernel fills what it is given.
+        if length < bytes.len() {
+            break;
+        }
+        bytes.resize(2 * bytes.len(), 0);
+    }
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// As [`environ_bytes`], taken apart; what is no `NAME=value` is left out.
@@ -167,12 +214,16 @@ pub fn boot_id() -> io::Result<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim_end().to_owned())
 }
 
-/// A process that ends between open and read gives ESRCH where one already gone gives ENOENT: to callers it is the same.
 fn read(pid: i32, file: &str) -> io::Result<Vec<u8>> {
-    std::fs::read(format!("/proc/{pid}/{file}")).map_err(|cause| match cause.raw_os_error() {
-        Some(libc::ESRCH) => io::Error::from(io::ErrorKind::NotFound),
+    std::fs::read(format!("/proc/{pid}/{file}")).map_err(gone)
+}
+
+/// A process that ends between open and read gives ESRCH where one already gone gives ENOENT: to callers it is the same.
+fn gone(cause: io::Error) -> io::Error {
+    match cause.raw_os_error() {
+        Some(libc::ESRCH) => io::ErrorKind::NotFound.into(),
         _ => cause,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -183,7 +234,7 @@ mod tests {
     fn this_process_is_told_as_it_is() {
         let me = std::process::id().cast_signed();
         let stat = stat(me).expect("facts");
-        assert_eq!((stat.pid, stat.ended()), (me, false));
+        assert_eq!((stat.pid, stat.ended(), stat.is_kernels(), stat.is_leaving()), (me, false, false, false));
         // SAFETY: all three take nothing, or 0 for this process.
         let (parent, group, session) = unsafe { (libc::getppid(), libc::getpgrp(), libc::getsid(0)) };
         assert_eq!((stat.ppid, stat.group, stat.session), (parent, group, session));
@@ -195,7 +246,30 @@ mod tests {
         assert!(environ(me).expect("an environment").contains(&(name, value)));
         assert_eq!(uid(me).expect("a user"), rustix::process::geteuid().as_raw());
         assert!(all().expect("a list").contains(&me));
+        assert_eq!(stat.environ_length, Some(environ_bytes(me).expect("an environment").len() as u64));
         assert_eq!(boot_id().expect("an id").len(), 36);
+    }
+
+    #[test]
+    fn environments_of_every_size_are_read_whole() {
+        for length in [0, 1, 100, ENVIRON_AT_ONCE - 3, ENVIRON_AT_ONCE - 2, ENVIRON_AT_ONCE] {
+            let mut command = std::process::Command::new("/bin/sleep");
+            command.arg("60").env_clear();
+            // `A=` and the NUL take three bytes.
+            let value = "x".repeat(length.saturating_sub(3));
+            if length > 0 {
+                command.env("A", &value);
+            }
+            let mut child = command.spawn().expect("a child");
+            let pid = child.id().cast_signed();
+            let expected = if length > 0 { format!("A={value}\0").into_bytes() } else { Vec::new() };
+            // The spawn returns a moment before the exec is through.
+            let whole = || stat(pid).expect("facts").environ_length == Some(expected.len() as u64);
+            crate::os::testing::eventually("it has its environment", whole);
+            assert_eq!(environ_bytes(pid).expect("an environment"), expected);
+            child.kill().expect("ended");
+            child.wait().expect("reaped");
+        }
     }
 
     #[test]
@@ -210,7 +284,8 @@ mod tests {
         let line = b"812 (a) R (b) ) S 7 812 800 0 -1 4194560 1 2 3 4 50 60 5 6 20 0 15 0 99331 1000 300 18446744073709551615 1";
         let stat = parse_stat(line).expect("facts");
         assert_eq!((stat.comm.as_str(), stat.state, stat.ppid, stat.session), ("a) R (b) ", b'S', 7, 800));
-        assert_eq!((stat.cpu_ticks, stat.start), (110, 99331));
+        assert_eq!((stat.cpu_ticks, stat.start, stat.environ_length), (110, 99331, None));
+        assert_eq!((stat.flags, stat.threads), (4194560, 15));
         assert_eq!(stat.rss, 300 * rustix::param::page_size() as u64);
         for broken in [&b""[..], b"1", b"1 (x", b"1 (x)", b"x (y) S 1 1 1", b")1 (", b"1 (a) S 1 1 1 1"] {
             assert_eq!(parse_stat(broken), None);

@@ -40,6 +40,8 @@ pub(super) enum Mark {
     Foreign,
     /// No cookie, or not readable.
     Blank,
+    /// Between two programs: it has to be asked again.
+    Unsettled,
 }
 
 /// One living process of the look.
@@ -47,6 +49,12 @@ pub(super) enum Mark {
 pub(super) struct Seen {
     pub(super) stat: Stat,
     pub(super) mark: Mark,
+}
+
+impl Seen {
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.mark == Mark::Unsettled
+    }
 }
 
 /// All that belong, by pid. `spared` never belong, and neither does anything that shares a group or session with them for
@@ -140,8 +148,11 @@ mod tests {
     use super::*;
 
     fn seen(pid: i32, ppid: i32, group: i32, session: i32, mark: Mark) -> Seen {
-        let comm = format!("p{pid}");
-        Seen { stat: Stat { pid, comm, state: b'S', ppid, group, session, cpu_ticks: 0, start: 1, rss: 0 }, mark }
+        let (comm, state, environ_length) = (format!("p{pid}"), b'S', None);
+        let (flags, threads, cpu_ticks, start, rss) = (0, 1, 0, 1, 0);
+        let stat =
+            Stat { pid, comm, state, ppid, group, session, flags, threads, cpu_ticks, start, rss, environ_length };
+        Seen { stat, mark }
     }
 
     fn chosen(look: &[Seen], spared: &[i32]) -> Vec<(i32, Why)> {

@@ -28,6 +28,10 @@ pub use kin::Why;
 /// the kernel, where it forks no more.
 const FREEZE: Duration = Duration::from_secs(5);
 
+/// How long to ask again those that are between two programs, whose environment cannot be read then. It takes a process
+/// microseconds, and a disk that has to be waited for a little more.
+const SETTLE: Duration = Duration::from_secs(1);
+
 /// A process that belongs to a plane and should not be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
@@ -77,8 +81,14 @@ pub struct Swept {
 ///
 /// A prefix that is no `NAME=value` is refused: a short one would claim strangers.
 pub fn find(cookie_prefix: &[u8]) -> io::Result<Vec<Leftover>> {
-    let look = look(cookie_prefix, &BTreeMap::new())?;
-    Ok(leftovers(&look))
+    let until = Instant::now() + SETTLE;
+    loop {
+        let look = look(cookie_prefix, &BTreeMap::new())?;
+        if !look.iter().any(Seen::is_unsettled) || Instant::now() >= until {
+            return Ok(leftovers(&look));
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// Ends all that [`find`] finds, until it finds nothing more or `until` has come. Blocks the thread.
@@ -134,7 +144,7 @@ fn freeze(cookie_prefix: &[u8], until: Instant) -> io::Result<Held> {
             let ours = held.get(&(seen.stat.pid, seen.stat.start));
             !still && ours.is_some_and(|one| matches!(one.send(libc::SIGSTOP), Ok(Sent::Delivered)))
         };
-        let settled = !news && !look.iter().any(moving);
+        let settled = !news && !look.iter().any(|seen| moving(seen) || seen.is_unsettled());
         if news {
             patience = until.min(Instant::now() + FREEZE);
         }
@@ -156,14 +166,42 @@ fn look(cookie_prefix: &[u8], held: &Held) -> io::Result<Vec<Seen>> {
         if held.contains_key(&(stat.pid, stat.start)) {
             return Mark::Ours;
         }
-        let environ = process::environ_bytes(stat.pid).unwrap_or_default();
-        let mut mark = Mark::Blank;
-        for entry in environ.split(|&byte| byte == 0).filter(|entry| entry.starts_with(name)) {
-            mark = if entry.starts_with(cookie_prefix) { return Mark::Ours } else { Mark::Foreign };
-        }
-        mark
+        read_mark(stat, name, cookie_prefix)
     };
     Ok(living()?.into_iter().map(|stat| Seen { mark: mark(&stat), stat }).collect())
+}
+
+/// What the environment of a process says. A process that executes another program meanwhile has none for a moment, and to
+/// an account other than root it is refused for a moment; so what is not found counts only when the length is right, and
+/// what is empty or refused only when it is so again.
+fn read_mark(stat: &Stat, name: &[u8], cookie_prefix: &[u8]) -> Mark {
+    if stat.is_leaving() {
+        return Mark::Blank;
+    }
+    let mut length = stat.environ_length;
+    for first in [true, false, false] {
+        let (mark, believed) = match process::environ_bytes(stat.pid) {
+            Ok(environ) => {
+                let whole = length == Some(environ.len() as u64);
+                (mark(&environ, name, cookie_prefix), whole && !(environ.is_empty() && first))
+            }
+            Err(cause) => (Mark::Blank, !first || cause.kind() != io::ErrorKind::PermissionDenied),
+        };
+        if believed || mark == Mark::Ours {
+            return mark;
+        }
+        std::thread::yield_now();
+        length = process::stat(stat.pid).ok().and_then(|stat| stat.environ_length);
+    }
+    Mark::Unsettled
+}
+
+fn mark(environ: &[u8], name: &[u8], cookie_prefix: &[u8]) -> Mark {
+    let mut mark = Mark::Blank;
+    for entry in environ.split(|&byte| byte == 0).filter(|entry| entry.starts_with(name)) {
+        mark = if entry.starts_with(cookie_prefix) { return Mark::Ours } else { Mark::Foreign };
+    }
+    mark
 }
 
 fn leftovers(look: &[Seen]) -> Vec<Leftover> {
@@ -223,8 +261,8 @@ fn living() -> io::Result<Vec<Stat>> {
     let mut all = Vec::new();
     for pid in process::all()? {
         match process::stat(pid) {
-            Ok(stat) if !stat.ended() => all.push(stat),
-            // Ended, or gone since the list was read.
+            Ok(stat) if !stat.ended() && !stat.is_kernels() => all.push(stat),
+            // Ended, gone since the list was read, or nobody's.
             Ok(_) | Err(_) => {}
         }
     }

@@ -1,6 +1,5 @@
 //! Sweeps among real processes. Each test has a cookie of its own, since all of them see the whole host.
 
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
@@ -17,11 +16,11 @@ impl Drop for Guard {
     }
 }
 
-/// A shell in a session of its own that bears `cookie`. Nothing in it lives longer than a minute.
+/// A shell in a session of its own that bears `cookie`; what it starts lives for a minute at most.
 fn bearer(cookie: &str, script: &str) -> Guard {
     let mut command = Command::new("/usr/bin/setsid");
     command.args(["/bin/sh", "-c", script]).env_clear().env("PATH", "/usr/bin:/bin").env("SWEEP_COOKIE", cookie);
-    Guard(command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).spawn().expect("a shell"))
+    Guard(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("a shell"))
 }
 
 fn cookie(test: &str) -> (String, Vec<u8>) {
@@ -183,4 +182,20 @@ fn a_subreaper_ends_everything_below_it_but_the_spared() {
             reap::childless().expect("a look")
         });
     });
+}
+
+#[test]
+fn a_bearer_that_executes_over_and_over_is_always_found() {
+    let (cookie, prefix) = cookie("exec");
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("again");
+    std::fs::write(&script, "exec /bin/sh \"$0\"\n").expect("written");
+    let shell = bearer(&cookie, &format!("exec /bin/sh {}", script.display()));
+    eventually("it is there", || find(&prefix).expect("a look").len() == 1);
+    // Between two programs its environment is neither the old nor the new one.
+    let missed = (0..300).filter(|_| find(&prefix).expect("a look").len() != 1).count();
+    assert_eq!(missed, 0, "of 300 looks");
+    let swept = end(&prefix, soon()).expect("a sweep");
+    assert_eq!((swept.ended.len(), swept.survivors.len()), (1, 0));
+    drop(shell);
 }
