@@ -27,7 +27,7 @@ impl Patience {
     pub(super) fn left(&mut self, written: u64) -> Duration {
         let more = written.saturating_sub(self.written);
         self.written = written;
-        let earned = EARNED.as_nanos() * u128::from(more) >> 20;
+        let earned = (EARNED.as_nanos() * u128::from(more)) >> 20;
         let earned = Duration::from_nanos(u64::try_from(earned).unwrap_or(u64::MAX));
         self.left = (self.left + earned).min(MOST);
         self.left
