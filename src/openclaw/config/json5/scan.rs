@@ -35,6 +35,18 @@ impl<'t> Scanner<'t> {
         Some(next)
     }
 
+    /// Takes the longest run of ASCII that fits; most of any text is such a run.
+    fn run(&mut self, fits: impl Fn(u8) -> bool) -> &'t str {
+        let text = self.text;
+        let rest = &text.as_bytes()[self.position..];
+        let length =
+            rest.iter().position(|byte| !byte.is_ascii() || *byte == b'\n' || !fits(*byte)).unwrap_or(rest.len());
+        let run = &text[self.position..self.position + length];
+        self.position += length;
+        self.column += length as u32;
+        run
+    }
+
     pub(super) fn take(&mut self, wanted: char) -> bool {
         let found = self.peek() == Some(wanted);
         if found {
@@ -67,7 +79,9 @@ impl<'t> Scanner<'t> {
     }
 
     pub(super) fn skip_blanks(&mut self) -> Result<(), Malformed> {
-        while let Some(next) = self.peek() {
+        loop {
+            self.run(|byte| byte == b' ' || byte == b'\t');
+            let Some(next) = self.peek() else { break };
             match next {
                 '/' => self.comment()?,
                 next if is_blank(next) => {
@@ -82,6 +96,7 @@ impl<'t> Scanner<'t> {
     fn comment(&mut self) -> Result<(), Malformed> {
         self.bump();
         if self.take('/') {
+            self.run(|byte| byte != b'\r');
             while self.peek().is_some_and(|next| !is_line_end(next)) {
                 self.bump();
             }
@@ -106,6 +121,8 @@ impl<'t> Scanner<'t> {
         }
         let mut key = String::new();
         loop {
+            let word = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'$' | b'_');
+            key.push_str(self.run(word));
             let Some(next) = self.peek() else { return Err(self.malformed(Fault::End)) };
             let part = if next == '\\' {
                 let start = self.mark();
@@ -131,6 +148,7 @@ impl<'t> Scanner<'t> {
         let quote = self.bump();
         let mut out = String::new();
         loop {
+            out.push_str(self.run(|byte| !matches!(byte, b'\\' | b'\r') && Some(char::from(byte)) != quote));
             match self.peek() {
                 None => return Err(self.malformed(Fault::End)),
                 Some('\n' | '\r') => return Err(self.malformed(Fault::LineEnd)),
