@@ -134,10 +134,13 @@ impl Calls {
         let dialing = self.calls.iter().any(|call| matches!(call.line, Line::Dialing));
         let budget = if dialing { Some(budget.map_or(BACKLOG_FULL, |left| left.min(BACKLOG_FULL))) } else { budget };
         let mut fds: Vec<PollFd<'_>> = wake.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
-        for call in &self.calls {
+        let woken_by = fds.len();
+        let mut polled = Vec::with_capacity(self.calls.len());
+        for (id, call) in self.calls.iter().enumerate() {
             if let Line::Open(stream) = &call.line {
                 let flags = if call.unsent.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
                 fds.push(PollFd::from_borrowed_fd(stream.as_fd(), flags));
+                polled.push(id);
             }
         }
         let budget = budget.map(|left| Timespec {
@@ -148,8 +151,15 @@ impl Calls {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let woken = wake.is_some() && !fds[0].revents().is_empty();
-        for call in &mut self.calls {
+        let woken = fds[..woken_by].iter().any(|fd| !fd.revents().is_empty());
+        // Only those with news: with many calls, trying all at every wake would grow with their square.
+        let ready = fds[woken_by..].iter().zip(polled).filter(|(fd, _)| !fd.revents().is_empty());
+        let ready: Vec<CallId> = ready.map(|(_, id)| id).collect();
+        drop(fds);
+        for id in ready {
+            self.calls[id].go_on();
+        }
+        for call in self.calls.iter_mut().filter(|call| matches!(call.line, Line::Dialing)) {
             call.go_on();
         }
         Ok(woken)
