@@ -71,6 +71,10 @@ fn asked_for(words: &[String]) -> Result<Draft, Failure> {
         let name = PlaneName::new(word.trim()).map_err(|error| {
             Failure::Usage(Told::new(error.to_string(), "name planes after their role: main, rescue"))
         })?;
+        if name.as_str() == "all" {
+            let message = "`all` stands for every plane in commands, and cannot name one";
+            return Err(Failure::Usage(Told::new(message, "name planes after their role: main, rescue")));
+        }
         if names.contains(&name) {
             return Err(Failure::Usage(Told::new(format!("`{name}` is named twice"), "each plane has one name")));
         }

@@ -10,6 +10,8 @@ mod demo;
 mod fuzz;
 mod cli;
 mod checks;
+mod init;
+mod live;
 mod harness;
 mod runtime;
 mod practice;

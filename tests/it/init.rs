@@ -1,0 +1,95 @@
+//! `gateward init`: what it writes must hold, and what is there must never be lost.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Said, Scratch, said};
+
+fn gateward(folder: &Scratch, words: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
+    command.args(words).current_dir(folder.path()).env_clear();
+    command.env("HOME", folder.path()).env("PATH", "/usr/bin:/bin");
+    said(command.output().expect("our binary runs"))
+}
+
+fn codes(said: &Said) -> Vec<String> {
+    let json = said.json();
+    let findings = json["findings"].as_array().expect("a list");
+    let mut codes: Vec<String> =
+        findings.iter().map(|finding| finding["code"].as_str().expect("a code").to_owned()).collect();
+    codes.dedup();
+    codes
+}
+
+#[test]
+fn a_first_manifest_holds() {
+    let folder = Scratch::new("init-first");
+    let said = gateward(&folder, &["init"]).code(0);
+    assert_eq!(said.out, "", "data goes to the file");
+    let text = fs::read_to_string(folder.join("supervisor.toml")).expect("a manifest");
+    assert!(text.contains("[planes.main]") && text.contains("[planes.rescue]"), "{text}");
+    assert!(text.contains("When not to have several"), "{text}");
+    let checked = gateward(&folder, &["check", "--no-live", "--json"]).code(0);
+    // A plane that does not exist yet has no config; both have the user's HOME, and rescue main's OpenClaw.
+    assert_eq!(codes(&checked), ["config-missing", "home-shared", "runtime-shared"]);
+}
+
+#[test]
+fn any_planes_may_be_asked_for_and_their_families_are_apart() {
+    let folder = Scratch::new("init-names");
+    let names: Vec<String> = (0..12).map(|number| format!("plane-{number}")).collect();
+    let said = gateward(&folder, &["init", "-o", "-", "--planes", &names.join(",")]).code(0);
+    folder.write("supervisor.toml", &said.out);
+    gateward(&folder, &["check", "--no-live"]).code(0);
+    for (wrong, code) in [("Main", 2), ("main,main", 2), ("all", 2), ("", 2)] {
+        gateward(&folder, &["init", "-o", "x.toml", "--planes", wrong]).code(code);
+    }
+    assert!(!Path::new(&folder.join("x.toml")).exists());
+}
+
+#[test]
+fn what_is_there_is_left_or_kept_beside() {
+    let folder = Scratch::new("init-kept");
+    folder.write("supervisor.toml", "mine");
+    let said = gateward(&folder, &["init"]).code(1);
+    assert!(said.err.contains("is there already"), "{}", said.err);
+    assert_eq!(fs::read_to_string(folder.join("supervisor.toml")).expect("a file"), "mine");
+    gateward(&folder, &["init", "--force"]).code(0);
+    gateward(&folder, &["init", "--force", "--planes", "main"]).code(0);
+    assert_eq!(fs::read_to_string(folder.join("supervisor.toml.old-1")).expect("a file"), "mine");
+    assert!(folder.join("supervisor.toml.old-2").exists());
+    gateward(&folder, &["check", "--no-live"]).code(0);
+}
+
+#[test]
+fn profiles_are_taken_in_as_they_are() {
+    let folder = Scratch::new("init-profiles");
+    let config = |port: u16| format!("{{ gateway: {{ mode: \"local\", bind: \"loopback\", port: {port} }} }}");
+    folder.write(".openclaw/openclaw.json", &config(18789));
+    folder.write(".openclaw-rescue/openclaw.json", &config(19789));
+    folder.write(".openclaw-Lab_2/openclaw.json", &config(20789));
+    folder.write(".openclaw-empty/nothing", "");
+    let unit = "[Service]\nExecStart=/usr/bin/openclaw gateway --port 19789\nEnvironment=OPENCLAW_PROFILE=rescue\n";
+    folder.write(".config/systemd/user/openclaw-gateway-rescue.service", unit);
+    gateward(&folder, &["init", "--from-profiles"]).code(0);
+    let text = fs::read_to_string(folder.join("supervisor.toml")).expect("a manifest");
+    for part in ["[planes.main]", "[planes.rescue]", "[planes.lab-2]", "profile   = \"Lab_2\"", "port      = 20789"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("empty"), "{text}");
+    assert!(text.contains("systemctl --user disable --now openclaw-gateway-rescue.service"), "{text}");
+    gateward(&folder, &["check", "--no-live"]).code(0);
+}
+
+#[test]
+fn what_stops_profiles_is_said() {
+    let folder = Scratch::new("init-overlap");
+    let config = |port: u16| format!("{{ gateway: {{ mode: \"local\", bind: \"loopback\", port: {port} }} }}");
+    folder.write(".openclaw/openclaw.json", &config(18789));
+    folder.write(".openclaw-rescue/openclaw.json", &config(18809));
+    let said = gateward(&folder, &["init", "--from-profiles"]).code(0);
+    assert!(said.err.contains("error[port-family-overlap]"), "{}", said.err);
+    let said = gateward(&Scratch::new("init-none"), &["init", "--from-profiles"]).code(1);
+    assert!(said.err.contains("no OpenClaw profile"), "{}", said.err);
+}

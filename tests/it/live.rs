@@ -1,0 +1,231 @@
+//! `gateward check` on a living host: ports that somebody has, state dirs that somebody owns, native services, strays, and what
+//! OpenClaw says of a config. Files alone are the corpus's.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{BOOT, Gateward, Said, TestPlane, eventually, processes};
+
+/// A command of our own that ends with the test.
+struct Bystander(Child);
+
+impl Bystander {
+    fn pid(&self) -> i32 {
+        self.0.id().cast_signed()
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn two(test: &str) -> Gateward {
+    Gateward::new(test, vec![TestPlane::practice("main"), TestPlane::practice("rescue")])
+}
+
+/// The findings of a live check as `code plane…`, sorted, and all that was said.
+fn found(world: &Gateward) -> (Vec<String>, Said) {
+    let said = world.run(&["check", "--json"]);
+    let json = said.json();
+    let line = |finding: &serde_json::Value| {
+        let planes = finding["planes"].as_array().expect("a list").iter().filter_map(|plane| plane.as_str());
+        std::iter::once(finding["code"].as_str().expect("a code")).chain(planes).collect::<Vec<_>>().join(" ")
+    };
+    let mut lines: Vec<String> = json["findings"].as_array().expect("a list").iter().map(line).collect();
+    lines.sort();
+    (lines, said)
+}
+
+/// One finding's message and hint.
+#[track_caller]
+fn told(said: &Said, code: &str) -> String {
+    let json = said.json();
+    let of = json["findings"].as_array().expect("a list").iter().find(|finding| finding["code"] == code);
+    let finding = of.unwrap_or_else(|| panic!("no {code} in {said:#?}"));
+    format!("{} | {}", finding["message"].as_str().expect("a message"), finding["hint"].as_str().expect("a hint"))
+}
+
+#[test]
+fn quiet_planes_on_a_quiet_host_have_no_finding() {
+    let world = two("check-quiet");
+    let (lines, said) = found(&world);
+    assert_eq!(lines, Vec::<String>::new(), "{said:#?}");
+    said.code(0);
+}
+
+#[test]
+fn strangers_on_ports_of_the_families_are_named() {
+    let world = two("check-strangers");
+    let (main, rescue) = (world.written("main").base(), world.written("rescue").base());
+    let listen = |port: u16| TcpListener::bind(("127.0.0.1", port)).expect("a listener");
+    let _held = [listen(main), listen(rescue + 11), listen(rescue + 60)];
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["base-port-held main", "family-port-held rescue", "family-port-taken rescue"], "{said:#?}");
+    let me = format!("(pid {}", std::process::id());
+    for code in ["base-port-held", "family-port-held", "family-port-taken"] {
+        assert!(told(&said, code).contains(&me), "{}", told(&said, code));
+    }
+    assert!(told(&said, "base-port-held").contains("port = "), "a free port is offered");
+    said.code(7);
+    let quiet = world.run(&["check", "--no-live", "--json"]).code(0);
+    assert_eq!(quiet.json()["findings"].as_array().map(Vec::len), Some(0), "{quiet:#?}");
+}
+
+#[test]
+fn a_listener_elsewhere_is_in_nobodys_way() {
+    let world = two("check-elsewhere");
+    // The whole of 127/8 is loopback, but a gateway binds 127.0.0.1 alone.
+    let _held = TcpListener::bind(("127.0.0.2", world.written("main").base())).expect("a listener");
+    let (lines, said) = found(&world);
+    assert_eq!(lines, Vec::<String>::new(), "{said:#?}");
+}
+
+#[test]
+fn a_passing_connection_is_a_warning() {
+    let world = two("check-passing");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a listener");
+    let from = (std::net::Ipv4Addr::LOCALHOST, world.written("main").base() + 5).into();
+    let _connection = connected(from, listener.local_addr().expect("an address"));
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["family-port-busy main"], "{said:#?}");
+    said.code(0);
+}
+
+/// A connection whose own end is at `from`.
+fn connected(from: std::net::SocketAddr, to: std::net::SocketAddr) -> TcpStream {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&socket, &from).expect("the port is free");
+    connect(&socket, &to).expect("somebody listens");
+    TcpStream::from(socket)
+}
+
+#[test]
+fn planes_under_their_own_keepers_are_no_strangers() {
+    let mut world = two("check-own");
+    world.up();
+    for plane in ["main", "rescue"] {
+        world.until(plane, BOOT, "ready", |plane| plane.ready);
+    }
+    let (lines, said) = found(&world);
+    assert_eq!(lines, Vec::<String>::new(), "{said:#?}");
+}
+
+#[test]
+fn another_supervisors_plane_is_named_with_its_manifest() {
+    let mut other = Gateward::new("check-theirs", vec![TestPlane::practice("main")]);
+    other.up();
+    other.until_ready("main");
+    let port = other.written("main").base();
+    let ours = Gateward::new("check-ours", vec![TestPlane::practice("main").port(port)]);
+    let (lines, said) = found(&ours);
+    assert!(lines.contains(&"base-port-held main".to_owned()), "{said:#?}");
+    let told = told(&said, "base-port-held");
+    assert!(told.contains("of plane `main` of another supervisor"), "{told}");
+    assert!(told.contains(&format!("gateward -m {} stop main", other.manifest().display())), "{told}");
+}
+
+#[test]
+fn a_living_owner_of_a_state_dir_is_found_and_a_dead_one_is_not() {
+    let world = two("check-owner");
+    let start = |pid: u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("facts");
+        let after = stat.rsplit(')').next().expect("fields").split_ascii_whitespace().nth(19).expect("a start");
+        after.parse::<u64>().expect("a number")
+    };
+    let me = std::process::id();
+    let lock = |start: u64| {
+        let text = format!("{{\"pid\":{me},\"createdAt\":\"x\",\"configPath\":\"/x\",\"startTime\":{start}}}");
+        world.scratch().write("main/state/tmp/openclaw-0/gateway.state.lock", &text);
+    };
+    lock(start(me));
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["state-dir-owned main"], "{said:#?}");
+    assert!(told(&said, "state-dir-owned").contains(&format!("(pid {me}")), "{said:#?}");
+    lock(start(me) + 1);
+    assert_eq!(found(&world).0, Vec::<String>::new());
+}
+
+#[test]
+fn native_services_come_with_the_command_that_resolves_them() {
+    let world = two("check-native");
+    let unit = "openclaw-gateway-rescue.service";
+    let text = format!(
+        "[Service]\nExecStart=/usr/bin/openclaw gateway\nEnvironment=OPENCLAW_STATE_DIR={}\n",
+        world.scratch().join("rescue/state").display()
+    );
+    let file = world.scratch().write(&format!("xdg/config/systemd/user/{unit}"), &text);
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["native-service-idle rescue"], "{said:#?}");
+    said.code(0);
+    let wants = world.scratch().folder("xdg/config/systemd/user/default.target.wants");
+    symlink(file, wants.join(unit)).expect("a link");
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["native-service rescue"], "{said:#?}");
+    let told = told(&said, "native-service");
+    assert!(told.ends_with(&format!("| systemctl --user disable --now {unit}")), "{told}");
+    said.code(7);
+}
+
+#[test]
+fn strays_in_a_planes_folders_are_named() {
+    let world = two("check-strays");
+    let named = |name: &str| {
+        let program = world.scratch().folder("bin").join(name);
+        fs::copy("/bin/sh", &program).expect("a program of that name");
+        program
+    };
+    let state_dir = world.scratch().join("main/state");
+    let wait = ["-c", "read nothing"];
+    let pipe = || Stdio::piped();
+    let start = |program: &Path, words: &[&str], told: Option<&Path>| {
+        let mut command = Command::new(program);
+        command.args(wait).args(words).env_clear().envs(told.map(|dir| ("OPENCLAW_STATE_DIR", dir)));
+        let child = command.stdin(pipe()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Bystander(child.expect("a process"))
+    };
+    let gateway = start(&named("openclaw-gateway"), &[], Some(&state_dir));
+    let data = format!("--user-data-dir={}", state_dir.join("browser/openclaw/user-data").display());
+    let browser = start(&named("chromium"), &[&data], None);
+    let strangers = start(&named("chrome"), &["--user-data-dir=/nowhere"], None);
+    for one in [&gateway, &browser, &strangers] {
+        let comm = || fs::read_to_string(format!("/proc/{}/comm", one.pid())).unwrap_or_default();
+        eventually(std::time::Duration::from_secs(10), "its name", || comm().starts_with(['o', 'c']).then_some(()));
+    }
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["stray-process main", "stray-process main"], "{said:#?}");
+    for one in [&gateway, &browser] {
+        assert!(said.out.contains(&format!("(pid {}", one.pid())), "{said:#?}");
+        assert!(processes::is_alive(one.pid()), "a check ends nobody");
+    }
+}
+
+#[test]
+fn what_openclaw_says_of_a_config_is_quoted() {
+    let world = two("check-invalid");
+    // Well-formed, and complete as far as we look; but no gateway starts with a key that it does not know.
+    let answer = r#"{"valid":false,"issues":[{"path":"gateway","message":"Unrecognized key: prot"}]}"#;
+    let program = world.scratch().write("bin/openclaw", &format!("#!/bin/sh\necho '{answer}'\nexit 1\n"));
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("rights");
+    let words = [program.to_str().expect("a path")];
+    let mut world = world;
+    world.rewrite(vec![TestPlane::command("main", &words), TestPlane::practice("rescue")]);
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["config-invalid main"], "{said:#?}");
+    assert!(told(&said, "config-invalid").contains("gateway: Unrecognized key: prot"), "{said:#?}");
+    said.code(7);
+}
+
+#[test]
+fn a_program_that_is_not_there_is_said_and_stands_against_nothing() {
+    let world = Gateward::new("check-unproved", vec![TestPlane::command("main", &["/nowhere/openclaw"])]);
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["config-unproved main"], "{said:#?}");
+    said.code(0);
+}
