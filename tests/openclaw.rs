@@ -10,6 +10,8 @@ mod agreement;
 mod custody;
 #[path = "openclaw/demo.rs"]
 mod demo;
+#[path = "openclaw/life.rs"]
+mod life;
 #[path = "openclaw/planes.rs"]
 mod planes;
 #[path = "openclaw/runtime.rs"]

@@ -197,7 +197,8 @@ fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
 
 /// The manifest as it is on disk, and what stands against it; or, in words, why it cannot be read.
 fn load_and_prove(manifest: &Path) -> Result<(Planes, Vec<Finding>), String> {
-    let planes = load::read(manifest).map_err(|error| error.to_string())?.planes;
-    let findings = survey::prove(&planes, survey::Depth::Files);
-    Ok((planes, findings))
+    let loaded = load::read(manifest).map_err(|error| error.to_string())?;
+    let mut findings = survey::prove(&loaded.planes, survey::Depth::Files);
+    findings.extend(loaded.warnings.iter().map(load::finding));
+    Ok((loaded.planes, crate::collision::sorted(findings)))
 }

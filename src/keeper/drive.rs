@@ -20,6 +20,9 @@ use crate::plane::{Contract, Sealed};
 use crate::socket::{Heard, Reply};
 use crate::wire::{Answer, PlaneStatus, Refusal, RefusalKind};
 
+/// How often a handoff is asked for once more.
+const ASKED_AGAIN: u32 = 4;
+
 /// A keeper at work.
 pub struct Keeper {
     pub(super) hands: Hands,
@@ -223,6 +226,8 @@ impl Keeper {
         }
         self.hands.running = None;
         self.hands.ended_pid = pid;
+        self.hands.ended_at = self.hands.clock.now();
+        self.hands.asked_again = 0;
         self.hands.known.pid = None;
         vec![self.judge(incarnation, exit)]
     }
@@ -242,13 +247,7 @@ impl Keeper {
         match helped.errand {
             Errand::Validate { ask } => self.validated(ask, &helped),
             Errand::Capabilities => self.capabilities(&helped),
-            Errand::Consume { incarnation } => {
-                let told = match &helped.exit {
-                    Ok(exit) => told(handoff::consumed(exit.code, &helped.stdout)),
-                    Err(error) => Told::Unknown(error.clone()),
-                };
-                vec![Event::HandoffTold { incarnation, told }]
-            }
+            Errand::Consume { incarnation } => self.consumed(incarnation, &helped),
             Errand::SafeRestart { incarnation } => match &helped.exit {
                 Ok(exit) if exit.code == Some(0) => Vec::new(),
                 Ok(_) | Err(_) => {
@@ -256,6 +255,25 @@ impl Keeper {
                     vec![Event::SafeRestartRefused { incarnation, why: why.unwrap_or("no reason given").to_owned() }]
                 }
             },
+        }
+    }
+
+    /// A store that could not be opened is asked again while the row may still be there: the successor boots beside us.
+    fn consumed(&mut self, incarnation: u64, helped: &Helped) -> Vec<Event> {
+        let handoff = match &helped.exit {
+            Ok(exit) => handoff::consumed(exit.code, &helped.stdout, &helped.stderr),
+            Err(error) => Handoff::Unknown(error.clone()),
+        };
+        let age = self.hands.clock.now().saturating_sub(self.hands.ended_at);
+        match handoff {
+            Handoff::Unknown(why) if age < handoff::ROW_LIVES && self.hands.asked_again < ASKED_AGAIN => {
+                self.hands.asked_again += 1;
+                tracing::info!(incarnation, why, "the handoff is asked for again");
+                self.hands.start_consume(incarnation, self.hands.ended_pid).into_iter().collect()
+            }
+            Handoff::Unknown(_) | Handoff::Accepted(_) | Handoff::Nothing(_) => {
+                vec![Event::HandoffTold { incarnation, told: told(handoff) }]
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use super::publish::Known;
 use super::usage::Usage;
 use super::watcher::Watcher;
 use crate::journal::Journal;
+use crate::openclaw::environment;
 use crate::os::launch::{Ids, Launch, LaunchError, Prepared, Program};
 use crate::plane::Sealed;
 
@@ -58,6 +59,10 @@ pub struct Hands {
     pub running: Option<Running>,
     /// The pid of the incarnation that ended last.
     pub ended_pid: i32,
+    /// When it ended.
+    pub ended_at: Duration,
+    /// How often its handoff was asked for once more.
+    pub asked_again: u32,
     /// Ends leftovers.
     pub broom: Broom,
     /// Short errands.
@@ -140,9 +145,12 @@ fn groups(name: &str, gid: u32) -> Vec<u32> {
 /// The launch of a helper: as the gateway's, but for its arguments.
 pub fn helper(sealed: &Sealed, args: &[&str]) -> Launch {
     let program = sealed.argv.first().map_or("", String::as_str);
-    let argv = crate::openclaw::environment::helper_argv(&sealed.plane, Path::new(program), args);
+    let argv = environment::helper_argv(&sealed.plane, Path::new(program), args);
     let mut launch = launch(sealed);
     launch.argv = argv.into_iter().map(OsString::from).collect();
+    // No incarnation's: so that the sweep of a new keeper finds what a killed one had under way.
+    let cookie = environment::cookie(&sealed.supervisor_id, sealed.plane.name.as_str(), 0);
+    launch.environ.push((environment::COOKIE.into(), cookie.into()));
     launch
 }
 

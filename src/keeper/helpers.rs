@@ -1,7 +1,7 @@
 //! Runs the plane's `openclaw` for short errands (`config validate`, handoffs) with the plane's whole environment.
 //!
-//! Helpers are children of the keeper but no part of the plane: they carry no cookie, die with the keeper, and are told
-//! apart from leftovers by pid. Nothing here waits for them; their end comes as an [`Input`].
+//! Helpers are children of the keeper but no part of the plane: their cookie is that of no incarnation, they die with the
+//! keeper, and are told apart from leftovers by pid. Nothing here waits for them; their end comes as an [`Input`].
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -51,6 +51,15 @@ impl Helpers {
         if let Some(waiting) = self.running.remove(&pid) {
             // Its budget ran out before: nobody waits.
             let _ = waiting.send(exit);
+        }
+    }
+
+    /// Ends all that run, with what they have started: the keeper is about to leave.
+    pub fn end_all(&mut self) {
+        for (pid, _) in self.running.drain() {
+            if let Err(error) = signals::kill_group(pid, libc::SIGKILL) {
+                tracing::warn!(pid, %error, "a helper could not be ended");
+            }
         }
     }
 

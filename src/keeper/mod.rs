@@ -153,8 +153,9 @@ async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> i
 
     let hands = hands(sealed, folder, inputs)?;
     let (life, first) = life(&hands);
-    let keeper = Keeper::new(hands, life).drive(first, heard_inputs).await;
+    let mut keeper = Keeper::new(hands, life).drive(first, heard_inputs).await;
     tracing::info!(plane = %name, "the keeper leaves");
+    keeper.hands.helpers.end_all();
     keeper.hands.logbook.close(LAST_WRITES);
     // Dropping the queue lets the listener give its last answers and come back.
     drop(keeper);
@@ -174,6 +175,8 @@ fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>
         prepared,
         running: None,
         ended_pid: 0,
+        ended_at: Duration::ZERO,
+        asked_again: 0,
         broom: clear::Broom::new(&prefix, folder.plane_lock()),
         helpers: helpers::Helpers::default(),
         logbook: logbook::Logbook::open(&folder.logs(), plane.log.clone()),

@@ -2,6 +2,8 @@
 //!
 //! Parses text that others fetched. Source: `cli/gateway/restart-and-supervision.md`, protocol version 1.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 /// Asks, once for each runtime, whether handoffs are spoken.
@@ -14,6 +16,9 @@ const PROTOCOL_VERSION: u64 = 1;
 pub fn consume(pid: i32) -> [String; 6] {
     ["gateway", "restart-handoff", "consume", "--expected-pid", &pid.to_string(), "--json"].map(str::to_owned)
 }
+
+/// How long a handoff's row lives (measured); asking later brings nothing.
+pub const ROW_LIVES: Duration = Duration::from_secs(60);
 
 /// What a `consume` brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,10 +63,13 @@ struct Row {
     source: Option<String>,
 }
 
-/// The meaning of what `consume` printed and of its exit code (0 for every answer of the protocol).
-pub fn consumed(code: Option<i32>, stdout: &str) -> Handoff {
+/// The meaning of what `consume` printed and of its exit code (0 for every answer of the protocol; 1 where the store could
+/// not be opened, which passes).
+pub fn consumed(code: Option<i32>, stdout: &str, stderr: &str) -> Handoff {
     let Some(answer) = json::<Consumed>(stdout) else {
-        return Handoff::Unknown(format!("restart-handoff consume ended with {code:?} and no JSON"));
+        let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+        let said = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("nothing on stderr");
+        return Handoff::Unknown(format!("restart-handoff consume ended with {code}: {said}"));
     };
     let reason = answer.reason.unwrap_or_default();
     match answer.status.as_str() {
@@ -94,10 +102,13 @@ mod tests {
     fn answers_of_the_protocol() {
         let accepted =
             r#"{"ok":true,"status":"accepted","handoff":{"pid":7,"reason":"config reload","source":"sigusr2"}}"#;
-        assert_eq!(consumed(Some(0), accepted), Handoff::Accepted("config reload (sigusr2)".into()));
+        assert_eq!(consumed(Some(0), accepted, ""), Handoff::Accepted("config reload (sigusr2)".into()));
         let none = r#"{"ok":true,"status":"none","reason":"missing"}"#;
-        assert_eq!(consumed(Some(0), none), Handoff::Nothing("none: missing".into()));
-        assert!(matches!(consumed(Some(1), "Segmentation fault"), Handoff::Unknown(_)));
+        assert_eq!(consumed(Some(0), none, ""), Handoff::Nothing("none: missing".into()));
+        assert_eq!(
+            consumed(Some(1), "", "SqliteError: database is locked\n"),
+            Handoff::Unknown("restart-handoff consume ended with exit code 1: SqliteError: database is locked".into())
+        );
     }
 
     #[test]
