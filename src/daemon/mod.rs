@@ -12,6 +12,7 @@ mod core;
 mod follow;
 mod input;
 mod load_file;
+mod proved;
 mod reconcile;
 mod voice;
 mod watch;
