@@ -18,6 +18,10 @@ test *ARGS:
 test-fast *ARGS:
     GATEWARD_TEST_OPENCLAW=skip cargo test {{ARGS}}
 
+# the benchmarks; `just bench NAME` runs one
+bench *ARGS:
+    cargo bench {{ARGS}}
+
 # main and rescue on this machine until Ctrl-C
 demo:
     cargo run --release -- demo

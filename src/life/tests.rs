@@ -138,6 +138,7 @@ fn moves() -> impl Strategy<Value = Move> {
     ]
 }
 
+#[allow(clippy::too_many_lines, reason = "one row a move: a table reads best whole")]
 fn apply(world: &mut World, life: &mut Life, step: Move) {
     let living = world.alive;
     let event = match (step, living) {
