@@ -3,6 +3,8 @@
 //! `cargo bench --bench lifecycle`. Every number is taken with all of the safety on: sweep, port proof, journal, locks. The
 //! floor is the least that can be done here: wait on a pidfd, spawn the same child again.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark starts programs and reads the clock")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read;
