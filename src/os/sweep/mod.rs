@@ -29,8 +29,8 @@ pub use kin::Why;
 const FREEZE: Duration = Duration::from_secs(5);
 
 /// How long to ask again those that are between two programs, whose environment cannot be read then. It takes a process
-/// microseconds, and a disk that has to be waited for a little more.
-const SETTLE: Duration = Duration::from_secs(1);
+/// microseconds, and a little more on a busy machine; one whose environment stays unreadable must not hold up a sweep.
+const SETTLE: Duration = Duration::from_millis(300);
 
 /// A process that belongs to a plane and should not be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +127,7 @@ type Held = BTreeMap<(i32, u64), Leftover>;
 fn freeze(cookie_prefix: &[u8], until: Instant) -> io::Result<Held> {
     let mut held = Held::new();
     let mut patience = until.min(Instant::now() + FREEZE);
+    let settle = Instant::now() + SETTLE;
     loop {
         let look = look(cookie_prefix, &held)?;
         let mut news = false;
@@ -144,7 +145,8 @@ fn freeze(cookie_prefix: &[u8], until: Instant) -> io::Result<Held> {
             let ours = held.get(&(seen.stat.pid, seen.stat.start));
             !still && ours.is_some_and(|one| matches!(one.send(libc::SIGSTOP), Ok(Sent::Delivered)))
         };
-        let settled = !news && !look.iter().any(|seen| moving(seen) || seen.is_unsettled());
+        let unsettled = look.iter().any(Seen::is_unsettled) && Instant::now() < settle;
+        let settled = !news && !unsettled && !look.iter().any(moving);
         if news {
             patience = until.min(Instant::now() + FREEZE);
         }

@@ -99,12 +99,14 @@ fn another_cookie_survives_even_in_the_midst() {
 fn a_tree_that_forks_while_it_is_read_loses_nobody() {
     let (cookie, prefix) = cookie("forks");
     // Each child is scrubbed and leaves the session: once its parent is gone, nothing tells that it belonged.
-    let script = "i=0; while test $i -lt 600; do env -i setsid sleep 60.$i & i=$((i+1)); done; wait";
-    let shell = bearer(&cookie, script);
+    // The time names this run: others may be testing the same on this machine.
+    let time = format!("60.{:09}", std::process::id());
+    let script = format!("i=0; while test $i -lt 600; do env -i setsid sleep {time}$i & i=$((i+1)); done; wait");
+    let shell = bearer(&cookie, &script);
     eventually("it forks", || find(&prefix).expect("a look").len() > 5);
     let swept = end(&prefix, soon()).expect("a sweep");
     assert_eq!(swept.survivors, []);
-    let ours = |args: &[String]| matches!(args, [name, time] if name == "sleep" && time.starts_with("60."));
+    let ours = |args: &[String]| matches!(args, [name, found] if name == "sleep" && found.starts_with(&time));
     let mut lost = process::all().expect("a list");
     lost.retain(|&pid| process::cmdline(pid).is_ok_and(|args| ours(&args)));
     lost.retain(|&pid| process::stat(pid).is_ok_and(|stat| !stat.ended()));
@@ -193,8 +195,8 @@ fn a_bearer_that_executes_over_and_over_is_always_found() {
     let shell = bearer(&cookie, &format!("exec /bin/sh {}", script.display()));
     eventually("it is there", || find(&prefix).expect("a look").len() == 1);
     // Between two programs its environment is neither the old nor the new one.
-    let missed = (0..300).filter(|_| find(&prefix).expect("a look").len() != 1).count();
-    assert_eq!(missed, 0, "of 300 looks");
+    let missed = (0..150).filter(|_| find(&prefix).expect("a look").len() != 1).count();
+    assert_eq!(missed, 0, "of 150 looks");
     let swept = end(&prefix, soon()).expect("a sweep");
     assert_eq!((swept.ended.len(), swept.survivors.len()), (1, 0));
     drop(shell);
