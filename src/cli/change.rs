@@ -162,10 +162,16 @@ impl Change<'_> {
     fn interrupted(&self, standing: &[PlaneName]) -> Failure {
         let names: Vec<&str> = standing.iter().map(PlaneName::as_str).collect();
         let message = match names.as_slice() {
-            [] => format!("interrupted before any {} was accepted", self.verb),
+            [] => format!("interrupted before the {} was answered; it may be carried out all the same", self.verb),
             names => format!("no longer waiting; the {} of {} was accepted and goes on", self.verb, names.join(", ")),
         };
-        Failure::failed(message, "`gateward status --watch` shows how it goes; `--now` would skip the grace")
+        let hint = match self.goal {
+            Goal::Up => "`gateward status --watch` shows how it goes",
+            Goal::Anew { .. } | Goal::Down | Goal::Gone => {
+                "`gateward status --watch` shows how it goes; `--now` would skip the grace"
+            }
+        };
+        Failure::failed(message, hint)
     }
 }
 

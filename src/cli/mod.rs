@@ -42,7 +42,7 @@ use args::{Verb, Words};
 use outcome::Outcome;
 use target::Scope;
 
-/// Runs the program with the process's own arguments; gives the exit code of [`outcome::Code`].
+/// Runs the program with the process's own arguments; gives the exit code, 0 to 7.
 pub fn run() -> ExitCode {
     // Entries of our own processes, which are no words for people.
     if let Some(code) = hidden() {

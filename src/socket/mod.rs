@@ -1,6 +1,6 @@
 //! Carries wire messages over unix sockets: frames, callers, listeners. Decides nothing.
 //!
-//! Whoever answers uses [`Listener`] with [`serve`]; who asks one, in a tokio program, uses [`Caller`]; who asks many and
+//! Whoever answers uses [`Listener`] with [`serve()`]; who asks one, in a tokio program, uses [`Caller`]; who asks many and
 //! has no runtime (the command line) uses [`Calls`]. Every buffer, queue and wait is bounded, so that neither a hostile
 //! nor a stopped peer costs more than its own connection.
 
