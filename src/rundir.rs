@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::plane::{PlaneName, Supervisor};
 
+/// The name of the current file of a gateway's captured output.
+pub const GATEWAY_LOG: &str = "gateway.log";
+
 /// The daemon's socket.
 pub fn daemon_socket(run_dir: &Path) -> PathBuf {
     run_dir.join("gateward.sock")
@@ -145,7 +148,7 @@ impl PlaneDir {
 
     /// The current file of the gateway's captured output; rotated ones end in `.1` (newest) and up.
     pub fn log(&self) -> PathBuf {
-        self.logs().join("gateway.log")
+        self.logs().join(GATEWAY_LOG)
     }
 
     /// What happened to the plane, one JSON object a line; rotated to `.1`.

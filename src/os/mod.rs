@@ -19,6 +19,7 @@ pub mod memfd;
 pub mod exe;
 pub mod pipe;
 pub mod quiet;
+pub mod memory;
 pub mod inherited;
 pub mod ready;
 pub mod peer;

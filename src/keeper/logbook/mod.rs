@@ -42,8 +42,12 @@ pub use queue::Closed;
 
 use crate::os::pipe::capture;
 use crate::plane::LogRules;
+use crate::rundir::GATEWAY_LOG;
 use desk::{Desk, PIPE, Source};
 use queue::{Item, Stream};
+
+/// What begins each line of gateward's own, after the stamp.
+pub const MARK: &str = "gateward: ";
 
 /// Whether more output can come from the present incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +68,7 @@ pub struct Logbook {
 impl Logbook {
     /// The log in `folder`; nothing is made there before there is something to write.
     pub fn open(folder: &Path, rules: LogRules) -> Self {
-        Self { desk: Rc::new(Desk::new(folder.join("gateway.log"), rules)), sources: RefCell::default() }
+        Self { desk: Rc::new(Desk::new(folder.join(GATEWAY_LOG), rules)), sources: RefCell::default() }
     }
 
     /// Goes by other rules from the next line on.
@@ -110,7 +114,7 @@ impl Logbook {
         self.desk.tail.borrow().text()
     }
 
-    /// Writes a line of gateward's own, marked `gateward: `.
+    /// Writes a line of gateward's own, marked with [`MARK`].
     pub fn note(&self, text: &str) {
         let item = if self.desk.queue.has_room_for_last_words() {
             Item::Note(SystemTime::now(), text.to_owned())

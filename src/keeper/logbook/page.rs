@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::MARK;
 use super::loss::{Lost, Trouble, Why};
 use super::queue::Queue;
 use super::sink::Sink;
@@ -12,7 +13,7 @@ use super::stamp::{Stamper, WIDTH, stamped};
 use crate::plane::LogRules;
 
 /// So many bytes make a write worth its while.
-const BATCH: usize = 128 << 10;
+const BATCH: usize = 64 << 10;
 
 /// From so many bytes on, lines that need no stamp are written from where they are.
 const DIRECT: usize = 16 << 10;
@@ -91,7 +92,7 @@ impl Page {
     pub(super) fn note(&mut self, text: &str, at: SystemTime) {
         let mut line = String::with_capacity(text.len() + 16);
         for text in text.lines() {
-            line.push_str("gateward: ");
+            line.push_str(MARK);
             line.push_str(text);
             line.push('\n');
         }
@@ -205,7 +206,7 @@ impl Page {
         if self.stamp {
             line.extend_from_slice(self.stamper.at(self.now));
         }
-        line.extend_from_slice(format!("gateward: {lost}: {why}\n").as_bytes());
+        line.extend_from_slice(format!("{MARK}{lost}: {why}\n").as_bytes());
         if self.sink.lines(&line).is_ok() {
             self.gap = None;
             self.wrote(line.len());

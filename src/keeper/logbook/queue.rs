@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 
 use super::loss::{Counts, Lost};
+use crate::os::memory::give_back;
 use crate::plane::LogRules;
 
 /// Bytes that may wait for a disk that stutters.
@@ -33,8 +34,8 @@ const OVERHEAD: usize = 128;
 /// The size of a read, and of the buffers that go round.
 pub(super) const CHUNK: usize = 128 << 10;
 
-/// Buffers kept while nothing is said.
-const SPARE: usize = 1;
+/// Buffers that go round while the disk keeps up; more are left over from a stutter.
+const SPARE: usize = 4;
 
 /// One of the two streams of a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +175,13 @@ impl Queue {
             if inner.closing {
                 return Next::End;
             }
-            inner.spare.truncate(SPARE);
+            if inner.spare.len() > SPARE {
+                inner.spare.truncate(1);
+                drop(inner);
+                give_back();
+                inner = self.lock();
+                continue;
+            }
             inner.writer_waits = true;
             inner = self.filled.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
