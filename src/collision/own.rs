@@ -9,7 +9,8 @@ use super::suggest::Suggest;
 use super::surroundings::Surroundings;
 use super::wording::{change, finding, names, shown};
 
-/// Where gateward and planes would stand on each other's feet: one finding for each of gateward's paths.
+/// Where gateward and planes would stand on each other's feet: one finding for each of gateward's paths that planes meet,
+/// unless it lies in another of them that the same planes meet.
 pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
     let keyed: Vec<(Key, &Claim)> = claims
         .claims
@@ -19,7 +20,7 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Sug
             (role.relation() == Relation::Apart).then(|| (Key::by_name(path, around), claim))
         })
         .collect();
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = Vec::new();
     for own in &claims.own {
         let key = Key::by_name(&own.path, around);
         let meets = |(other, claim): &&(Key, &Claim)| {
@@ -29,14 +30,18 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Sug
             holds_us || is_held
         };
         let mut meeting: Vec<&Claim> = keyed.iter().filter(meets).map(|(_, claim)| *claim).collect();
-        // What follows from a path above it in the same plane needs no word of its own.
+        // What lies below another path of the same plane needs no word of its own.
         meeting.sort_by_key(|claim| (claim.by, claim.path().map(|(_, path)| path.to_owned())));
         meeting.dedup_by_key(|claim| claim.by);
-        if !meeting.is_empty() {
-            found.push(said(claims, own, &meeting, suggest));
+        if meeting.is_empty() {
+            continue;
+        }
+        let one = said(claims, own, &meeting, suggest);
+        if !found.iter().any(|other| other.code == one.code && other.planes == one.planes) {
+            found.push(one);
         }
     }
-    within_another(claims, found)
+    found
 }
 
 fn said(claims: &Claims, own: &OwnPath, meeting: &[&Claim], suggest: &mut Suggest) -> Finding {
@@ -62,16 +67,4 @@ fn said(claims: &Claims, own: &OwnPath, meeting: &[&Claim], suggest: &mut Sugges
         }
     };
     finding(claims, code, surface, meeting.iter().copied()).saying(message).hinting(hint)
-}
-
-/// Gateward's folders lie in one another by default; the same planes met twice are said once.
-fn within_another(claims: &Claims, found: Vec<Finding>) -> Vec<Finding> {
-    let mut kept: Vec<Finding> = Vec::new();
-    debug_assert!(claims.own.len() >= found.len());
-    for finding in found {
-        if !kept.iter().any(|other| other.code == finding.code && other.planes == finding.planes) {
-            kept.push(finding);
-        }
-    }
-    kept
 }

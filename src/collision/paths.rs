@@ -3,6 +3,7 @@
 //! Sameness makes classes, nesting makes trees of classes, both by one sort and one sweep. All planes that meet in one
 //! class, or in one tree, stand in one finding.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::claim::{Claim, Claims, PathRole, Relation, Source};
@@ -37,6 +38,8 @@ struct Ground<'a> {
     class: Vec<usize>,
     /// Who claims each class, rising.
     owners: Vec<Vec<usize>>,
+    /// The class of each plane's state dir.
+    state_dirs: HashMap<usize, usize>,
     around: &'a Surroundings,
 }
 
@@ -67,7 +70,10 @@ impl<'a> Ground<'a> {
             owners[class[index]].push(claim.by);
         }
         let owners = owners.into_iter().map(distinct).collect();
-        Self { claims, keys: [by_name, by_place], class, owners, around }
+        let is_state_dir = |claim: &Claim| claim.path().is_some_and(|(role, _)| role == PathRole::StateDir);
+        let state_dirs = claims.iter().zip(&class).filter(|(claim, _)| is_state_dir(claim));
+        let state_dirs = state_dirs.map(|(claim, class)| (claim.by, *class)).collect();
+        Self { claims, keys: [by_name, by_place], class, owners, state_dirs, around }
     }
 
     /// One finding for each class and each role that two planes give it; one more where they give it different roles.
@@ -103,9 +109,8 @@ impl<'a> Ground<'a> {
             let path = self.path(*index);
             !written && path != state_dir(index) && path.starts_with(state_dir(index))
         };
-        let same_as_first =
-            |index: &usize| Key::by_name(state_dir(index), self.around) == Key::by_name(state_dir(&of[0]), self.around);
-        of.iter().all(is_derived) && of.iter().all(same_as_first)
+        let class_of_state_dir = |index: &usize| self.state_dirs.get(&self.claims[*index].by);
+        of.iter().all(is_derived) && of.iter().all(|index| class_of_state_dir(index) == class_of_state_dir(&of[0]))
     }
 
     /// Whether two planes of a class have no role in common there.
@@ -158,48 +163,45 @@ impl<'a> Ground<'a> {
         Some(format!(" (which is also {}, {how})", shown(other)))
     }
 
-    /// One finding for each tree in which one plane's path lies within another's.
+    /// One finding for each tree in which one plane's path lies within another's. What names show already is not said
+    /// again for the places within their file systems.
     fn nested(&self, all: &Claims, suggest: &mut Suggest) -> Vec<Finding> {
-        let mut trees = Union::new(self.claims.len());
-        let mut hot = Vec::new();
-        for keys in &self.keys {
-            self.sweep(keys, &mut trees, &mut hot);
+        let [by_name, by_place] = &self.keys;
+        let mut found: Vec<Finding> = self.trees(by_name).iter().map(|tree| self.tree(all, tree, suggest)).collect();
+        let said = found.len();
+        for tree in self.trees(by_place) {
+            let one = self.tree(all, &tree, suggest);
+            let covers = |other: &Finding| one.planes.iter().all(|plane| other.planes.contains(plane));
+            if !found[..said].iter().any(covers) {
+                found.push(one);
+            }
         }
-        let hot = distinct(hot.into_iter().map(|class| trees.root(class)));
-        if hot.is_empty() {
-            return Vec::new();
-        }
-        let members = self.keys[0].iter().enumerate().filter_map(|(rank, (_, index))| {
-            let tree = trees.root(self.class[*index]);
-            hot.binary_search(&tree).is_ok().then_some((tree, (rank, *index)))
-        });
-        runs(members.collect()).into_iter().map(|(_, members)| self.tree(all, &members, suggest)).collect()
+        found
     }
 
-    /// Joins every class with the outermost one around it, and notes where planes really meet.
-    fn sweep(&self, keys: &[(Key, usize)], trees: &mut Union, hot: &mut Vec<usize>) {
+    /// The claims of every tree in which planes really meet, each in order of its keys.
+    fn trees(&self, keys: &[(Key, usize)]) -> Vec<Vec<usize>> {
+        let mut trees = Vec::new();
         let mut open: Vec<(&Key, usize)> = Vec::new();
-        let mut noted = false;
+        let mut members = Vec::new();
+        let mut meet = false;
         for (key, index) in keys {
             let class = self.class[*index];
             while open.last().is_some_and(|(outer, _)| !key.is_within(outer)) {
                 open.pop();
             }
-            let Some((_, outermost)) = open.first() else {
-                noted = false;
+            if open.is_empty() {
+                trees.extend(std::mem::take(&mut meet).then(|| std::mem::take(&mut members)));
+                members.clear();
+            }
+            members.push(*index);
+            if open.last().is_none_or(|(outer, _)| *outer != key) {
+                meet = meet || (0..open.len()).any(|depth| self.meet(&open, depth, class));
                 open.push((key, class));
-                continue;
-            };
-            if open.last().is_some_and(|(outer, _)| *outer == key) {
-                continue;
             }
-            trees.join(*outermost, class);
-            if !noted && (0..open.len()).any(|depth| self.meet(&open, depth, class)) {
-                noted = true;
-                hot.push(class);
-            }
-            open.push((key, class));
         }
+        trees.extend(meet.then_some(members));
+        trees
     }
 
     /// Whether a plane's path of class `inner` lies within another plane's at `open[depth]`, and that is not said already by
@@ -220,8 +222,8 @@ impl<'a> Ground<'a> {
     }
 
     /// The finding for one tree; `members` are its claims in order of their keys.
-    fn tree(&self, all: &Claims, members: &[(usize, usize)], suggest: &mut Suggest) -> Finding {
-        let outermost = members[0].1;
+    fn tree(&self, all: &Claims, members: &[usize], suggest: &mut Suggest) -> Finding {
+        let outermost = members[0];
         let holders = &self.owners[self.class[outermost]];
         let mut involved: Vec<&Claim> = vec![self.claims[outermost]];
         let mut inner: Vec<&Claim> = Vec::new();
@@ -230,7 +232,7 @@ impl<'a> Ground<'a> {
             let class = &self.owners[self.class[*index]];
             !class.iter().any(|owner| holders.binary_search(owner).is_ok())
         };
-        let (first, rest): (Vec<usize>, Vec<usize>) = members.iter().map(|(_, index)| *index).partition(telling);
+        let (first, rest): (Vec<usize>, Vec<usize>) = members.iter().copied().partition(telling);
         let mut top: Vec<Option<&Path>> = vec![None; all.claimants.len()];
         for index in first.into_iter().chain(rest) {
             let (claim, path) = (self.claims[index], self.path(index));
@@ -250,7 +252,7 @@ impl<'a> Ground<'a> {
             format!("{} {verb} inside the {} of {}, {surface}", listed(&phrases), role.noun(), names(all, holders));
         let hint = remedies_for(all, &inner, suggest);
         involved.extend(holders.iter().filter_map(|holder| {
-            let of_holder = members.iter().map(|(_, index)| *index).filter(|i| self.class[*i] == self.class[outermost]);
+            let of_holder = members.iter().copied().filter(|index| self.class[*index] == self.class[outermost]);
             of_holder.map(|index| self.claims[index]).find(|claim| claim.by == *holder)
         }));
         involved.extend(inner);

@@ -121,6 +121,15 @@ fn a_workspace_inside_anothers_state_dir_is_nested() {
     );
 }
 
+#[test]
+fn two_nestings_of_one_pair_are_two_findings() {
+    let mut rescue = plane("rescue", 18909);
+    rescue.workspace = Some("/home/op/.openclaw-main/workspace-rescue".into());
+    let mut main = plane("main", 18789);
+    main.workspace = Some("/home/op/.openclaw-rescue/workspace-main".into());
+    assert_eq!(codes(&check_planes(vec![main, rescue], &Surroundings::default())), ["path-nested", "path-nested"]);
+}
+
 fn identity(canonical: &str) -> Identity {
     Identity { canonical: canonical.into(), ..Identity::default() }
 }
