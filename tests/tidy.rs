@@ -183,12 +183,18 @@ fn nothing_in_the_tree_knows_the_machine_it_was_written_on() {
     let mut broken = Vec::new();
     for (path, text) in files() {
         for (line, words) in text.lines().enumerate() {
-            if let Some(mark) = marks.iter().find(|mark| words.contains(**mark)) {
+            if let Some(mark) = marks.iter().find(|mark| stands_in(words, mark)) {
                 broken.push(format!("{path}:{}: `{mark}`", line + 1));
             }
         }
     }
     report("the tree is the same for everybody who clones it", broken);
+}
+
+/// Whether `mark` stands in `text`, and not as the end of a longer path such as `../a/b`.
+fn stands_in(text: &str, mark: &str) -> bool {
+    let continues = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '}');
+    text.match_indices(mark).any(|(at, _)| !mark.starts_with('/') || !text[..at].ends_with(continues))
 }
 
 /// Whether `path` is `prefix` or goes on below it.
