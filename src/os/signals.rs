@@ -36,6 +36,14 @@ pub fn kill_group(leader: i32, signal: i32) -> io::Result<Sent> {
     if cause.raw_os_error() == Some(libc::ESRCH) { Ok(Sent::Gone) } else { Err(cause) }
 }
 
+/// Takes back what a parent may have ignored for us (`nohup` ignores SIGHUP): each of `signals` acts by default again.
+pub fn restore(signals: &[i32]) {
+    for signal in signals {
+        // SAFETY: SIG_DFL runs no code of ours. An unknown number is refused and changes nothing.
+        unsafe { libc::signal(*signal, libc::SIG_DFL) };
+    }
+}
+
 /// The name of a signal, `SIGKILL`; of a realtime one `SIGRTMIN+3`.
 pub fn name(signal: i32) -> String {
     if let Ok(named) = nix::sys::signal::Signal::try_from(signal) {

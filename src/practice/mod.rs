@@ -37,6 +37,8 @@ const VERSION: &str = concat!("practice-", env!("CARGO_PKG_VERSION"));
 
 /// Runs the stand-in with the arguments that `openclaw` would get, without the program's name.
 pub fn main(args: Vec<String>) -> ExitCode {
+    // As Node does at its start: a hangup ends it whatever its parent had ignored.
+    crate::os::signals::restore(&[libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGUSR2]);
     let words = match words::read(args) {
         Ok(words) => words,
         Err(complaint) => return failed(&complaint),
