@@ -155,7 +155,7 @@ fn respawn(world: &World, contract: &str) -> Vec<f64> {
     let words = world.child_words().map(|word| format!("{word:?}")).join(", ");
     let port = if contract == "plain" { String::new() } else { "port = 21380\n".into() };
     let plane = format!(
-        "[planes.one]\ncontract = \"{contract}\"\ncommand = [{words}]\nisolates = \"a measurement\"\n{port}config = \"one.json\"\nstate_dir = \"one\"\nworkspace = \"work-one\"\n[planes.one.restart]\nmin_delay = \"0s\"\nstable = \"0s\"\n"
+        "[planes.one]\ncontract = \"{contract}\"\ncommand = [{words}]\nisolates = \"a measurement\"\n{port}config = \"one.json\"\nstate_dir = \"one\"\nworkspace = \"work-one\"\n[planes.one.restart]\nmin_delay = \"10ms\"\nstable = \"0s\"\n"
     );
     fs::create_dir_all(world.path(contract)).expect("a folder");
     fs::write(world.path(contract).join("one.json"), "{ gateway: { mode: \"local\", bind: \"loopback\" } }")

@@ -2,6 +2,7 @@
 //!
 //! With the supervisor dead the keepers are asked one by one.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::ask;
@@ -17,7 +18,7 @@ use crate::plane::PlaneName;
 use crate::rundir;
 use crate::wire::{Answer, Ask, Stop};
 
-/// How long the supervisor may take to leave once the last keeper has.
+/// How long a keeper may take to leave once its plane is down, and the supervisor once the last keeper has.
 const LEAVING: Duration = Duration::from_secs(30);
 
 /// How often its lock is tried meanwhile: a wait for the lock itself would take it from the next one.
@@ -83,8 +84,11 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
             }
         }
     }
+    for plane in &planes {
+        see_off(&target.folder(plane).keeper_lock(), &format!("the keeper of {plane}"))?;
+    }
     if led {
-        see_off(&target)?;
+        see_off(&rundir::daemon_lock(&target.applied.state_dir), "the supervisor")?;
     }
     print("down: every plane is stopped and the supervisor is gone\n")?;
     Ok(Code::Done)
@@ -99,15 +103,14 @@ fn anybody(target: &Target, planes: &[PlaneName]) -> Result<bool, Failure> {
     }))
 }
 
-/// Waits until the supervisor has let its lock go, so that the next one can start at once.
-fn see_off(target: &Target) -> Result<(), Failure> {
+/// Waits until `who` has let its lock go, which its end does, so that the next one can start at once.
+fn see_off(lock: &Path, who: &str) -> Result<(), Failure> {
     let until = Instant::now() + LEAVING;
-    let lock = rundir::daemon_lock(&target.applied.state_dir);
     // A lock that cannot be asked about is not ours to wait for.
-    while held(&lock).unwrap_or(false) {
+    while held(lock).unwrap_or(false) {
         if Instant::now() >= until {
             let hint = "its log in the state dir tells what holds it; `gateward status` shows whether it is there";
-            return Err(Failure::failed("every plane is stopped, but the supervisor has not left", hint));
+            return Err(Failure::failed(format!("every plane is stopped, but {who} has not left"), hint));
         }
         std::thread::sleep(GLANCE);
     }
