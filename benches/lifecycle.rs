@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark starts programs and reads the clock")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Read;
@@ -191,10 +192,15 @@ fn ten_planes(world: &World) {
     row("status of ten planes, the whole process", timed(|| supervisor.run(&["status"])), "20 ms");
     let daemon = supervisor.daemon.id().cast_signed();
     let keepers: Vec<i32> = children(daemon);
-    let before: u64 = keepers.iter().chain([&daemon]).map(|pid| switches(*pid)).sum();
+    let all = || keepers.iter().chain([&daemon]).flat_map(|pid| switches(*pid)).collect::<BTreeMap<_, _>>();
+    let before = all();
     std::thread::sleep(IDLE);
-    let after: u64 = keepers.iter().chain([&daemon]).map(|pid| switches(*pid)).sum();
-    println!("| wake-ups of daemon and ten keepers in {} s idle | {} | | 0 |", IDLE.as_secs(), after - before);
+    // A thread that was there before and has ended since was woken once, to end.
+    let woken = |after: &BTreeMap<i32, u64>| {
+        before.iter().map(|(task, count)| after.get(task).map_or(1, |now| now - count)).sum::<u64>()
+    };
+    let after = all();
+    println!("| wake-ups of daemon and ten keepers in {} s idle | {} | | 0 |", IDLE.as_secs(), woken(&after));
     println!("| resident, daemon | {:.1} MB | | 8 MB |", rss(daemon));
     let most = keepers.iter().map(|pid| rss(*pid)).fold(0.0, f64::max);
     println!("| resident, largest of {} keepers | {most:.1} MB | | 8 MB |", keepers.len());
@@ -261,15 +267,21 @@ fn status(pid: i32, key: &str) -> u64 {
     line.trim_start_matches(':').split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-fn switches(pid: i32) -> u64 {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).map(Iterator::flatten);
+/// Context switches of every thread, by its number.
+fn switches(pid: i32) -> Vec<(i32, u64)> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).map(Iterator::flatten).into_iter().flatten();
     let of = |text: String| {
         text.lines()
             .filter_map(|line| line.split_once("ctxt_switches:"))
             .filter_map(|(_, number)| number.trim().parse::<u64>().ok())
             .sum::<u64>()
     };
-    tasks.into_iter().flatten().filter_map(|task| fs::read_to_string(task.path().join("status")).ok()).map(of).sum()
+    tasks
+        .filter_map(|task| {
+            let number = task.file_name().to_str()?.parse().ok()?;
+            Some((number, of(fs::read_to_string(task.path().join("status")).ok()?)))
+        })
+        .collect()
 }
 
 fn rss(pid: i32) -> f64 {

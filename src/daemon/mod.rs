@@ -201,5 +201,7 @@ fn load_and_prove(manifest: &Path) -> Result<(Planes, Vec<Finding>), String> {
     let loaded = load::read(manifest).map_err(|error| error.to_string())?;
     let mut findings = survey::prove(&loaded.planes, survey::Depth::Files);
     findings.extend(loaded.warnings.iter().map(load::finding));
+    // A proof takes more memory for a moment than everything that the daemon keeps.
+    crate::os::memory::give_back();
     Ok((loaded.planes, crate::collision::sorted(findings)))
 }
