@@ -24,6 +24,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -101,7 +102,9 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(2)
+        .max_blocking_threads(1)
+        // A proof is rare: its thread does not stay for the next one.
+        .thread_keep_alive(Duration::from_millis(1))
         .build()
         .map_err(host("start the runtime".into()))?;
     LocalSet::new().block_on(&runtime, supervise(planes, manner)).map_err(host("listen for requests".into()))
