@@ -37,6 +37,11 @@ pub fn daemon_lock(state_dir: &Path) -> PathBuf {
     state_dir.join("gateward.lock")
 }
 
+/// Held by the one daemon whose sockets are in this run dir. The lock that counts beyond a logout is [`daemon_lock`].
+pub fn sockets_lock(run_dir: &Path) -> PathBuf {
+    run_dir.join("gateward.lock")
+}
+
 /// The daemon's own log.
 pub fn daemon_log(state_dir: &Path) -> PathBuf {
     state_dir.join("gateward.log")

@@ -66,7 +66,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Manifest(error) => error.fmt(f),
-            Self::Second { holder } => write!(f, "another supervisor runs with this state dir: {holder}"),
+            Self::Second { holder } => write!(f, "another supervisor runs with this state dir or run dir: {holder}"),
             Self::Host { doing, source } => write!(f, "cannot {doing}: {source}"),
         }
     }
@@ -92,6 +92,16 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
         .create(&state_dir)
         .map_err(host(format!("make the state dir {}", state_dir.display())))?;
     let _lock = match Lock::take(&rundir::daemon_lock(&state_dir)) {
+        Ok(lock) => lock,
+        Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
+        Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
+    };
+    // Two manifests may name one run dir: whoever binds the sockets there speaks for every plane behind them.
+    let run_dir = &planes.supervisor.run_dir;
+    let doing = || format!("use the run dir {}", run_dir.display());
+    let access = Access::of(planes.supervisor.socket_group.as_deref()).map_err(host(doing()))?;
+    make_folder(run_dir, access).map_err(host(doing()))?;
+    let _sockets = match Lock::take(&rundir::sockets_lock(run_dir)) {
         Ok(lock) => lock,
         Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
         Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),

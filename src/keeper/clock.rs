@@ -33,10 +33,11 @@ impl Clock {
         stamp(jiff::Timestamp::now())
     }
 
-    /// Wall time `ahead` of now.
+    /// Wall time `ahead` of now, to the second: the same moment is called the same however often it is told.
     pub fn stamp_in(&self, ahead: Duration) -> String {
         let now = jiff::Timestamp::now();
-        stamp(now.checked_add(ahead).unwrap_or(now))
+        let half = Duration::from_millis(500);
+        format!("{:.0}", now.checked_add(ahead + half).unwrap_or(now))
     }
 }
 

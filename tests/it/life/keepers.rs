@@ -57,6 +57,21 @@ fn of_two_supervisors_one_wins_and_the_other_says_so() {
 }
 
 #[test]
+fn a_second_supervisor_on_the_same_run_dir_is_turned_away_whatever_its_state_dir() {
+    let mut world = Gateward::new("second-run-dir", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let text = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    let state = world.scratch().join("state").display().to_string();
+    let other = world.scratch().write("other.toml", &text.replace(&format!("\"{state}\""), &format!("\"{state}-2\"")));
+    let mut second = std::process::Command::new(env!("CARGO_BIN_EXE_gateward"));
+    second.arg("-m").arg(&other).arg("run").env_clear().env("HOME", world.scratch().join("home"));
+    let said = crate::support::said(second.output().expect("our binary runs")).code(1);
+    assert!(said.err.contains("another supervisor"), "{}", said.err);
+    assert_eq!(world.plane("main").pid, main.pid);
+}
+
+#[test]
 fn a_new_plane_starts_on_an_edit_and_a_vanished_one_lives_until_reload() {
     let mut world = Gateward::new("edited", vec![quick("main"), quick("rescue")]);
     world.up();
