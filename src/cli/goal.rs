@@ -30,6 +30,15 @@ pub enum Verdict {
 }
 
 impl Goal {
+    /// Whether a keeper that has gone means that the goal is reached: no gateway outlives its keeper, and a new keeper of a
+    /// plane that was stopped leaves it so.
+    pub fn is_reached_without_keeper(self) -> bool {
+        match self {
+            Self::Up | Self::Anew { .. } => false,
+            Self::Down | Self::Gone => true,
+        }
+    }
+
     /// Judges one status, told after the ask was accepted.
     pub fn judge(self, status: &PlaneStatus) -> Verdict {
         match self {

@@ -247,7 +247,7 @@ impl<'a> Party<'a> {
                 }
             }
             Ok(Answer::Refused(refusal))
-                if refusal.kind == RefusalKind::Leaving && self.tasks[at].wish.goal == Goal::Gone =>
+                if refusal.kind == RefusalKind::Leaving && self.tasks[at].wish.goal.is_reached_without_keeper() =>
             {
                 self.end(at, Ok(Reached::Done));
             }
@@ -256,7 +256,7 @@ impl<'a> Party<'a> {
             }
             Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
             Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
-            Err(_) if self.tasks[at].wish.goal == Goal::Gone => self.end(at, Ok(Reached::Done)),
+            Err(_) if self.tasks[at].wish.goal.is_reached_without_keeper() => self.end(at, Ok(Reached::Done)),
             Err(_) if Instant::now() < away_until => {
                 self.redial(at, away_until, Then::Follow);
             }
