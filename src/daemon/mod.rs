@@ -36,7 +36,7 @@ use crate::os::harden;
 use crate::os::lock::{Lock, NotTaken};
 use crate::plane::Planes;
 use crate::rundir;
-use crate::socket::{Access, Heard, Listener, make_folder, serve};
+use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
 pub use core::{End, Manner};
 use input::{Input, Told};
 
@@ -140,7 +140,7 @@ async fn supervise(planes: Planes, manner: Manner) -> io::Result<End> {
     make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
     let listener = Listener::bind(&rundir::daemon_socket(&supervisor.run_dir), access)?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
-    tokio::task::spawn_local(forward(heard, inputs.clone()));
+    tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
     let serving = tokio::task::spawn_local(serve(listener, hear));
     listen_for_signals(&inputs)?;
 
@@ -172,20 +172,6 @@ async fn supervise(planes: Planes, manner: Manner) -> io::Result<End> {
         listener.remove()?;
     }
     Ok(end)
-}
-
-async fn forward(mut heard: mpsc::Receiver<Heard>, inputs: mpsc::UnboundedSender<Input>) {
-    loop {
-        let heard = tokio::select! {
-            heard = heard.recv() => heard,
-            // The loop has ended: letting go of the queue tells the listener.
-            () = inputs.closed() => return,
-        };
-        let Some(heard) = heard else { return };
-        if inputs.send(Input::Heard(heard)).is_err() {
-            return;
-        }
-    }
 }
 
 fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {

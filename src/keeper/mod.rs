@@ -44,7 +44,7 @@ use crate::os::{harden, memfd, process, reap};
 use crate::plane::Sealed;
 use crate::rundir::{self, PlaneDir};
 
-use crate::socket::{Access, Heard, Listener, make_folder, serve};
+use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
 use clock::Clock;
 use drive::Keeper;
 use hands::{Handoffs, Hands};
@@ -143,7 +143,7 @@ async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> i
     make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
     let listener = Listener::bind(&rundir::keeper_socket(&supervisor.run_dir, &name), access)?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
-    tokio::task::spawn_local(forward(heard, inputs.clone()));
+    tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
     let serving = tokio::task::spawn_local(serve(listener, hear));
     listen_for_signals(&inputs)?;
     if let Some(announce) = announce {
@@ -212,20 +212,6 @@ fn life(hands: &Hands) -> (Life, Vec<crate::life::order::Order>) {
 fn begun<T>(mut life: Life, begin: impl FnOnce(&mut Life) -> T) -> (Life, T) {
     let first = begin(&mut life);
     (life, first)
-}
-
-async fn forward(mut heard: mpsc::Receiver<Heard>, inputs: mpsc::UnboundedSender<Input>) {
-    loop {
-        let heard = tokio::select! {
-            heard = heard.recv() => heard,
-            // The loop has ended: letting go of the queue tells the listener.
-            () = inputs.closed() => return,
-        };
-        let Some(heard) = heard else { return };
-        if inputs.send(Input::Heard(heard)).is_err() {
-            return;
-        }
-    }
 }
 
 /// TERM and INT end the plane with its grace, as a host that shuts down wants; HUP means nothing to a keeper.

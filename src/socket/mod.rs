@@ -23,7 +23,7 @@ pub use calls::{CallId, Calls, Next};
 pub use frame::{FrameError, Frames};
 pub use listener::{Connection, Listener, Peer};
 pub use place::{Access, make_folder};
-pub use serve::{Heard, HungUp, Reply, serve};
+pub use serve::{Heard, HungUp, Reply, forward, serve};
 
 /// Connections that one listener holds at once.
 pub const MOST_CONNECTIONS: usize = 64;

@@ -98,6 +98,21 @@ pub async fn serve(listener: Listener, hear: mpsc::Sender<Heard>) -> Listener {
     listener
 }
 
+/// Passes what is heard on to an owner's own queue as its kind of input, until the owner has dropped either end.
+pub async fn forward<T>(mut heard: mpsc::Receiver<Heard>, inputs: mpsc::UnboundedSender<T>, input: fn(Heard) -> T) {
+    loop {
+        let heard = tokio::select! {
+            heard = heard.recv() => heard,
+            // The owner's loop has ended: letting go of the queue tells the listener.
+            () = inputs.closed() => return,
+        };
+        let Some(heard) = heard else { return };
+        if inputs.send(input(heard)).is_err() {
+            return;
+        }
+    }
+}
+
 fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }
