@@ -77,6 +77,8 @@ pub enum Verb {
     Demo(super::demo::Args),
     /// Install, list and remove OpenClaw releases
     Runtime(super::runtime::Args),
+    /// Prove that each running plane is the intended one
+    Verify(super::verify::Args),
     /// Tell why a plane is as it is
     Why(super::why::Args),
     /// Print what happened, one JSON object a line

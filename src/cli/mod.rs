@@ -32,6 +32,7 @@ mod stop;
 mod target;
 mod terminal;
 mod trouble;
+mod verify;
 mod why;
 
 use std::process::ExitCode;
@@ -94,6 +95,7 @@ fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
         Verb::Logs(args) => logs::run(args, scope),
         Verb::Demo(args) => demo::run(args, scope),
         Verb::Runtime(args) => runtime::run(args),
+        Verb::Verify(args) => verify::run(args, scope),
         Verb::Why(args) => why::run(args, scope),
         Verb::Events(args) => events::run(args, scope),
         Verb::Schema(args) => schema::run(args),

@@ -34,6 +34,7 @@ pub(super) fn plane(name: &str, port: u16) -> Plane {
         state_dir,
         umask: None,
         environment: Default::default(),
+        passed: Default::default(),
         autostart: true,
         after: Vec::new(),
         stop_grace: std::time::Duration::from_secs(330),

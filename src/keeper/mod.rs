@@ -4,6 +4,7 @@
 //! not survive it. Reading order: [`main`], `drive` (hear, decide, do), `perform`, then the tools.
 
 pub mod logbook;
+pub mod probe;
 
 mod asks;
 mod clear;
@@ -17,7 +18,6 @@ mod input;
 mod memory;
 mod observe;
 mod perform;
-mod probe;
 mod proof;
 mod publish;
 mod usage;

@@ -3,7 +3,7 @@
 //!
 //! Never tells the value of a variable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::manifest::envfile;
 use crate::manifest::error::{Code, Mistake};
@@ -41,6 +41,16 @@ impl Scene<'_> {
             environment.insert(name.value.clone(), value.clone());
         }
         environment
+    }
+
+    /// The names of `pass_env` that no literal overrules.
+    pub(crate) fn passed(&self) -> BTreeSet<String> {
+        let literal: BTreeSet<&str> = match self.table.env.get() {
+            Some(env) => env.0.iter().map(|(name, _)| name.value.as_str()).collect(),
+            None => BTreeSet::new(),
+        };
+        let names = self.table.pass_env.get().map(|names| names.0.as_slice()).unwrap_or_default();
+        names.iter().map(|name| name.value.clone()).filter(|name| !literal.contains(name.as_str())).collect()
     }
 
     /// Tells it when a variable is one that the plane's own keys set.

@@ -77,6 +77,7 @@ impl Scene<'_> {
             cwd: dirs.cwd,
             umask: table.umask.get().map(|mask| mask.0),
             environment,
+            passed: self.passed(),
             autostart: table.autostart.get().is_none_or(|flag| flag.0),
             after: table
                 .after

@@ -62,7 +62,7 @@ pub fn helper_argv(plane: &Plane, program: &Path, args: &[&str]) -> Vec<String> 
 pub fn environ(plane: &Plane, supervisor: &Supervisor, host: &Host) -> BTreeMap<String, String> {
     let mut environ = BTreeMap::new();
     for (name, value) in &host.environ {
-        if TAKEN_OVER.contains(&name.as_str()) || name.starts_with("LC_") {
+        if is_taken_over(name) {
             environ.insert(name.clone(), value.clone());
         }
     }
@@ -101,6 +101,11 @@ pub fn environ(plane: &Plane, supervisor: &Supervisor, host: &Host) -> BTreeMap<
         }
     }
     environ
+}
+
+/// Whether a variable of the supervisor's own goes on to its planes.
+pub fn is_taken_over(name: &str) -> bool {
+    TAKEN_OVER.contains(&name) || name.starts_with("LC_")
 }
 
 /// What every cookie of one plane begins with.

@@ -9,6 +9,7 @@ pub mod launch;
 pub mod reap;
 pub mod lock;
 pub mod process;
+pub mod open_files;
 pub mod pidfd;
 pub mod signals;
 pub mod sweep;

@@ -7,7 +7,7 @@ mod name;
 mod place;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -132,6 +132,9 @@ pub struct Plane {
     pub umask: Option<u32>,
     /// `env`, `env_file` and `pass_env` together (in rising precedence: env_file, pass_env, env). Secrets live here.
     pub environment: BTreeMap<String, String>,
+    /// The names among them whose values come from the supervisor's own environment, set there or not.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub passed: BTreeSet<String>,
     /// Started with the supervisor, unless the operator stopped it since boot.
     pub autostart: bool,
     /// Planes that should be ready before this one is started.
@@ -264,6 +267,7 @@ pub(crate) mod testing {
             state_dir,
             umask: None,
             environment: BTreeMap::new(),
+            passed: BTreeSet::new(),
             autostart: true,
             after: Vec::new(),
             stop_grace: Duration::from_secs(330),

@@ -11,4 +11,5 @@ pub mod sources;
 pub mod status;
 pub mod table;
 pub mod text;
+pub mod verify;
 pub mod why;

@@ -15,4 +15,5 @@ mod live;
 mod harness;
 mod runtime;
 mod practice;
+mod verify;
 mod life;

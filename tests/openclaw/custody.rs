@@ -34,6 +34,7 @@ fn nothing_is_spawned_into_a_plane_in_which_chromium_still_lives() {
     let first = world.until_ready("main");
 
     let old = browsing(&world, first.pid.expect("main runs"));
+    the_browser_is_proved_to_be_its_own(&world);
     kill(first.pid.expect("main runs"), Signal::KILL);
     let second =
         world.until("main", BOOT, "another incarnation", |plane| plane.incarnation == 2 && plane.pid.is_some());
@@ -55,6 +56,27 @@ fn nothing_is_spawned_into_a_plane_in_which_chromium_still_lives() {
         living => Err(living),
     });
     assert_eq!(world.written("main").family().busy(), Vec::<u16>::new());
+}
+
+/// `verify` of a real gateway with a real browser: every claim holds, and browser and CDP port are named.
+fn the_browser_is_proved_to_be_its_own(world: &Gateward) {
+    let said = world.run(&["verify", "main", "--json"]).code(0).json();
+    let claims = said["planes"][0]["claims"].as_array().expect("claims").clone();
+    let failed: Vec<_> = claims.iter().filter(|claim| claim["verdict"] == "failed").collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let evidence = |subject: &str| -> Vec<String> {
+        let of = claims.iter().filter(|claim| claim["claim"] == subject && claim["verdict"] == "proved");
+        of.map(|claim| claim["evidence"].as_str().expect("words").to_owned()).collect()
+    };
+    let cdp = format!("127.0.0.1:{} (browser CDP) is held by chrom", world.written("main").base() + 11);
+    assert!(evidence("listener").iter().any(|line| line.starts_with(&cdp)), "{claims:#?}");
+    let folder = world.scratch().join("main/state").display().to_string();
+    assert!(evidence("browser").iter().any(|line| line.contains(&folder)), "{claims:#?}");
+    assert!(evidence("files").iter().any(|line| line.contains("none of another plane's")), "{claims:#?}");
+    for subject in ["custody", "definition", "program", "environment"] {
+        assert_eq!(evidence(subject).len(), 1, "{subject}: {claims:#?}");
+    }
+    assert_eq!(evidence("probe").len(), 3, "{claims:#?}");
 }
 
 /// Starts the gateway's browser; gives every process of the plane, by number and start time, once Chromium is among them.

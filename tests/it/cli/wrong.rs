@@ -26,12 +26,13 @@ fn with_nothing_running() {
     same!("nothing_logs", transcript(&gateward, &["logs"]));
     same!("nothing_why", transcript(&gateward, &["why", "main"]));
     same!("nothing_events", transcript(&gateward, &["events"]));
+    same!("nothing_verify", transcript(&gateward, &["verify", "main"]));
 }
 
 #[test]
 fn with_names_that_are_no_planes() {
     let gateward = Gateward::new("wrong-names", vec![quiet("main"), quiet("rescue")]);
-    for verb in ["status", "start", "stop", "restart", "logs", "card", "events", "why"] {
+    for verb in ["status", "start", "stop", "restart", "logs", "card", "events", "why", "verify"] {
         let said = gateward.run(&[verb, "resque"]).code(4);
         assert!(said.out.is_empty(), "{verb}: {}", said.out);
         assert!(said.err.contains("there is no plane `resque`"), "{verb}: {}", said.err);
@@ -70,6 +71,7 @@ fn with_a_manifest_that_was_never_good() {
         &["exec", "main", "--", "true"],
         &["events"],
         &["why", "main"],
+        &["verify"],
         &["run"],
     ] {
         let said = gateward.run(verb).code(6);

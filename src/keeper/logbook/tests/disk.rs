@@ -79,10 +79,8 @@ fn a_file_or_folder_that_is_removed_is_made_again() {
             let child = speak(&place.book, "echo before");
             ended(&place.book, child).await;
             // The file may be there from the round before: the line itself tells.
-            eventually("it is written", || {
-                std::fs::read(place.file(0)).is_ok_and(|text| text.ends_with(b"before\n"))
-            })
-            .await;
+            eventually("it is written", || std::fs::read(place.file(0)).is_ok_and(|text| text.ends_with(b"before\n")))
+                .await;
             if removed.is_dir() {
                 std::fs::remove_dir_all(&removed).expect("removed");
             } else {
