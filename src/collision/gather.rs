@@ -204,10 +204,13 @@ fn role_of(kind: SurfaceKind) -> PathRole {
     }
 }
 
+/// The installation that PATH finds.
+pub(super) const ON_PATH: &str = "the openclaw on PATH";
+
 /// What an upgrade of one plane's program would change under another; the stand-in has no installation.
 fn installation(launch: &Launch) -> Option<String> {
     match launch {
-        Launch::OnPath => Some("the openclaw on PATH".to_owned()),
+        Launch::OnPath => Some(ON_PATH.to_owned()),
         Launch::Runtime { name, version } => Some(format!("runtime `{name}` ({version})")),
         Launch::Practice => None,
         Launch::Command(words) => words.first().cloned(),

@@ -3,6 +3,7 @@
 use super::claim::{Claim, Claims, PathRole, Surface};
 use super::codes::Code;
 use super::finding::Finding;
+use super::gather::ON_PATH;
 use super::group::{distinct, runs};
 use super::keys::Key;
 use super::suggest::Suggest;
@@ -169,11 +170,12 @@ fn accounts(of: &[&Claim]) -> String {
     listed(&accounts)
 }
 
-/// One installation under a rescue and under what it is to rescue.
+/// One installation under a rescue and under what it is to rescue; or the one of PATH, which nobody's manifest holds still.
 fn runtimes(claims: &Claims, runtime: &str, of: &[&Claim]) -> Option<Finding> {
     let is_rescue = |claim: &&&Claim| claims.claimant(claim).role == Role::Rescue;
-    let rescue = of.iter().find(is_rescue)?;
-    of.iter().find(|claim| !is_rescue(claim))?;
+    let (Some(rescue), Some(_)) = (of.iter().find(is_rescue), of.iter().find(|claim| !is_rescue(claim))) else {
+        return (runtime == ON_PATH).then(|| on_path(claims, of));
+    };
     let message = format!(
         "{} run from one installation, {runtime}: an upgrade that breaks one breaks the one that should mend it",
         names(claims, &owners(of))
@@ -182,4 +184,13 @@ fn runtimes(claims: &Claims, runtime: &str, of: &[&Claim]) -> Option<Finding> {
     let hint =
         format!("give `{name}` a [runtimes] entry of its own, with its own version, and name it under [planes.{name}]");
     Some(finding(claims, Code::RuntimeShared, runtime, of.iter().copied()).saying(message).hinting(hint))
+}
+
+fn on_path(claims: &Claims, of: &[&Claim]) -> Finding {
+    let message = format!(
+        "{} run the `openclaw` that PATH finds: whoever upgrades it upgrades them all, underneath what runs",
+        names(claims, &owners(of))
+    );
+    let hint = "leave it if they may move together; else name a release for each under [runtimes]";
+    finding(claims, Code::RuntimeShared, ON_PATH, of.iter().copied()).saying(message).hinting(hint)
 }

@@ -19,8 +19,36 @@ pub struct Surroundings {
     pub ephemeral: Option<Ephemeral>,
     /// Planes whose program is privileged.
     pub launchers: BTreeMap<PlaneName, Launcher>,
+    /// Planes whose user may not execute their program, with what is closed to them.
+    pub forbidden: BTreeMap<PlaneName, PathBuf>,
+    /// What planes can be held to; nothing is said of limits where it was not looked at.
+    pub means: Option<Means>,
     /// What runs and listens, when it was looked at.
     pub live: Option<Live>,
+}
+
+/// What the supervisor can hold planes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Means {
+    /// Why the controller `memory` cannot be had, and what to do.
+    pub no_memory: Option<Lack>,
+    /// Why the controller `pids` cannot be had.
+    pub no_pids: Option<Lack>,
+    /// Most open files.
+    pub open_files_most: u64,
+    /// Least niceness.
+    pub nice_least: i32,
+    /// Least preference of the out-of-memory killer.
+    pub oom_score_adj_least: i32,
+}
+
+/// Something that a host does not give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// Why.
+    pub why: String,
+    /// What to do.
+    pub hint: String,
 }
 
 impl Surroundings {

@@ -7,6 +7,7 @@ use crate::plane::{Places, Plane, Planes};
 
 mod files;
 mod gateway;
+mod limits;
 mod names;
 
 /// One plane with all that is known of it.
@@ -27,6 +28,8 @@ pub(super) fn findings(
     let subject = Subject { plane, places, around };
     let mut found = files::rights(&subject, declared);
     found.extend(files::launcher(&subject));
+    found.extend(files::forbidden(&subject));
+    found.extend(limits::unavailable(&subject));
     found.extend(files::validity(&subject));
     if planes.planes.len() > 1 {
         found.extend(names::unnamed(&subject, declared));

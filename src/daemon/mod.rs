@@ -5,6 +5,7 @@
 pub mod applied;
 pub mod keepers;
 pub mod load;
+mod passage;
 pub mod seal;
 pub mod survey;
 

@@ -45,6 +45,7 @@ impl Daemon {
             planes.supervisor.run_dir.clone_from(&before.run_dir);
             planes.supervisor.state_dir.clone_from(&before.state_dir);
         }
+        super::passage::open(&planes);
         self.planes = planes;
         self.watch.renew(&self.planes, self.planes.supervisor.watch);
         super::applied::write(&self.planes);

@@ -87,6 +87,9 @@ impl Keeper {
             {
                 let _ = self.hands.ask_capabilities();
             }
+            if let Phase::Down { .. } = self.life.phase() {
+                self.hands.confinement.remove();
+            }
             self.phase_shown = Some(self.life.phase().clone());
         }
         if let Some(pid) = self.hands.running.as_ref().map(|running| running.pid) {
@@ -351,6 +354,7 @@ impl Keeper {
         };
         let sums =
             self.hands.running.as_ref().map(|running| running.pid).and_then(|pid| self.hands.usage.of(pid, since, now));
+        self.hands.known.felt = self.hands.confinement.felt();
         self.hands.known.rss_bytes = sums.map(|sums| sums.rss_bytes);
         self.hands.known.cpu_percent = sums.map(|sums| sums.cpu_percent);
         self.hands.known.log_lines_lost = self.hands.logbook.lost().lines;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::clear::Broom;
 use super::clock::Clock;
+use super::confine::Confinement;
 use super::helpers::Helpers;
 use super::input::Input;
 use super::logbook::Logbook;
@@ -21,7 +22,7 @@ use super::usage::Usage;
 use super::watcher::Watcher;
 use crate::journal::Journal;
 use crate::openclaw::environment;
-use crate::os::launch::{Ids, Launch, LaunchError, Prepared, Program};
+use crate::os::launch::{Launch, LaunchError, Prepared, Program};
 use crate::plane::Sealed;
 
 /// The living gateway.
@@ -55,6 +56,8 @@ pub struct Hands {
     pub sealed: Sealed,
     /// Its launch, made beforehand.
     pub prepared: Prepared,
+    /// Its cgroup, if its limits need one.
+    pub confinement: Confinement,
     /// The gateway, while it lives or is unreaped.
     pub running: Option<Running>,
     /// The pid of the incarnation that ended last.
@@ -94,9 +97,10 @@ pub struct Hands {
 }
 
 impl Hands {
-    /// The kernel's count of processes that it killed for want of memory, in our cgroup where it tells, else on the host.
+    /// The kernel's count of processes that it killed for want of memory: in the plane's own cgroup, else in ours where it
+    /// tells, else on the host.
     pub fn memory_kills(&self) -> u64 {
-        crate::os::process::memory_kills().unwrap_or(0)
+        self.confinement.kills().or_else(crate::os::process::memory_kills).unwrap_or(0)
     }
 }
 
@@ -108,11 +112,7 @@ pub fn launch(sealed: &Sealed) -> Launch {
     launch.environ = sealed.environ.iter().map(|(name, value)| (name.into(), value.into())).collect();
     launch.cwd = Some(plane.cwd.clone());
     launch.umask = plane.umask;
-    launch.account = plane.account.as_ref().map(|account| Ids {
-        uid: account.uid,
-        gid: account.gid,
-        groups: groups(&account.name, account.gid),
-    });
+    launch.account = plane.account.as_ref().map(super::folders::ids);
     launch.parent_death = true;
     launch.new_session = true;
     launch.open_files = plane.limits.open_files;
@@ -121,25 +121,17 @@ pub fn launch(sealed: &Sealed) -> Launch {
     launch
 }
 
-/// Raised, which needs no privilege, so that the kernel takes main before rescue and any gateway before its keeper.
+/// Raised above our own, which needs no privilege, so that the kernel takes main before rescue and any gateway before its
+/// keeper.
 fn oom_score(role: crate::plane::Role) -> i32 {
     use crate::plane::Role;
-    match role {
+    let above = match role {
         Role::Rescue => 100,
-        Role::Other | Role::Staging => 300,
         Role::Main => 200,
-    }
-}
-
-fn groups(name: &str, gid: u32) -> Vec<u32> {
-    let name = std::ffi::CString::new(name).unwrap_or_default();
-    match nix::unistd::getgrouplist(&name, gid.into()) {
-        Ok(groups) => groups.into_iter().map(nix::unistd::Gid::as_raw).collect(),
-        Err(error) => {
-            tracing::warn!(%error, "supplementary groups could not be read; the primary one is used alone");
-            vec![gid]
-        }
-    }
+        Role::Other | Role::Staging => 300,
+    };
+    let own = crate::os::oom::score().unwrap_or(0).max(0);
+    (own + above).min(1000)
 }
 
 /// The launch of a helper: as the gateway's, but for its arguments.
@@ -152,27 +144,6 @@ pub fn helper(sealed: &Sealed, args: &[&str]) -> Launch {
     let cookie = environment::cookie(&sealed.supervisor_id, sealed.plane.name.as_str(), 0);
     launch.environ.push((environment::COOKIE.into(), cookie.into()));
     launch
-}
-
-/// Makes the folders that the gateway's process needs before it can be spawned at all: its working folder, which is its
-/// state dir unless the manifest says otherwise.
-pub fn make_folders(sealed: &Sealed) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    let plane = &sealed.plane;
-    if plane.cwd.is_dir() {
-        return Ok(());
-    }
-    if plane.cwd != plane.state_dir {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::NotFound,
-            format!("cwd {} is not a folder", plane.cwd.display()),
-        ));
-    }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&plane.state_dir)?;
-    if let Some(account) = &plane.account {
-        std::os::unix::fs::chown(&plane.state_dir, Some(account.uid), Some(account.gid))?;
-    }
-    Ok(())
 }
 
 /// Makes the launch of a sealed plane.

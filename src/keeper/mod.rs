@@ -9,8 +9,10 @@ pub mod probe;
 mod asks;
 mod clear;
 mod clock;
+mod confine;
 mod drive;
 mod files;
+mod folders;
 mod hands;
 mod helpers;
 mod includes;
@@ -156,6 +158,7 @@ async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> i
     let mut keeper = Keeper::new(hands, life).drive(first, heard_inputs).await;
     tracing::info!(plane = %name, "the keeper leaves");
     keeper.hands.helpers.end_all();
+    keeper.hands.confinement.remove();
     keeper.hands.logbook.close(LAST_WRITES);
     // Dropping the queue lets the listener give its last answers and come back.
     drop(keeper);
@@ -173,6 +176,7 @@ fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>
     let prepared = hands::prepare(&sealed).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Hands {
         prepared,
+        confinement: confine::Confinement::new(&sealed),
         running: None,
         ended_pid: 0,
         ended_at: Duration::ZERO,

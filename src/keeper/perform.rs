@@ -102,14 +102,23 @@ impl Hands {
             tracing::warn!(%error, "the incarnation's number could not be kept");
         }
         let failed = |error: &dyn std::fmt::Display, errno: Option<i32>| (error.to_string(), hope(errno));
-        hands::make_folders(&self.sealed).map_err(|error| failed(&error, error.raw_os_error()))?;
+        super::folders::make(&self.sealed.plane).map_err(|error| failed(&error, error.raw_os_error()))?;
         let cookie = environment::cookie(&self.sealed.supervisor_id, self.sealed.plane.name.as_str(), incarnation);
         self.prepared.set_env(environment::COOKIE, &cookie).map_err(|error| failed(&error, error.errno()))?;
+        let (door, shortfalls) = self.confinement.prepare(&self.sealed.plane.limits);
+        self.prepared.enter(door);
+        self.kills_before = self.memory_kills();
         let (stdout, stderr) = self.logbook.attach().map_err(|error| failed(&error, error.raw_os_error()))?;
+        if let Some(account) = &self.sealed.plane.account {
+            // Or the account could not open its own /dev/stdout. A pipe that stays root's is written all the same.
+            for pipe in [&stdout, &stderr] {
+                let _ = std::os::unix::fs::fchown(pipe, Some(account.uid), Some(account.gid));
+            }
+        }
         let stdio = Stdio { stdin: self.null.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
         let keep: Vec<_> = self.broom.lock().map(|lock| (lock.fd(), LOCK_FD)).into_iter().collect();
         let child = self.prepared.spawn(stdio, &keep).map_err(|error| failed(&error, error.errno()))?;
-        self.known.notes.clear();
+        self.known.notes = shortfalls;
         self.known.notes.extend(child.shortfalls.iter().map(ToString::to_string));
         self.known.pid = Some(child.pid);
         self.known.readiness = Readiness::default();
@@ -117,7 +126,6 @@ impl Hands {
         self.known.trouble = None;
         self.known.generations = 0;
         self.known.suppressed = None;
-        self.kills_before = self.memory_kills();
         self.await_end(incarnation, &child.pidfd);
         self.running = Some(Running { incarnation, pid: child.pid, pidfd: child.pidfd });
         Ok(())

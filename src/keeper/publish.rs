@@ -26,6 +26,8 @@ pub struct Known {
     pub definition: String,
     /// Things of note.
     pub notes: Vec<String>,
+    /// What its limits have done to it.
+    pub felt: Vec<String>,
     /// OpenClaw's breaker keeps the channels off, in words.
     pub suppressed: Option<String>,
     /// In-process restarts of the living incarnation.
@@ -67,7 +69,7 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
         wanted: life.want() == Want::Up,
         until,
         generations: known.generations,
-        notes: known.notes.iter().chain(&known.suppressed).cloned().collect(),
+        notes: known.notes.iter().chain(&known.felt).chain(&known.suppressed).cloned().collect(),
         event_loop: known.readiness.event_loop.clone().filter(|_| up),
         log_lines_lost: known.log_lines_lost,
     }

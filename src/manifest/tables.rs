@@ -137,7 +137,7 @@ table! {
         "Open files of one process (RLIMIT_NOFILE).";
     nice: Count<-20, 19>, Shared, Prose("the supervisor's own"),
         "Scheduling niceness.";
-    oom_score_adj: Count<-1000, 1000>, Shared, Prose("the supervisor's own"),
+    oom_score_adj: Count<-1000, 1000>, Shared, Prose("by role, above the keeper's own: rescue 100, main 200, others 300"),
         "The kernel takes higher ones first when memory runs out.";
 }
 

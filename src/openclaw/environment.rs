@@ -62,7 +62,8 @@ pub fn helper_argv(plane: &Plane, program: &Path, args: &[&str]) -> Vec<String> 
 pub fn environ(plane: &Plane, supervisor: &Supervisor, host: &Host) -> BTreeMap<String, String> {
     let mut environ = BTreeMap::new();
     for (name, value) in &host.environ {
-        if is_taken_over(name) {
+        // A folder of the supervisor's own is closed to another account.
+        if is_taken_over(name) && (name != "TMPDIR" || plane.account.is_none()) {
             environ.insert(name.clone(), value.clone());
         }
     }

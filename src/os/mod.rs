@@ -26,6 +26,9 @@ pub mod ready;
 pub mod peer;
 pub mod accounts;
 pub mod assume;
+pub mod cgroup;
+pub mod means;
+pub mod guise;
 
 #[cfg(test)]
 mod testing;

@@ -17,3 +17,4 @@ mod runtime;
 mod practice;
 mod verify;
 mod life;
+mod keys;

@@ -125,8 +125,8 @@ codes! {
         "A plane without `production_channels` holds a channel credential of one that has it.";
         "A test run would speak to real people in production's name. Take the credential out of the plane, or say `production_channels = true` if it is meant."
     RuntimeShared "runtime-shared" Warning:
-        "A rescue plane runs from the same OpenClaw installation as a plane it should outlive.";
-        "An upgrade, or a broken installation, takes both down together. Give the rescue a `[runtimes]` entry, and so a release, of its own."
+        "A rescue plane runs from the same OpenClaw installation as a plane it should outlive, or planes share the one that PATH finds.";
+        "An upgrade, or a broken installation, takes both down together; the one on PATH is replaced by anybody's `npm install -g`, underneath what runs. Give the rescue a `[runtimes]` entry, and so a release, of its own."
     // Within one plane.
     ConfigMissing "config-missing" Warning:
         "A plane's config does not exist yet.";
@@ -197,6 +197,12 @@ codes! {
     LauncherPrivileged "launcher-privileged" Warning:
         "A plane's program is setuid, setgid or has file capabilities.";
         "Executing it clears the parent-death signal, so the gateway could outlive a keeper that is killed. Use a program without them; `setcap` on node is the usual cause."
+    ProgramForbidden "program-forbidden" Error:
+        "The user of a plane may not execute its program.";
+        "A folder above it, or the file itself, is closed to that account, so the gateway could not be started. Open the folder to be passed through (`chmod o+x`), or install the release where the account may go."
+    LimitUnavailable "limit-unavailable" Warning:
+        "A limit of the manifest cannot be had on this host.";
+        "The plane runs without it, and `status` says so too. Memory and process limits need a delegated cgroup v2 with the controllers `memory` and `pids`; more open files, less niceness and an earlier protection from the out-of-memory killer need privilege."
     // The live host.
     BasePortHeld "base-port-held" Error:
         "A stranger listens on a plane's base port.";

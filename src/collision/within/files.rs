@@ -95,6 +95,19 @@ pub(super) fn launcher(subject: &Subject) -> Option<Finding> {
     Some(one.saying(message).hinting(hint))
 }
 
+/// A program that the plane's user may not execute.
+pub(super) fn forbidden(subject: &Subject) -> Option<Finding> {
+    let name = &subject.plane.name;
+    let closed = subject.around.forbidden.get(name)?;
+    let user = subject.plane.account.as_ref().map_or("", |account| account.name.as_str());
+    let surface = shown(closed);
+    let message = format!("user {user} of `{name}` may not execute its program: {surface} is closed to it");
+    let hint = format!("`chmod o+x {surface}`, or install the program where {user} may go");
+    let key = if matches!(subject.plane.launch, Launch::Command(_)) { "command" } else { "runtime" };
+    let one = subject.finding(Code::ProgramForbidden, surface).at(subject.places.of("user"), "");
+    Some(one.at(subject.places.of(key), "").saying(message).hinting(hint))
+}
+
 /// What OpenClaw itself said of the config.
 pub(super) fn validity(subject: &Subject) -> Option<Finding> {
     let name = &subject.plane.name;

@@ -27,7 +27,7 @@ pub(super) fn privileged(planes: &Planes, programs: &mut Programs) -> BTreeMap<P
 }
 
 /// The program itself, and the `node` that its first line asks for: beside it, as in an installation of its own.
-fn executed(plane: &Plane, programs: &mut Programs) -> Vec<PathBuf> {
+pub(super) fn executed(plane: &Plane, programs: &mut Programs) -> Vec<PathBuf> {
     let Ok(host) = programs.host(plane) else { return Vec::new() };
     let beside = host.bin.as_deref().or(host.program.parent()).map(|folder| folder.join("node"));
     std::iter::once(host.program.clone()).chain(beside).collect()

@@ -12,7 +12,9 @@ pub mod kernel;
 pub mod existing;
 // Files and attributes.
 mod identity;
+mod accounts;
 mod launchers;
+mod means;
 mod mounts;
 mod paths;
 mod programs;
@@ -61,6 +63,8 @@ pub fn prove(planes: &Planes, depth: Depth) -> Vec<Finding> {
     };
     let around = Surroundings {
         launchers: launchers::privileged(planes, &mut programs),
+        forbidden: accounts::forbidden(planes, &mut programs),
+        means: means::look(planes),
         ephemeral: kernel::ephemeral(),
         paths: paths.into_known(),
         live,

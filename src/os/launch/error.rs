@@ -119,6 +119,8 @@ impl Step {
 /// A limit that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
+    /// The cgroup to enter.
+    Cgroup,
     /// RLIMIT_NOFILE.
     OpenFiles(u64),
     /// Niceness.
@@ -130,6 +132,7 @@ pub enum Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Cgroup => f.write_str("its cgroup, and with it memory_high, memory_max and pids_max,"),
             Self::OpenFiles(value) => write!(f, "open_files = {value}"),
             Self::Nice(value) => write!(f, "nice = {value}"),
             Self::OomScoreAdj(value) => write!(f, "oom_score_adj = {value}"),

@@ -145,6 +145,7 @@ impl Launch {
             open_files: self.open_files,
             nice: self.nice,
             oom_score_adj: self.oom_score_adj,
+            door: None,
             stack,
         })
     }
@@ -163,6 +164,7 @@ pub struct Prepared {
     open_files: Option<u64>,
     nice: Option<i32>,
     oom_score_adj: Option<i32>,
+    door: Option<OwnedFd>,
     stack: Stack,
 }
 
@@ -215,6 +217,12 @@ impl Prepared {
         Ok(())
     }
 
+    /// Children enter this cgroup, by its `cgroup.procs` opened for writing, before anything else; `None`: they stay in ours.
+    /// One that cannot be entered is a shortfall.
+    pub fn enter(&mut self, door: Option<OwnedFd>) {
+        self.door = door;
+    }
+
     /// Starts the program; returns when it has been executed, or says which step failed.
     ///
     /// `stdio` becomes 0, 1 and 2; each of `keep` is there under its number, which must be 3 or above; every other
@@ -258,6 +266,7 @@ impl Prepared {
             carried: carried.as_mut_ptr(),
             carried_len: carried.len(),
             floor,
+            door: self.door.as_ref().map_or(-1, AsRawFd::as_raw_fd),
             new_session: self.new_session,
             open_files: self.open_files,
             nice: self.nice,

@@ -1,0 +1,76 @@
+//! Makes the folder that a gateway cannot be spawned without: its working folder, where that is its state dir.
+//!
+//! Where the plane has a user of its own, it works with that user's rights wherever that user could have put a link.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+use crate::os::guise;
+use crate::os::launch::Ids;
+use crate::plane::{Account, Plane};
+
+/// The numbers of an account, with all of its groups.
+pub fn ids(account: &Account) -> Ids {
+    let groups = crate::os::accounts::groups_of(&account.name, account.gid);
+    Ids { uid: account.uid, gid: account.gid, groups }
+}
+
+/// Makes it, if it is not there.
+pub fn make(plane: &Plane) -> io::Result<()> {
+    if plane.cwd.is_dir() {
+        return Ok(());
+    }
+    if plane.cwd != plane.state_dir {
+        let text = format!("cwd {} is not a folder", plane.cwd.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+    }
+    match &plane.account {
+        None => private(&plane.state_dir),
+        Some(account) => for_account(plane, account),
+    }
+}
+
+fn private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn for_account(plane: &Plane, account: &Account) -> io::Result<()> {
+    let ids = ids(account);
+    let by_itself = || guise::with(&ids, || private(&plane.state_dir)).flatten();
+    match by_itself() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        done => return done,
+    }
+    make_way(plane, &ids)?;
+    by_itself().map_err(|error| {
+        let text = format!("user {} cannot make {}: {error}", account.name, plane.state_dir.display());
+        io::Error::new(error.kind(), text)
+    })
+}
+
+/// As root, down to the first folder that is the plane's: below that one the account may put links as it likes.
+fn make_way(plane: &Plane, ids: &Ids) -> io::Result<()> {
+    let is_own = |path: &Path| path.starts_with(&plane.home) || path.starts_with(&plane.state_dir);
+    let mut missing: Vec<PathBuf> =
+        plane.state_dir.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
+    let Some(outermost) = missing.last().and_then(|path| path.parent()) else { return Ok(()) };
+    if !only_roots(&outermost.canonicalize()?) {
+        return Ok(());
+    }
+    while let Some(path) = missing.pop() {
+        if is_own(&path) {
+            DirBuilder::new().mode(0o700).create(&path)?;
+            return chown(&path, Some(ids.uid), Some(ids.gid));
+        }
+        DirBuilder::new().mode(0o755).create(&path)?;
+    }
+    Ok(())
+}
+
+/// Whether nobody but root can change what the path leads to.
+fn only_roots(path: &Path) -> bool {
+    path.ancestors()
+        .all(|folder| fs::symlink_metadata(folder).is_ok_and(|facts| facts.uid() == 0 && (facts.mode() & 0o022 == 0)))
+}

@@ -1,0 +1,178 @@
+//! `user`: another account's process under a root keeper. Accounts that every host has serve for it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+
+use gateward::os::accounts::{self, Entry};
+use rustix::process::Signal;
+
+use super::{SOON, field, is_root, proc, up};
+use crate::support::{Gateward, TestPlane, eventually, processes};
+
+fn account(name: &str) -> Entry {
+    accounts::by_name(name).expect("a look").unwrap_or_else(|| panic!("no account `{name}` on this host"))
+}
+
+/// A world that other accounts may pass through, with everything of each plane given to its user.
+fn world(test: &str, planes: Vec<TestPlane>, users: &[(&str, &str)]) -> Gateward {
+    let world = Gateward::new(test, planes);
+    fs::set_permissions(world.scratch().path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    for (plane, user) in users {
+        let entry = account(user);
+        give(&world.scratch().join(plane), &entry);
+    }
+    world
+}
+
+fn give(path: &Path, to: &Entry) {
+    chown(path, Some(to.uid), Some(to.gid)).expect("as root");
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("a folder") {
+            give(&entry.expect("an entry").path(), to);
+        }
+    }
+}
+
+/// A program that stays, after it has said what it could read.
+fn reader(name: &str, user: &str, other: &str) -> TestPlane {
+    let script = format!(
+        "cat $HOME/../state/secret; cat $HOME/../../{other}/state/secret || echo refused; echo hello >/dev/stdout; exec sleep 1000000"
+    );
+    TestPlane::plain(name, &["/bin/sh", "-c", &script]).key("user", &format!("\"{user}\""))
+}
+
+fn logged(world: &Gateward, plane: &str) -> String {
+    world.run(&["logs", plane, "-n", "all"]).out
+}
+
+#[test]
+fn two_planes_with_two_users_cannot_read_one_anothers_state() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let planes = vec![reader("main", "daemon", "rescue"), reader("rescue", "games", "main")];
+    let mut world = world("two-users", planes, &[]);
+    for (plane, user) in [("main", "daemon"), ("rescue", "games")] {
+        world.scratch().write(&format!("{plane}/state/secret"), &format!("the secret of {plane}\n"));
+        give(&world.scratch().join(plane), &account(user));
+    }
+    world.up();
+    for (plane, user, other) in [("main", "daemon", "rescue"), ("rescue", "games", "main")] {
+        let status = world.until(plane, SOON, "up", up);
+        let entry = account(user);
+        let (uid, gid) = (entry.uid, entry.gid);
+        let pid = status.pid.expect("it runs");
+        eventually(SOON, "its last word", || logged(&world, plane).contains("hello"));
+        let log = logged(&world, plane);
+        assert!(log.contains(&format!("the secret of {plane}")), "{log}");
+        assert!(log.contains("refused") && !log.contains(&format!("the secret of {other}")), "{log}");
+        assert_eq!(field(pid, "Uid"), format!("{uid} {uid} {uid} {uid}"));
+        assert_eq!(field(pid, "Gid"), format!("{gid} {gid} {gid} {gid}"));
+        let mut groups: Vec<u32> = field(pid, "Groups").split(' ').map(|gid| gid.parse().expect("a number")).collect();
+        let mut expected = accounts::groups_of(user, gid);
+        groups.sort();
+        expected.sort();
+        assert_eq!(groups, expected);
+        assert_eq!(field(status.keeper_pid.expect("a keeper"), "Uid"), "0 0 0 0");
+        let environ = proc(pid, "environ");
+        let has = |entry: &str| environ.split('\0').any(|it| it == entry);
+        let shell = entry.shell.display();
+        for entry in [format!("USER={user}"), format!("LOGNAME={user}"), format!("SHELL={shell}")] {
+            assert!(has(&entry), "{entry} is missing in {environ:?}");
+        }
+        assert!(has(&format!("HOME={}", world.scratch().join(&format!("{plane}/home")).display())), "{environ:?}");
+    }
+}
+
+#[test]
+fn a_gateway_of_another_user_dies_with_its_root_keeper() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let plane = TestPlane::practice("main").key("user", "\"daemon\"");
+    let mut world = world("user-death", vec![plane], &[("main", "daemon")]);
+    world.up();
+    let first = world.until_ready("main");
+    assert_eq!(field(first.pid.expect("it runs"), "Uid").split(' ').next(), Some(&*account("daemon").uid.to_string()));
+    processes::kill(first.keeper_pid.expect("a keeper"), Signal::KILL);
+    eventually(SOON, "its end", || !processes::is_alive(first.pid.expect("it ran")));
+    world.until("main", SOON, "another incarnation", |plane| up(plane) && plane.incarnation == 2);
+    world.run(&["restart", "main"]).code(0);
+    assert_eq!(world.until_ready("main").incarnation, 3, "validated and started as the user");
+}
+
+#[test]
+fn home_and_tilde_are_the_accounts_own_and_a_missing_state_dir_is_made_for_it() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let entry = account("games");
+    let plane = TestPlane::plain("main", &["/bin/sleep", "1000000"]).key("user", "\"games\"");
+    let world = world("user-home", vec![plane], &[]);
+    // Only what is written counts: without `home` it is the account's, and `~` with it.
+    let text = fs::read_to_string(world.manifest()).expect("a manifest");
+    let deep = world.scratch().join("made/below/state");
+    let lines = text.lines().filter(|line| !line.starts_with("home = ")).map(|line| {
+        if line.starts_with("state_dir = ") && line.contains("/main/") {
+            format!("state_dir = {:?}", deep.display().to_string())
+        } else if line.starts_with("config = ") {
+            "config = \"~/its.json\"".to_owned()
+        } else {
+            line.to_owned()
+        }
+    });
+    world.scratch().write("supervisor.toml", &lines.map(|line| line + "\n").collect::<String>());
+    let mut world = world;
+    let card = world.run(&["card", "main", "--json"]).code(0);
+    assert!(card.out.contains(&entry.home.join("its.json").display().to_string()), "{}", card.out);
+    // The scratch folder is below one that everybody may write, so root makes nothing there for somebody else.
+    world.up();
+    let refused = world.until("main", SOON, "not started", |plane| plane.why.contains("cannot make"));
+    assert!(refused.why.contains("user games") && refused.pid.is_none(), "{refused:#?}");
+    give(&world.scratch().folder("made"), &entry);
+    world.run(&["restart", "main"]).code(0);
+    let main = world.until("main", SOON, "up", up);
+    let facts = fs::metadata(&deep).expect("it was made");
+    assert_eq!((facts.uid(), facts.mode() & 0o7777), (entry.uid, 0o700));
+    assert!(proc(main.pid.expect("it runs"), "environ").contains(&format!("HOME={}", entry.home.display())));
+}
+
+#[test]
+fn a_program_that_the_user_cannot_reach_is_an_error_of_check() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let world =
+        world("user-closed", vec![TestPlane::practice("main").key("user", "\"daemon\"")], &[("main", "daemon")]);
+    let closed = world.scratch().folder("closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("a mode");
+    let program = world.scratch().write("closed/openclaw", "#!/bin/sh\n");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let text = fs::read_to_string(world.manifest()).expect("a manifest");
+    let command = format!("command = [{:?}]", program.display().to_string());
+    world.scratch().write("supervisor.toml", &text.replace("runtime = \"practice\"", &command));
+    let found = world.run(&["check", "--no-live", "--json"]).code(7).json();
+    let finding = found["findings"].as_array().expect("a list").iter().find(|one| one["code"] == "program-forbidden");
+    let finding = finding.unwrap_or_else(|| panic!("{found:#}"));
+    assert_eq!(finding["surface"], closed.display().to_string());
+}
+
+#[test]
+fn an_account_that_is_not_there_and_a_supervisor_that_is_not_root_are_mistakes() {
+    let plane = |user: &str| TestPlane::practice("main").key("user", &format!("\"{user}\""));
+    let world = Gateward::new("user-nobody", vec![plane("no-such-account")]);
+    let code = |said: crate::support::Said| said.code(6).json()["findings"][0]["code"].clone();
+    let expected = if rustix::process::geteuid().is_root() { "unknown-account" } else { "user-without-root" };
+    assert_eq!(code(world.run(&["check", "--json"])), expected);
+    if !is_root("try it as somebody else") {
+        return;
+    }
+    use std::os::unix::process::CommandExt;
+    let world = Gateward::new("user-unroot", vec![plane("daemon")]);
+    fs::set_permissions(world.scratch().path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let nobody = account("nobody");
+    let mut command = world.command(&["check", "--json"]);
+    let said = crate::support::said(command.uid(nobody.uid).gid(nobody.gid).output().expect("our binary runs"));
+    assert_eq!(code(said), "user-without-root");
+}
