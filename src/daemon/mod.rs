@@ -203,5 +203,6 @@ fn load_and_prove(manifest: &Path) -> Result<(Planes, Vec<Finding>), String> {
     findings.extend(loaded.warnings.iter().map(load::finding));
     // A proof takes more memory for a moment than everything that the daemon keeps.
     crate::os::memory::give_back();
+    crate::os::memory::give_text_back();
     Ok((loaded.planes, crate::collision::sorted(findings)))
 }
