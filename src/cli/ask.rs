@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::outcome::{Failure, Told};
+use super::steer::silence;
+use super::target::Target;
+use crate::rundir;
 use crate::socket::{CallError, CallFailure, Calls, Next};
 use crate::wire::{Answer, Ask, Request, VERSION};
 
@@ -49,6 +52,36 @@ pub fn one(path: PathBuf, ask: Ask, budget: Duration) -> Result<Answer, Failure>
     match all(vec![(path, ask)], budget)?.pop() {
         Some(answer) => Ok(answer?),
         None => Err(Failure::failed("there was no question", "")),
+    }
+}
+
+/// Asks the supervisor one question that it may think about for as long as `budget`; one that hangs is told of much earlier.
+pub fn supervisor(target: &Target, ask: Ask, budget: Duration) -> Result<Answer, Failure> {
+    let failed = |error| Failure::failed(format!("cannot wait: {error}"), "");
+    let hung = || {
+        let so = "planes live on, and `gateward run` or its service greets them";
+        silence::hung("the supervisor", &rundir::daemon_lock(&target.applied.state_dir), so)
+    };
+    let mut calls = Calls::new();
+    let asked = calls.place(&target.daemon(), &request(ask));
+    let until = Instant::now() + budget;
+    let mut speaks_by = Instant::now() + silence::QUIET;
+    let mut ping = None;
+    loop {
+        match calls.next(Some(until.min(speaks_by)), None).map_err(failed)? {
+            Next::Answer(id, answer) if id == asked => return Ok(answer?),
+            Next::Answer(id, _) => {
+                calls.hang_up(id);
+                (ping, speaks_by) = (None, Instant::now() + silence::QUIET);
+            }
+            Next::Late if Instant::now() >= until || ping.is_some() => return Err(hung()),
+            Next::Late => {
+                ping = Some(calls.place(&target.daemon(), &request(Ask::Status)));
+                speaks_by = Instant::now() + silence::PING;
+            }
+            Next::Woken => {}
+            Next::Over => return Err(hung()),
+        }
     }
 }
 

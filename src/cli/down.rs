@@ -18,6 +18,9 @@ use crate::plane::PlaneName;
 use crate::rundir;
 use crate::wire::{Answer, Ask, Stop};
 
+/// How long the supervisor may take to accept.
+const ASKED: Duration = Duration::from_secs(30);
+
 /// How long a keeper may take to leave once its plane is down, and the supervisor once the last keeper has.
 const LEAVING: Duration = Duration::from_secs(30);
 
@@ -42,7 +45,7 @@ pub struct Args {
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::find(scope)?;
     let stop = Stop { now: args.now };
-    let led = match ask::one(target.daemon(), Ask::Down(stop.clone()), ask::BUDGET) {
+    let led = match ask::supervisor(&target, Ask::Down(stop.clone()), ASKED) {
         Ok(Answer::Accepted { note, .. }) => {
             if !note.is_empty() {
                 say(&format!("{note}\n"));

@@ -50,7 +50,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::find(scope)?;
     let before = if args.exec { Some(release(&target)?) } else { None };
     let reload = Reload { dry_run: args.dry_run, exec: args.exec, allow: args.allow.clone() };
-    let answer = ask::one(target.daemon(), Ask::Reload(reload), PROOF)?;
+    let answer = ask::supervisor(&target, Ask::Reload(reload), PROOF)?;
     match answer {
         Answer::Plan(plan) => tell(&plan, args),
         Answer::Accepted { note, .. } => {
@@ -91,7 +91,7 @@ fn tell(done: &Plan, args: &Args) -> Outcome {
 
 /// The supervisor's release.
 fn release(target: &Target) -> Result<String, Failure> {
-    match ask::one(target.daemon(), Ask::Status, ask::BUDGET)? {
+    match ask::supervisor(target, Ask::Status, PROOF)? {
         Answer::Daemon(daemon) => Ok(daemon.version),
         other => Err(Failure::Failed(ask::out_of_turn(&other))),
     }

@@ -3,9 +3,10 @@
 //! One owner for everything. It is the parent of no gateway, so its own end ends nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::follow::Meeting;
 use super::input::{Input, Purpose, Told};
@@ -14,6 +15,7 @@ use super::voice::Voice;
 use super::watch::Watch;
 use crate::collision::finding::{Finding, Severity};
 use crate::journal::{Entry, Journal};
+use crate::os::lock::Lock;
 use crate::plane::{PlaneName, Planes, Sealed};
 use crate::socket::Heard;
 use crate::wire::{Answer, Ask, DaemonStatus, PlaneStatus, Refusal, RefusalKind, Reload, Stop};
@@ -62,6 +64,14 @@ pub struct Daemon {
     pub(super) trouble: String,
     pub(super) troubles: BTreeMap<PlaneName, String>,
     pub(super) deaths: BTreeMap<PlaneName, u32>,
+    /// Planes whose keeper is being looked after.
+    pub(super) doubted: BTreeSet<PlaneName>,
+    /// Whether a glance at adopted keepers is due.
+    pub(super) glancing: bool,
+    /// Held for as long as our sockets are in the run dir.
+    pub(super) sockets: Lock,
+    /// Has our own socket looked after.
+    pub(super) nudge: Arc<Notify>,
     pub(super) journal: Journal,
     pub(super) voice: Voice,
     pub(super) manner: Manner,
@@ -101,11 +111,25 @@ impl Daemon {
                     self.note(Some(&plane), "refused", &refusal, "left", "as it is");
                 }
             }
+            Input::Unanswered { plane, error } => {
+                tracing::warn!(%plane, %error, "its keeper gave no answer");
+                self.doubt(plane, None);
+            }
             Input::ChildrenChanged => {
                 for (plane, exit) in self.keepers.reap() {
                     tracing::info!(%plane, %exit, "a keeper has ended");
+                    if exit.code == Some(keepers::ALREADY_KEPT) {
+                        // Another one has the plane, and could not be found by its socket.
+                        self.doubt(plane, None);
+                    }
+                }
+                for plane in self.keepers.stopped() {
+                    self.doubt(plane, None);
                 }
             }
+            Input::Glance => self.glance(),
+            Input::Looked { plane, found, reply } => self.looked(&plane, found, reply),
+            Input::Rebound => self.rebound(),
             Input::Edited(paths) => {
                 tracing::info!(?paths, "watched files changed");
                 self.prove(Purpose::Edit);
@@ -133,7 +157,10 @@ impl Daemon {
                 self.voice.say("stopping every plane gracefully");
                 self.go_down(Stop::default());
             }
-            (Told::Reload, _) => self.prove(Purpose::Reload(Reload::default(), None)),
+            (Told::Reload, _) => {
+                self.nudge.notify_one();
+                self.prove(Purpose::Reload(Reload::default(), None));
+            }
         }
         (self.down.is_some() && self.keeping.is_empty()).then_some(End::Down)
     }
@@ -162,9 +189,7 @@ impl Daemon {
                 self.go_down(stop);
                 reply.answer(Answer::Accepted { replaces: None, note });
             }
-            Ask::Keep { plane, .. } if self.seen.contains_key(&plane) => {
-                reply.answer(Answer::Accepted { replaces: None, note: "its keeper answers".into() });
-            }
+            Ask::Keep { plane, .. } if self.seen.contains_key(&plane) => self.doubt(plane, Some(reply)),
             Ask::Keep { plane, allow } => self.prove(Purpose::Keep { plane, allow, reply }),
             Ask::Follow | Ask::Start(_) | Ask::Stop(_) | Ask::Restart(_) | Ask::Replace { .. } | Ask::Retire(_) => {
                 reply.answer(refused(
@@ -194,7 +219,11 @@ impl Daemon {
     fn said(&mut self, status: PlaneStatus) {
         self.voice.plane(&status);
         self.deaths.remove(&status.name);
+        let is_adopted = status.keeper_pid.is_some_and(|pid| !self.keepers.has(pid));
         self.seen.insert(status.name.clone(), status);
+        if is_adopted && !self.glancing {
+            self.glance_later();
+        }
         self.start_due();
     }
 

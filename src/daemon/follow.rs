@@ -32,6 +32,17 @@ pub async fn follow(run_dir: PathBuf, plane: PlaneName, meeting: Meeting, inputs
     let heard = async {
         let mut caller = Caller::connect(&path, BUDGET).await?;
         caller.tell(&keepers::request(Ask::Follow)).await?;
+        match tokio::time::timeout(BUDGET, caller.next()).await {
+            Ok(answer) => {
+                if let Answer::Plane(status) = answer? {
+                    let _ = inputs.send(Input::Said(status));
+                }
+            }
+            Err(_) => {
+                let error = format!("nothing within {} s", BUDGET.as_secs());
+                let _ = inputs.send(Input::Unanswered { plane: plane.clone(), error });
+            }
+        }
         loop {
             if let Answer::Plane(status) = caller.next().await?
                 && inputs.send(Input::Said(status)).is_err()

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::vigil::Found;
 use crate::collision::finding::Finding;
 use crate::plane::{PlaneName, Planes};
 use crate::socket::{Heard, Reply};
@@ -33,8 +34,28 @@ pub enum Input {
         /// What it said, when it did not take it.
         refusal: Option<String>,
     },
-    /// A child has ended.
+    /// A keeper gave no answer.
+    Unanswered {
+        /// Whose.
+        plane: PlaneName,
+        /// What came instead.
+        error: String,
+    },
+    /// A child has ended, or was stopped.
     ChildrenChanged,
+    /// It is time to glance at keepers that are not our children.
+    Glance,
+    /// A keeper in doubt was looked at.
+    Looked {
+        /// Whose.
+        plane: PlaneName,
+        /// How it is.
+        found: Found,
+        /// Who asked for it, if anybody.
+        reply: Option<Reply>,
+    },
+    /// The socket was gone with its run dir, and is bound again.
+    Rebound,
     /// A watched file changed.
     Edited(Vec<PathBuf>),
     /// The manifest was read and proved.

@@ -25,6 +25,9 @@ const SEALED_FD: i32 = 3;
 /// The descriptor on which it says that its socket answers; see `keeper::ANNOUNCE_FD`.
 const ANNOUNCE_FD: i32 = 4;
 
+/// A keeper that found another one at work ends with this; see `keeper::ALREADY_KEPT`.
+pub const ALREADY_KEPT: i32 = 10;
+
 /// Starts keepers, and reaps those that we started.
 #[derive(Debug)]
 pub struct Keepers {
@@ -75,6 +78,19 @@ impl Keepers {
             Err(_) => false,
         });
         ended
+    }
+}
+
+impl Keepers {
+    /// Whether this process is a keeper that we started.
+    pub fn has(&self, pid: i32) -> bool {
+        self.children.contains_key(&pid)
+    }
+
+    /// The planes of those keepers of ours that were stopped since the last call.
+    pub fn stopped(&self) -> Vec<PlaneName> {
+        let stopped = self.children.iter().filter(|(pid, _)| reap::stopped(**pid).unwrap_or(false));
+        stopped.map(|(_, name)| name.clone()).collect()
     }
 }
 

@@ -10,11 +10,13 @@ pub mod seal;
 pub mod survey;
 
 mod core;
+mod doubt;
 mod follow;
 mod input;
 mod load_file;
 mod proved;
 mod reconcile;
+mod vigil;
 mod voice;
 mod watch;
 
@@ -102,7 +104,7 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     let doing = || format!("use the run dir {}", run_dir.display());
     let access = Access::of(planes.supervisor.socket_group.as_deref()).map_err(host(doing()))?;
     make_folder(run_dir, access).map_err(host(doing()))?;
-    let _sockets = match Lock::take(&rundir::sockets_lock(run_dir)) {
+    let sockets = match Lock::take(&rundir::sockets_lock(run_dir)) {
         Ok(lock) => lock,
         Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
         Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
@@ -118,7 +120,7 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
         .thread_keep_alive(Duration::from_millis(1))
         .build()
         .map_err(host("start the runtime".into()))?;
-    LocalSet::new().block_on(&runtime, supervise(planes, manner)).map_err(host("listen for requests".into()))
+    LocalSet::new().block_on(&runtime, supervise(planes, manner, sockets)).map_err(host("listen for requests".into()))
 }
 
 fn log_to(path: &Path) -> io::Result<()> {
@@ -133,7 +135,7 @@ fn log_to(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn supervise(planes: Planes, manner: Manner) -> io::Result<End> {
+async fn supervise(planes: Planes, manner: Manner, sockets: Lock) -> io::Result<End> {
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
     let supervisor = planes.supervisor.clone();
     let access = Access::of(supervisor.socket_group.as_deref())?;
@@ -142,7 +144,9 @@ async fn supervise(planes: Planes, manner: Manner) -> io::Result<End> {
     let listener = Listener::bind(&rundir::daemon_socket(&supervisor.run_dir), access)?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
-    let serving = tokio::task::spawn_local(serve(listener, hear));
+    let nudge = listener.nudge();
+    let rebound = inputs.clone();
+    let serving = tokio::task::spawn_local(serve(listener, hear, move || drop(rebound.send(Input::Rebound))));
     listen_for_signals(&inputs)?;
 
     let daemon = core::Daemon {
@@ -159,6 +163,10 @@ async fn supervise(planes: Planes, manner: Manner) -> io::Result<End> {
         trouble: String::new(),
         troubles: BTreeMap::new(),
         deaths: BTreeMap::new(),
+        doubted: BTreeSet::new(),
+        glancing: false,
+        sockets,
+        nudge,
         journal: Journal::open(&rundir::daemon_journal(&supervisor.state_dir)),
         voice: voice::Voice::default(),
         manner,

@@ -153,12 +153,15 @@ impl Daemon {
         let run_dir = self.planes.supervisor.run_dir.clone();
         let inputs = self.inputs.clone();
         tokio::task::spawn_local(async move {
-            let refusal = match keepers::ask(&run_dir, &plane, ask).await {
-                Ok(Answer::Refused(refusal)) => Some(format!("{}; {}", refusal.message, refusal.hint)),
-                Ok(_) => None,
-                Err(error) => Some(error.to_string()),
+            let heard = match keepers::ask(&run_dir, &plane, ask).await {
+                Ok(Answer::Refused(refusal)) => {
+                    Input::Answered { plane, refusal: Some(format!("{}; {}", refusal.message, refusal.hint)) }
+                }
+                Ok(_) => Input::Answered { plane, refusal: None },
+                Err(error) if error.is_nobody() => Input::Answered { plane, refusal: Some(error.to_string()) },
+                Err(error) => Input::Unanswered { plane, error: error.to_string() },
             };
-            let _ = inputs.send(Input::Answered { plane, refusal });
+            let _ = inputs.send(heard);
         });
     }
 }

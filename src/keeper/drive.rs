@@ -113,6 +113,12 @@ impl Keeper {
             Input::Seen(seen) => self.seen(&seen, now),
             Input::HelperDone(helped) => self.helper_done(helped),
             Input::FilesChanged => vec![Event::FilesChanged],
+            Input::Rebound => {
+                if let Err(error) = self.hands.memory.restore() {
+                    tracing::error!(%error, "what the operator wants could not be written again");
+                }
+                Vec::new()
+            }
             Input::ToldToGo => self.told_to_go(),
             Input::Due => {
                 let mut events: Vec<Event> = self.look_again(now).into_iter().collect();

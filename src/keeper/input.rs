@@ -25,6 +25,8 @@ pub enum Input {
     HelperDone(Helped),
     /// Config, an include or `.env` changed.
     FilesChanged,
+    /// The socket was gone with its run dir, and is bound again.
+    Rebound,
     /// The keeper itself was told to go (SIGTERM, SIGINT).
     ToldToGo,
     /// A moment set by the loop has come.

@@ -14,16 +14,24 @@ pub struct Memory {
     want: PathBuf,
     incarnation: PathBuf,
     boot: String,
+    /// What the operator last wanted, as far as this keeper has heard.
+    said: Option<Want>,
 }
 
 impl Memory {
     /// The files, and the present boot's id.
     pub fn new(want: PathBuf, incarnation: PathBuf, boot: String) -> Self {
-        Self { want, incarnation, boot }
+        let mut memory = Self { want, incarnation, boot, said: None };
+        memory.said = memory.written();
+        memory
     }
 
     /// What the operator last wanted in this boot; `None` when he has said nothing.
     pub fn wanted(&self) -> Option<Want> {
+        self.said
+    }
+
+    fn written(&self) -> Option<Want> {
         let text = std::fs::read_to_string(&self.want).ok()?;
         let (word, boot) = text.trim_end().split_once(' ')?;
         match word {
@@ -34,14 +42,18 @@ impl Memory {
     }
 
     /// Keeps what the operator wants.
-    pub fn remember(&self, want: Want) -> io::Result<()> {
+    pub fn remember(&mut self, want: Want) -> io::Result<()> {
+        self.said = Some(want);
+        self.restore()
+    }
+
+    /// Writes what the operator wants once more, where it is no longer written: the run dir may have been wiped.
+    pub fn restore(&self) -> io::Result<()> {
+        let Some(want) = self.said.filter(|want| self.written() != Some(*want)) else { return Ok(()) };
         let word = match want {
             Want::Up => "up",
             Want::Down => "down",
         };
-        if self.wanted() == Some(want) {
-            return Ok(());
-        }
         replace(&self.want, &format!("{word} {}\n", self.boot))
     }
 
@@ -77,11 +89,24 @@ mod tests {
     #[test]
     fn a_want_holds_until_the_next_boot() {
         let folder = tempfile::tempdir().expect("a folder");
-        let before = memory(folder.path(), "boot-1");
+        let mut before = memory(folder.path(), "boot-1");
         assert_eq!(before.wanted(), None);
         before.remember(Want::Down).expect("written");
         assert_eq!(memory(folder.path(), "boot-1").wanted(), Some(Want::Down));
         assert_eq!(memory(folder.path(), "boot-2").wanted(), None);
+    }
+
+    #[test]
+    fn a_want_that_was_wiped_is_written_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut memory_of_it = memory(folder.path(), "b");
+        memory_of_it.restore().expect("nothing to write");
+        assert_eq!(memory(folder.path(), "b").wanted(), None, "nothing was said");
+        memory_of_it.remember(Want::Down).expect("written");
+        std::fs::remove_dir_all(folder.path().join("wants")).expect("wiped");
+        assert_eq!(memory(folder.path(), "b").wanted(), None);
+        memory_of_it.restore().expect("written again");
+        assert_eq!(memory(folder.path(), "b").wanted(), Some(Want::Down));
     }
 
     #[test]

@@ -31,11 +31,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
 use crate::life::order::Want;
@@ -146,8 +146,10 @@ async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> i
     let listener = Listener::bind(&rundir::keeper_socket(&supervisor.run_dir, &name), access)?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
-    let serving = tokio::task::spawn_local(serve(listener, hear));
-    listen_for_signals(&inputs)?;
+    let nudge = listener.nudge();
+    let rebound = inputs.clone();
+    let serving = tokio::task::spawn_local(serve(listener, hear, move || drop(rebound.send(Input::Rebound))));
+    listen_for_signals(&inputs, nudge)?;
     if let Some(announce) = announce {
         // A daemon that has died meanwhile reads nothing: its successor finds the socket.
         let _ = rustix::io::write(&announce, b"1");
@@ -218,14 +220,13 @@ fn begun<T>(mut life: Life, begin: impl FnOnce(&mut Life) -> T) -> (Life, T) {
     (life, first)
 }
 
-/// TERM and INT end the plane with its grace, as a host that shuts down wants; HUP means nothing to a keeper.
-fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
+/// TERM and INT end the plane with its grace, as a host that shuts down wants; HUP has the keeper look after its socket.
+fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>, nudge: Arc<Notify>) -> io::Result<()> {
     type Make = fn() -> Input;
-    let wanted: [(SignalKind, Option<Make>); 5] = [
+    let wanted: [(SignalKind, Option<Make>); 4] = [
         (SignalKind::child(), Some(|| Input::ChildrenChanged)),
         (SignalKind::terminate(), Some(|| Input::ToldToGo)),
         (SignalKind::interrupt(), Some(|| Input::ToldToGo)),
-        (SignalKind::hangup(), None),
         (SignalKind::pipe(), None),
     ];
     for (kind, make) in wanted {
@@ -241,5 +242,11 @@ fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
             }
         });
     }
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::task::spawn_local(async move {
+        while hangups.recv().await.is_some() {
+            nudge.notify_one();
+        }
+    });
     Ok(())
 }

@@ -53,6 +53,22 @@ pub fn reap(pid: i32) -> io::Result<Option<Exit>> {
     wait(libc::P_PID, pid.cast_unsigned(), flags).map(|end| end.map(|(_, exit)| exit))
 }
 
+/// Whether a child was stopped by a signal since this was last asked; it may go on by now.
+pub fn stopped(pid: i32) -> io::Result<bool> {
+    if pid <= 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the id of one process"));
+    }
+    // SAFETY: all zero is a valid siginfo.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WSTOPPED | libc::WNOHANG | libc::__WALL;
+    // SAFETY: `info` is ours; without WEXITED no end of a child is taken.
+    if unsafe { libc::waitid(libc::P_PID, pid.cast_unsigned(), &raw mut info, flags) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a siginfo of waitid, or all zero when there was nothing to tell.
+    Ok(unsafe { info.si_pid() } == pid)
+}
+
 /// Takes the end of every child that has ended, but for `kept` (`None`, `Some(pid)`, a list), whose ends shall stay to be
 /// looked at by others.
 ///

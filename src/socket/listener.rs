@@ -10,15 +10,19 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::frame::{FrameError, Frames, read_request, write_answer};
+use super::lost::Watched;
 use super::place::{Access, Address, about, make_folder};
 use crate::wire::{Answer, Refusal, RefusalKind, Request, Response};
 
@@ -35,6 +39,9 @@ pub struct Listener {
     access: Access,
     path: PathBuf,
     inode: u64,
+    /// Missing where the host has no watch left; then only [`Listener::nudge`] finds a lost socket.
+    watched: Option<Watched>,
+    nudge: Arc<Notify>,
 }
 
 impl Listener {
@@ -43,19 +50,35 @@ impl Listener {
     /// The socket is made ready under another name and moved into place, so that nobody ever finds one that does not
     /// listen, or one with wider rights than `access`.
     pub fn bind(path: &Path, access: Access) -> io::Result<Self> {
-        if let Some(folder) = path.parent() {
-            make_folder(folder, access)?;
+        let (inner, inode) = in_place(path, access)?;
+        let watched = watched(path);
+        Ok(Self { inner, access, path: path.to_owned(), inode, watched, nudge: Arc::default() })
+    }
+
+    /// Binds its path anew, with what is missing of its folders; conversations that go on are not touched.
+    pub fn rebind(&mut self) -> io::Result<()> {
+        // The folder above may be gone with this one, and shall have the same rights.
+        if let Some(above) = self.path.parent().and_then(Path::parent).filter(|above| !above.exists()) {
+            make_folder(above, self.access)?;
         }
-        let fresh = beside(path);
-        match fs::remove_file(&fresh) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(about(&fresh, &error)),
+        (self.inner, self.inode) = in_place(&self.path, self.access)?;
+        self.watched = watched(&self.path);
+        Ok(())
+    }
+
+    /// Returns once the path no longer leads here: noticed by itself where the host has a watch left, else at a nudge.
+    pub async fn lost(&self) {
+        while self.is_reachable() {
+            match &self.watched {
+                Some(watched) => tokio::select! { () = watched.changed() => {}, () = self.nudge.notified() => {} },
+                None => self.nudge.notified().await,
+            }
         }
-        let inner = listen(&fresh, access).map_err(|error| about(&fresh, &error))?;
-        let inode = fs::symlink_metadata(&fresh)?.ino();
-        fs::rename(&fresh, path).map_err(|error| about(path, &error))?;
-        Ok(Self { inner: UnixListener::from_std(inner)?, access, path: path.to_owned(), inode })
+    }
+
+    /// A word on this has a listener that is being served look whether its path still leads to it.
+    pub fn nudge(&self) -> Arc<Notify> {
+        Arc::clone(&self.nudge)
     }
 
     /// The path it was bound to.
@@ -88,6 +111,32 @@ impl Listener {
                 &peer.stranger(),
                 "ask as the supervisor's user, or as root, or as a member of `socket_group`",
             );
+        }
+    }
+}
+
+fn in_place(path: &Path, access: Access) -> io::Result<(UnixListener, u64)> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder, access)?;
+    }
+    let fresh = beside(path);
+    match fs::remove_file(&fresh) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(about(&fresh, &error)),
+    }
+    let inner = listen(&fresh, access).map_err(|error| about(&fresh, &error))?;
+    let inode = fs::symlink_metadata(&fresh)?.ino();
+    fs::rename(&fresh, path).map_err(|error| about(path, &error))?;
+    Ok((UnixListener::from_std(inner)?, inode))
+}
+
+fn watched(path: &Path) -> Option<Watched> {
+    match Watched::new(path) {
+        Ok(watched) => Some(watched),
+        Err(error) => {
+            tracing::warn!(%error, socket = %path.display(), "if this socket is removed, only SIGHUP has it made again");
+            None
         }
     }
 }
@@ -201,6 +250,13 @@ impl Connection {
     /// As [`Connection::answer`], for a whole response.
     pub async fn respond(&mut self, response: &Response) -> io::Result<()> {
         self.answer(&response.answer).await
+    }
+
+    /// Whether the peer has hung up for good, and can no longer be told anything. One that only sends no more has not.
+    pub fn is_abandoned(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut look = [PollFd::new(&self.stream, PollFlags::empty())];
+        rustix::event::poll(&mut look, Some(&now)).is_ok() && look[0].revents().contains(PollFlags::HUP)
     }
 
     /// Whether the peer has begun a frame and not ended it.

@@ -14,6 +14,7 @@ mod caller;
 mod calls;
 mod frame;
 mod listener;
+mod lost;
 mod place;
 mod serve;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::MOST_CONNECTIONS;
 use super::frame::FrameError;
@@ -74,13 +74,29 @@ impl Reply {
     }
 }
 
+/// The first wait before a lost socket is bound once more, when that has failed; doubled up to [`REBIND_AT_MOST`].
+const REBIND: Duration = Duration::from_millis(100);
+
+/// The longest such wait.
+const REBIND_AT_MOST: Duration = Duration::from_secs(30);
+
 /// Accepts and converses until the receiver of `hear` is dropped, then lets given answers be read, and gives back the listener.
-pub async fn serve(listener: Listener, hear: mpsc::Sender<Heard>) -> Listener {
+/// A socket that is removed from under it is bound again, and `rebound` is called.
+pub async fn serve(mut listener: Listener, hear: mpsc::Sender<Heard>, rebound: impl Fn()) -> Listener {
     let mut open = Open::default();
+    let mut again = Again::default();
     loop {
         tokio::select! {
             biased;
             () = hear.closed() => break,
+            () = again.due(&listener) => match listener.rebind() {
+                Ok(()) => {
+                    tracing::warn!(socket = %listener.path().display(), "the socket was gone and is bound again");
+                    again = Again::default();
+                    rebound();
+                }
+                Err(error) => again.later(&listener, &error),
+            },
             accepted = listener.accept() => match accepted {
                 Ok(connection) => open.admit(connection, &hear),
                 Err(error) if is_exhausted(&error) => {
@@ -96,6 +112,27 @@ pub async fn serve(listener: Listener, hear: mpsc::Sender<Heard>) -> Listener {
     }
     open.leave().await;
     listener
+}
+
+/// When a lost socket is bound once more.
+#[derive(Default)]
+struct Again {
+    failed: Option<(Instant, Duration)>,
+}
+
+impl Again {
+    async fn due(&self, listener: &Listener) {
+        listener.lost().await;
+        if let Some((at, _)) = self.failed {
+            tokio::time::sleep_until(at).await;
+        }
+    }
+
+    fn later(&mut self, listener: &Listener, error: &io::Error) {
+        let wait = self.failed.map_or(REBIND, |(_, wait)| (wait * 2).min(REBIND_AT_MOST));
+        tracing::error!(%error, socket = %listener.path().display(), ?wait, "the socket is gone and cannot be bound again yet");
+        self.failed = Some((Instant::now() + wait, wait));
+    }
 }
 
 /// Passes what is heard on to an owner's own queue as its kind of input, until the owner has dropped either end.
@@ -163,6 +200,11 @@ async fn converse(mut connection: Connection, hear: mpsc::Sender<Heard>, asks: A
         asks.store(false, Ordering::Relaxed);
         let error = match timeout(IDLE, connection.next()).await {
             Ok(Ok(None)) => return,
+            // Nobody was told that this was taken: it lay here while we were stopped, and its asker has given up since.
+            Ok(Ok(Some(request))) if connection.is_abandoned() => {
+                tracing::info!(ask = ?std::mem::discriminant(&request.ask), by = request.by, "not taken: its asker had left");
+                return;
+            }
             Ok(Ok(Some(request))) => {
                 asks.store(true, Ordering::Relaxed);
                 match pass_on(&mut connection, &hear, request).await {

@@ -4,6 +4,7 @@
 //! Ctrl-C or a keeper's replacement end the waiting at most.
 
 mod party;
+pub mod silence;
 mod task;
 
 use jiff::Timestamp;

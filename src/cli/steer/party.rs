@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::task::{Keeper, Stage, Task, Then};
+use super::silence::{self, Silence};
+use super::task::{Keeper, Missing, Stage, Task, Then};
 use super::{Begin, Fate, Patience, Reached, Wish};
 use crate::cli::ask::{out_of_turn, request};
 use crate::cli::goal::{Goal, Verdict};
@@ -15,7 +16,8 @@ use crate::cli::outcome::Failure;
 use crate::cli::status::nobody;
 use crate::cli::target::Target;
 use crate::plane::PlaneName;
-use crate::socket::{CallError, CallId, Calls, Next};
+use crate::rundir;
+use crate::socket::{CallError, CallFailure, CallId, Calls, Next};
 use crate::wire::{Answer, Ask, PlaneStatus, RefusalKind};
 
 /// How long an answer to an ask may take: before it a keeper may have OpenClaw validate a config.
@@ -105,7 +107,7 @@ impl<'a> Party<'a> {
     fn look_at_clock(&mut self, now: Instant) {
         for at in 0..self.tasks.len() {
             match self.tasks[at].stage {
-                Stage::Asking { until, .. } | Stage::Keeping { until } if until <= now => {
+                Stage::Asking { until, .. } | Stage::Keeping { until, .. } if until <= now => {
                     self.end(
                         at,
                         Err(Failure::failed(
@@ -118,19 +120,65 @@ impl<'a> Party<'a> {
                     Then::Ask(keeper) => self.place_ask(at, away_until, keeper),
                     Then::Follow => self.place_follow(at, away_until),
                 },
-                Stage::Fresh
-                | Stage::Asking { .. }
-                | Stage::Keeping { .. }
-                | Stage::Following { .. }
-                | Stage::Redialing { .. }
-                | Stage::Over(_) => {}
+                Stage::Asking { .. } | Stage::Keeping { .. } | Stage::Following { .. } => self.listen(at, now),
+                Stage::Fresh | Stage::Redialing { .. } | Stage::Over(_) => {}
             }
         }
     }
 
-    fn place(&mut self, at: usize, path: &Path, ask: Ask) {
+    /// Asks the one who is silent how it is, or takes it for hung.
+    fn listen(&mut self, at: usize, now: Instant) {
+        match self.tasks[at].silence {
+            Silence::Since(since) if since + silence::QUIET <= now => {
+                let path = match self.tasks[at].stage {
+                    Stage::Keeping { .. } => self.target.daemon(),
+                    Stage::Fresh
+                    | Stage::Asking { .. }
+                    | Stage::Following { .. }
+                    | Stage::Redialing { .. }
+                    | Stage::Over(_) => self.target.keeper(&self.tasks[at].wish.plane),
+                };
+                let call = self.call(at, &path, Ask::Status);
+                self.tasks[at].silence = Silence::Pinged { call, until: now + silence::PING };
+            }
+            Silence::Pinged { until, .. } if until <= now => self.hung(at),
+            Silence::Nobody | Silence::Since(_) | Silence::Pinged { .. } => {}
+        }
+    }
+
+    /// The keeper hangs: the daemon is asked for another one. The daemon hangs: there is nobody left to ask.
+    fn hung(&mut self, at: usize) {
+        self.hang_up(at);
+        let then = match self.tasks[at].stage {
+            Stage::Asking { .. } => Then::Ask(Keeper::IsComing),
+            Stage::Following { .. } => Then::Follow,
+            Stage::Keeping { .. } => {
+                let lock = rundir::daemon_lock(&self.target.applied.state_dir);
+                let so = "planes live on, and `gateward run` or its service greets them";
+                return self.end(at, Err(silence::hung("the supervisor", &lock, so)));
+            }
+            Stage::Fresh | Stage::Redialing { .. } | Stage::Over(_) => return,
+        };
+        self.place_keep(at, then, Missing::Hung);
+    }
+
+    fn place_keep(&mut self, at: usize, then: Then, missing: Missing) {
+        let wish = &self.tasks[at].wish;
+        let keep = Ask::Keep { plane: wish.plane.clone(), allow: wish.allow.clone() };
+        let daemon = self.target.daemon();
+        self.place(at, &daemon, keep);
+        self.tasks[at].stage = Stage::Keeping { until: Instant::now() + ANSWER, then, missing };
+    }
+
+    fn call(&mut self, at: usize, path: &Path, ask: Ask) -> CallId {
         let call = self.calls.place(path, &request(ask));
         self.callers.resize(call + 1, at);
+        call
+    }
+
+    fn place(&mut self, at: usize, path: &Path, ask: Ask) {
+        self.call(at, path, ask);
+        self.tasks[at].silence = Silence::Since(Instant::now());
     }
 
     fn place_ask(&mut self, at: usize, away_until: Instant, keeper: Keeper) {
@@ -147,28 +195,43 @@ impl<'a> Party<'a> {
     }
 
     fn redial(&mut self, at: usize, away_until: Instant, then: Then) {
+        self.tasks[at].silence = Silence::Nobody;
         self.tasks[at].stage = Stage::Redialing { at: Instant::now() + REDIAL, away_until, then };
     }
 
     fn end(&mut self, at: usize, end: Result<Reached, Failure>) {
+        self.hang_up(at);
+        self.tasks[at].silence = Silence::Nobody;
+        self.tasks[at].stage = Stage::Over(end);
+    }
+
+    fn hang_up(&mut self, at: usize) {
         for (call, task) in self.callers.iter().enumerate() {
             if *task == at {
                 self.calls.hang_up(call);
             }
         }
-        self.tasks[at].stage = Stage::Over(end);
     }
 
     fn hear(&mut self, call: CallId, answer: Result<Answer, CallError>) {
         let at = self.callers[call];
+        let was_ping = matches!(self.tasks[at].silence, Silence::Pinged { call: ping, .. } if ping == call);
+        if !matches!(self.tasks[at].silence, Silence::Nobody) {
+            self.tasks[at].silence = Silence::Since(Instant::now());
+        }
+        if was_ping {
+            // Whatever it said: it speaks. If it has gone, the conversation that matters says so.
+            self.calls.hang_up(call);
+            return;
+        }
         match self.tasks[at].stage {
             Stage::Asking { away_until, keeper, .. } => {
                 self.calls.hang_up(call);
                 self.hear_keeper(at, answer, away_until, keeper);
             }
-            Stage::Keeping { .. } => {
+            Stage::Keeping { then, missing, .. } => {
                 self.calls.hang_up(call);
-                self.hear_daemon(at, answer);
+                self.hear_daemon(at, answer, then, missing);
             }
             Stage::Following { away_until } => self.hear_news(at, answer, away_until),
             // Words of a conversation that was ended.
@@ -197,18 +260,14 @@ impl<'a> Party<'a> {
             },
             Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
             Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
+            // It died with the ask, which nobody else has.
+            Err(error) if matches!(error.kind, CallFailure::HungUp) && Instant::now() < away_until => {
+                self.redial(at, away_until, Then::Ask(keeper));
+            }
             Err(error) if !error.is_nobody() => self.end(at, Err(error.into())),
             Err(_) if self.tasks[at].wish.goal == Goal::Gone => self.end(at, Ok(Reached::Done)),
             Err(error) => match keeper {
-                Keeper::MayBeAbsent => {
-                    let keep = Ask::Keep {
-                        plane: self.tasks[at].wish.plane.clone(),
-                        allow: self.tasks[at].wish.allow.clone(),
-                    };
-                    let daemon = self.target.daemon();
-                    self.place(at, &daemon, keep);
-                    self.tasks[at].stage = Stage::Keeping { until: Instant::now() + ANSWER };
-                }
+                Keeper::MayBeAbsent => self.place_keep(at, Then::Ask(Keeper::IsComing), Missing::Absent),
                 Keeper::IsComing if Instant::now() < away_until => {
                     self.redial(at, away_until, Then::Ask(Keeper::IsComing));
                 }
@@ -218,13 +277,23 @@ impl<'a> Party<'a> {
     }
 
     /// The daemon's answer to the wish for a keeper.
-    fn hear_daemon(&mut self, at: usize, answer: Result<Answer, CallError>) {
-        match answer {
-            Ok(Answer::Accepted { .. }) => self.place_ask(at, Instant::now() + AWAY, Keeper::IsComing),
-            Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
-            Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
-            Err(error) if error.is_nobody() => self.end(at, Err(nobody(self.target))),
-            Err(error) => self.end(at, Err(error.into())),
+    fn hear_daemon(&mut self, at: usize, answer: Result<Answer, CallError>, then: Then, missing: Missing) {
+        match (answer, missing) {
+            (Ok(Answer::Accepted { .. }), _) => match then {
+                Then::Ask(keeper) => self.place_ask(at, Instant::now() + AWAY, keeper),
+                Then::Follow => self.place_follow(at, Instant::now() + AWAY),
+            },
+            (Ok(Answer::Refused(refusal)), _) => self.end(at, Err(Failure::Refused(refusal))),
+            (Ok(other), _) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
+            (Err(error), Missing::Absent) if error.is_nobody() => self.end(at, Err(nobody(self.target))),
+            (Err(error), Missing::Hung) if error.is_nobody() => {
+                let plane = &self.tasks[at].wish.plane;
+                let so = "its gateway ends with it, and the plane gets another keeper once the supervisor runs";
+                let lock = self.target.folder(plane).keeper_lock();
+                let hung = silence::hung(&format!("the keeper of {plane}"), &lock, so);
+                self.end(at, Err(hung));
+            }
+            (Err(error), Missing::Absent | Missing::Hung) => self.end(at, Err(error.into())),
         }
     }
 

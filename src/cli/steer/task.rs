@@ -4,6 +4,7 @@
 
 use std::time::Instant;
 
+use super::silence::Silence;
 use super::{Fate, Granted, Reached, Wish};
 use crate::cli::goal::Goal;
 use crate::cli::outcome::Failure;
@@ -18,6 +19,15 @@ pub enum Keeper {
     IsComing,
 }
 
+/// Why the daemon is asked for a keeper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// There is none.
+    Absent,
+    /// There is one, and it does not answer.
+    Hung,
+}
+
 /// Where a wish is.
 #[derive(Debug)]
 pub enum Stage {
@@ -26,7 +36,7 @@ pub enum Stage {
     /// The keeper has the ask.
     Asking { until: Instant, away_until: Instant, keeper: Keeper },
     /// The daemon was asked for a keeper.
-    Keeping { until: Instant },
+    Keeping { until: Instant, then: Then, missing: Missing },
     /// Accepted; the keeper tells how it goes.
     Following { away_until: Instant },
     /// The keeper is called again at `at`.
@@ -57,21 +67,26 @@ pub struct Task {
     pub status: Option<PlaneStatus>,
     /// Where it is.
     pub stage: Stage,
+    /// Whether the one who is to speak does.
+    pub silence: Silence,
 }
 
 impl Task {
     /// Nothing done yet.
     pub fn new(wish: Wish) -> Self {
-        Self { wish, replaces: None, note: String::new(), status: None, stage: Stage::Fresh }
+        Self { wish, replaces: None, note: String::new(), status: None, stage: Stage::Fresh, silence: Silence::Nobody }
     }
 
     /// Whether the ask stands whatever becomes of us.
     pub fn is_accepted(&self) -> bool {
         match &self.stage {
-            Stage::Following { .. } | Stage::Redialing { then: Then::Follow, .. } | Stage::Over(Ok(_)) => true,
+            Stage::Following { .. }
+            | Stage::Keeping { then: Then::Follow, .. }
+            | Stage::Redialing { then: Then::Follow, .. }
+            | Stage::Over(Ok(_)) => true,
             Stage::Fresh
             | Stage::Asking { .. }
-            | Stage::Keeping { .. }
+            | Stage::Keeping { then: Then::Ask(_), .. }
             | Stage::Redialing { then: Then::Ask(_), .. }
             | Stage::Over(Err(_)) => false,
         }
@@ -96,10 +111,11 @@ impl Task {
 
     /// When this task wants to be looked at again.
     pub fn next_look(&self) -> Option<Instant> {
-        match self.stage {
-            Stage::Asking { until, .. } | Stage::Keeping { until } => Some(until),
+        let own = match self.stage {
+            Stage::Asking { until, .. } | Stage::Keeping { until, .. } => Some(until),
             Stage::Redialing { at, .. } => Some(at),
             Stage::Fresh | Stage::Following { .. } | Stage::Over(_) => None,
-        }
+        };
+        own.into_iter().chain(self.silence.due()).min()
     }
 }

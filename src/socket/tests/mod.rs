@@ -35,7 +35,7 @@ impl Owner {
     fn at(path: PathBuf, folder: tempfile::TempDir) -> io::Result<Self> {
         let listener = Listener::bind(&path, Access::Owner)?;
         let (sender, hear) = mpsc::channel(4);
-        Ok(Self { path, serving: tokio::spawn(serve(listener, sender)), hear, _folder: folder })
+        Ok(Self { path, serving: tokio::spawn(serve(listener, sender, || {})), hear, _folder: folder })
     }
 
     async fn heard(&mut self) -> io::Result<Heard> {

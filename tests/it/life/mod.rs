@@ -5,6 +5,7 @@
 mod ends;
 mod keepers;
 mod stops;
+mod survival;
 
 use std::time::Duration;
 

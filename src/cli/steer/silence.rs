@@ -1,0 +1,64 @@
+//! Whether the process that is to speak still can: after a while of silence it is asked how it is, beside what it was asked.
+//!
+//! A long drain is silent and no fault; a process that does not even say how it is hangs, or was stopped.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::cli::outcome::{Failure, Told};
+use crate::os::lock::holder_of;
+use crate::os::process;
+use crate::socket::CallId;
+
+/// Silence of this length has us ask.
+pub const QUIET: Duration = Duration::from_secs(4);
+
+/// How long a living process may take to say how it is.
+pub const PING: Duration = Duration::from_secs(6);
+
+/// How long the other side has been silent.
+#[derive(Clone, Copy, Debug)]
+pub enum Silence {
+    /// Nobody is to speak.
+    Nobody,
+    /// It spoke then, or was only then asked to.
+    Since(Instant),
+    /// It was asked how it is.
+    Pinged {
+        /// In this conversation.
+        call: CallId,
+        /// It hangs if it has not answered by then.
+        until: Instant,
+    },
+}
+
+impl Silence {
+    /// When something is to be done about it.
+    pub fn due(self) -> Option<Instant> {
+        match self {
+            Self::Nobody => None,
+            Self::Since(at) => Some(at + QUIET),
+            Self::Pinged { until, .. } => Some(until),
+        }
+    }
+}
+
+/// That the holder of `lock`, `who` for people, does not answer; `so` says what ending it means.
+pub fn hung(who: &str, lock: &Path, so: &str) -> Failure {
+    let Some(pid) = holder_of(lock) else {
+        return Failure::NobodyAnswers(Told::new(
+            format!("{who} does not answer"),
+            format!("ask again in a moment; {so}"),
+        ));
+    };
+    let is_stopped = process::stat(pid).is_ok_and(|stat| stat.state == b'T');
+    let (how, go_on) = if is_stopped {
+        (", it is stopped (SIGSTOP)", format!("`kill -CONT {pid}` lets it go on; "))
+    } else {
+        ("", String::new())
+    };
+    Failure::NobodyAnswers(Told::new(
+        format!("{who} (pid {pid}) does not answer{how}"),
+        format!("{go_on}`kill -KILL {pid}` ends it: {so}"),
+    ))
+}

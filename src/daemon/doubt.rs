@@ -1,0 +1,102 @@
+//! What the loop does about keepers that may hang, and about its own socket; how they are looked at is `vigil`.
+//!
+//! Ends nothing by itself, and leaves keepers that answer alone.
+
+use super::core::{Daemon, refused};
+use super::input::Input;
+use super::vigil::{self, Found};
+use crate::os::lock::Lock;
+use crate::plane::PlaneName;
+use crate::rundir::{self, PlaneDir};
+use crate::socket::Reply;
+use crate::wire::{Answer, RefusalKind};
+
+impl Daemon {
+    /// Has the plane's keeper looked after; whoever asked for it is answered when that is done.
+    pub(super) fn doubt(&mut self, plane: PlaneName, reply: Option<Reply>) {
+        // One look serves all who only wonder; whoever waits for an answer gets a look of its own.
+        if !self.doubted.insert(plane.clone()) && reply.is_none() {
+            return;
+        }
+        let run_dir = self.planes.supervisor.run_dir.clone();
+        let folder = PlaneDir::new(&self.planes.supervisor, &plane);
+        let inputs = self.inputs.clone();
+        tokio::task::spawn_local(async move {
+            let found = vigil::look(run_dir, folder, plane.clone()).await;
+            let _ = inputs.send(Input::Looked { plane, found, reply });
+        });
+    }
+
+    pub(super) fn looked(&mut self, plane: &PlaneName, found: Found, reply: Option<Reply>) {
+        self.doubted.remove(plane);
+        let answer = match found {
+            Found::Well => Answer::Accepted { replaces: None, note: "its keeper answers".into() },
+            Found::Nobody => Answer::Accepted { replaces: None, note: "another keeper begins".into() },
+            Found::Ended { saw } => {
+                self.voice.say(&format!("{plane}: {saw}; it was ended"));
+                self.note(Some(plane), "keeper-hung", &saw, "ended it, and its gateway with it", "another one begins");
+                Answer::Accepted { replaces: None, note: "its keeper hung and is replaced".into() }
+            }
+            Found::Unreachable { why } => {
+                self.voice.say(&format!("{plane}: {why}"));
+                self.note(Some(plane), "keeper-hung", &why, "left", "the host has to end it");
+                refused(
+                    RefusalKind::Failed,
+                    format!("{plane}: {why}"),
+                    "end that process as root; the plane then gets another keeper",
+                )
+            }
+        };
+        if let Some(reply) = reply {
+            reply.answer(answer);
+        }
+    }
+
+    /// Adopted keepers that were stopped are found by looking: their stops are told to another parent.
+    pub(super) fn glance(&mut self) {
+        self.glancing = false;
+        let adopted: Vec<(PlaneName, i32)> = self
+            .seen
+            .values()
+            .filter_map(|status| Some((status.name.clone(), status.keeper_pid?)))
+            .filter(|(_, pid)| !self.keepers.has(*pid))
+            .collect();
+        if !adopted.is_empty() {
+            self.glance_later();
+        }
+        for (plane, pid) in adopted {
+            if vigil::is_stopped(pid) {
+                self.doubt(plane, None);
+            }
+        }
+    }
+
+    pub(super) fn glance_later(&mut self) {
+        self.glancing = true;
+        let inputs = self.inputs.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(vigil::GLANCE).await;
+            let _ = inputs.send(Input::Glance);
+        });
+    }
+
+    /// The run dir was wiped: what else of ours lay in it is put back.
+    pub(super) fn rebound(&mut self) {
+        self.voice.say("the supervisor's socket was gone and is bound again; planes were not touched");
+        self.note(None, "socket-lost", "the supervisor's socket was gone", "bound again", "planes were not touched");
+        super::applied::write(&self.planes);
+        if self.sockets.still_named() {
+            return;
+        }
+        match Lock::take(&rundir::sockets_lock(&self.planes.supervisor.run_dir)) {
+            Ok(lock) => self.sockets = lock,
+            Err(error) => self.note(
+                None,
+                "run-dir-taken",
+                &error.to_string(),
+                "left",
+                "two supervisors share a run dir: give each its own",
+            ),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Processes that hang, and sockets that are taken away: planes live on, and every verb says what it met.
+
+use rustix::process::Signal;
+
+use super::{SOON, quick, told, up};
+use crate::support::processes::{is_alive, kill};
+use crate::support::{Gateward, eventually};
+
+#[test]
+fn a_wiped_run_dir_is_put_back_and_no_plane_notices() {
+    let mut world = Gateward::new("wiped", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, rescue) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    world.run(&["stop", "rescue"]).code(0);
+    let run_dir = world.scratch().join("run");
+    // The sockets may come back while the rest is still being removed.
+    eventually(SOON, "the run dir is wiped", || std::fs::remove_dir_all(&run_dir));
+    let again = eventually(SOON, "everybody answers again", || {
+        let status = world.status();
+        let all = status.supervisor["running"] == true && status.planes.iter().all(|plane| plane.keeper_pid.is_some());
+        if all { Ok(status) } else { Err(status) }
+    });
+    assert_eq!(again.planes[0].pid, main.pid);
+    assert_eq!(again.planes[1].keeper_pid, rescue.keeper_pid);
+    // What the operator wanted was written again: another keeper knows it.
+    let want = run_dir.join("wants/rescue");
+    eventually(SOON, "the operator's want", || {
+        std::fs::read_to_string(&want).is_ok_and(|text| text.starts_with("down "))
+    });
+    kill(rescue.keeper_pid.expect("a keeper"), Signal::KILL);
+    let kept = world.until("rescue", SOON, "another keeper", |plane| {
+        plane.keeper_pid.is_some_and(|pid| Some(pid) != rescue.keeper_pid)
+    });
+    assert_eq!((kept.pid, kept.wanted), (None, false), "{kept:#?}");
+    assert!(world.run(&["events"]).code(0).out.contains("socket-lost"));
+    // A removed socket alone is noticed too.
+    std::fs::remove_file(run_dir.join("planes/main.sock")).expect("removed");
+    let main_again = world.until("main", SOON, "it answers", up);
+    assert_eq!(main_again.pid, main.pid);
+}
+
+#[test]
+fn a_stopped_keeper_is_found_and_replaced_and_the_other_plane_is_left() {
+    let mut world = Gateward::new("keeper-stopped", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, rescue) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    kill(main.keeper_pid.expect("a keeper"), Signal::STOP);
+    let again =
+        world.until("main", SOON, "another keeper and incarnation", |plane| up(plane) && plane.incarnation == 2);
+    assert_ne!(again.keeper_pid, main.keeper_pid);
+    assert!(!is_alive(main.pid.expect("it ran")), "the gateway went with its keeper");
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
+    let events = world.run(&["events"]).code(0).out;
+    assert!(events.contains("keeper-hung") && events.contains("SIGSTOP"), "{events}");
+}
+
+#[test]
+fn an_adopted_keeper_that_is_stopped_is_found_by_the_next_supervisor() {
+    let mut world = Gateward::new("adopted-stopped", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    world.end_daemon(Signal::KILL, SOON);
+    kill(main.keeper_pid.expect("a keeper"), Signal::STOP);
+    world.up();
+    let again = world.until("main", SOON, "another keeper", |plane| up(plane) && plane.keeper_pid != main.keeper_pid);
+    assert_eq!(again.incarnation, 2);
+}
+
+#[test]
+fn a_keeper_without_a_socket_is_told_to_bind_it_again_and_keeps_its_plane() {
+    let mut world = Gateward::new("no-socket", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    world.end_daemon(Signal::KILL, SOON);
+    let keeper = main.keeper_pid.expect("a keeper");
+    // While it is stopped it cannot see that its socket goes.
+    kill(keeper, Signal::STOP);
+    std::fs::remove_file(world.scratch().join("run/planes/main.sock")).expect("removed");
+    kill(keeper, Signal::CONT);
+    world.up();
+    let again = world.until("main", SOON, "it answers", up);
+    assert_eq!((again.keeper_pid, again.pid), (main.keeper_pid, main.pid));
+}
+
+#[test]
+fn verbs_do_not_wait_for_what_is_stopped_and_name_it() {
+    let mut world = Gateward::new("all-stopped", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, _) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    let daemon = world.daemon_pid();
+    kill(daemon, Signal::STOP);
+    for verb in ["reload", "down"] {
+        let said = world.run(&[verb]).code(5);
+        assert!(said.err.contains(&format!("(pid {daemon}) does not answer, it is stopped")), "{verb}: {}", said.err);
+        assert!(said.err.contains(&format!("kill -CONT {daemon}")), "{verb}: {}", said.err);
+    }
+    // A verb on a plane needs its keeper alone.
+    world.run(&["restart", "rescue"]).code(0);
+    let keeper = main.keeper_pid.expect("a keeper");
+    kill(keeper, Signal::STOP);
+    let said = world.run(&["restart", "main"]).code(5);
+    assert!(said.err.contains("the supervisor") && said.err.contains("is stopped"), "{}", said.err);
+    // With the supervisor back, the same verb has the keeper replaced and is carried out.
+    kill(daemon, Signal::CONT);
+    world.run(&["restart", "main"]).code(0);
+    let again = world.until("main", SOON, "up again", up);
+    assert_ne!(again.keeper_pid, main.keeper_pid);
+}
+
+#[test]
+fn without_a_supervisor_a_stopped_keeper_is_named() {
+    let mut world = Gateward::new("nobody-replaces", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    world.end_daemon(Signal::KILL, SOON);
+    let keeper = main.keeper_pid.expect("a keeper");
+    kill(keeper, Signal::STOP);
+    let said = world.run(&["stop", "main"]).code(5);
+    assert!(
+        said.err.contains(&format!("the keeper of main (pid {keeper}) does not answer, it is stopped")),
+        "{}",
+        said.err
+    );
+    kill(keeper, Signal::CONT);
+    // The ask was heard after all: whoever is not told of an answer must not rely on there being none.
+    world.until("main", SOON, "it speaks again", |plane| plane.keeper_pid == Some(keeper));
+}
+
+#[test]
+fn down_does_not_wait_for_a_keeper_that_is_stopped() {
+    let mut world = Gateward::new("down-stopped", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, _) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    kill(main.keeper_pid.expect("a keeper"), Signal::STOP);
+    world.run(&["down"]).code(0);
+    assert!(!is_alive(main.pid.expect("it ran")));
+    assert!(told(&world, "rescue", "stopping", "") || world.living().is_empty(), "{:?}", world.living());
+}
