@@ -83,6 +83,8 @@ pub enum Verb {
     Why(super::why::Args),
     /// Print what happened, one JSON object a line
     Events(super::events::Args),
+    /// Keep the supervisor running as a unit of systemd
+    Service(super::service::Args),
     /// Print the JSON Schema of the manifest
     Schema(super::schema::Args),
     /// Print what a shell needs to complete words and plane names

@@ -41,6 +41,13 @@ pub struct Args {
     now: bool,
 }
 
+impl Args {
+    /// With every plane's own grace.
+    pub fn graceful() -> Self {
+        Self { now: false }
+    }
+}
+
 /// Runs `down`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::find(scope)?;

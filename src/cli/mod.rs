@@ -23,6 +23,7 @@ mod restart;
 mod run;
 mod runtime;
 mod schema;
+mod service;
 mod since;
 mod spectator;
 mod start;
@@ -98,6 +99,7 @@ fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
         Verb::Verify(args) => verify::run(args, scope),
         Verb::Why(args) => why::run(args, scope),
         Verb::Events(args) => events::run(args, scope),
+        Verb::Service(args) => service::run(args, scope),
         Verb::Schema(args) => schema::run(args),
         Verb::Completions(args) => completions::run(args),
         Verb::Man(args) => man::run(args),

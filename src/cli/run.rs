@@ -6,6 +6,7 @@ use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
 use super::trouble;
 use crate::daemon::{self, End, Manner, RunError};
+use crate::os::signals;
 
 /// The words of `run`.
 #[derive(Debug, clap::Args)]
@@ -16,6 +17,8 @@ Examples:
 
 Ctrl-C stops every plane gracefully, then the supervisor, as `gateward down` does. If it is killed instead, its planes live \
 on, and the next `gateward run` greets them.
+
+Under systemd a SIGTERM is for the supervisor alone: it ends by that signal, and its planes live on.
 
 Exit codes: 0 went down when asked; 1 another supervisor has this state dir, or the host refused something; 6 the manifest \
 cannot be read or is invalid.")]
@@ -30,7 +33,10 @@ pub fn run(_args: &Args, scope: &Scope) -> Outcome {
         None => Manner::Foreground,
     };
     match daemon::run(&manifest, manner) {
-        Ok(End::Down | End::Left) => Ok(Code::Done),
+        Ok(End::Down) => Ok(Code::Done),
+        // A service manager starts it again, unless it was the one to stop it; an exit code of 0 would mean `down`.
+        Ok(End::Left) if manner == Manner::Service => Err(ended_by_signal()),
+        Ok(End::Left) => Ok(Code::Done),
         Err(RunError::Manifest(error)) => Err(trouble::manifest(&error)),
         Err(error @ RunError::Second { .. }) => {
             Err(Failure::Failed(Told::new(error.to_string(), "`gateward status` shows what it keeps")))
@@ -39,6 +45,12 @@ pub fn run(_args: &Args, scope: &Scope) -> Outcome {
             Err(Failure::Failed(Told::new(error.to_string(), "run_dir and state_dir are set in [supervisor]")))
         }
     }
+}
+
+/// Ends as what SIGTERM ends; comes back only where that is not possible.
+fn ended_by_signal() -> Failure {
+    let error = signals::end_by(nix::libc::SIGTERM);
+    Failure::failed(format!("cannot end by a signal: {error}"), "")
 }
 
 /// Refuses a verb that would make the supervisor a descendant of one of its planes.

@@ -11,8 +11,9 @@ use tokio::sync::{Notify, mpsc};
 use super::follow::Meeting;
 use super::input::{Input, Purpose, Told};
 use super::keepers::{self, Keepers};
-use super::voice::Voice;
+use super::voice::{Voice, Work};
 use super::watch::Watch;
+use super::watchdog;
 use crate::collision::finding::{Finding, Severity};
 use crate::journal::{Entry, Journal};
 use crate::os::lock::Lock;
@@ -87,6 +88,9 @@ impl Daemon {
             self.listen(name, Meeting::Found);
         }
         self.prove(Purpose::Begin);
+        if let (Manner::Service, Some(pace)) = (self.manner, watchdog::pace()) {
+            tokio::task::spawn_local(watchdog::turn(pace, self.inputs.clone()));
+        }
         while let Some(input) = heard.recv().await {
             if let Some(end) = self.hear(input) {
                 return end;
@@ -140,6 +144,7 @@ impl Daemon {
                 self.start_due();
             }
             Input::Signal(told) => return self.told(told),
+            Input::Alive => self.voice.alive(if self.down.is_some() { Work::Draining } else { Work::Usual }),
         }
         (self.down.is_some() && self.keeping.is_empty()).then_some(End::Down)
     }
@@ -169,6 +174,9 @@ impl Daemon {
         self.note(None, "down", "asked", "stop every plane", "then the supervisor leaves");
         self.pending.clear();
         self.voice.leaving();
+        if self.manner == Manner::Service && self.down.is_none() {
+            tokio::task::spawn_local(watchdog::turn(watchdog::DRAIN_PACE, self.inputs.clone()));
+        }
         for plane in self.keeping.clone() {
             self.leaving.insert(plane.clone());
             self.tell(plane, Ask::Retire(stop.clone()));

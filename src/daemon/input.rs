@@ -64,6 +64,8 @@ pub enum Input {
     Staggered,
     /// A signal to us.
     Signal(Told),
+    /// The service manager is to hear that the loop turns.
+    Alive,
 }
 
 /// What a signal says.

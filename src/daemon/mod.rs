@@ -19,6 +19,7 @@ mod reconcile;
 mod vigil;
 mod voice;
 mod watch;
+mod watchdog;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -13,6 +13,18 @@ use crate::plane::{PlaneName, Planes};
 use crate::socket::Reply;
 use crate::wire::{Answer, RefusalKind, Reload};
 
+/// On the way down nothing is started or changed any more, whatever the manifest says by now.
+fn too_late(purpose: Purpose) {
+    match purpose {
+        Purpose::Begin | Purpose::Edit | Purpose::Reload(_, None) => {}
+        Purpose::Reload(_, Some(reply)) | Purpose::Keep { reply, .. } => reply.answer(refused(
+            RefusalKind::Leaving,
+            "the supervisor is on its way down".to_owned(),
+            "ask again once another one runs",
+        )),
+    }
+}
+
 impl Daemon {
     /// Reads the manifest and proves it, beside the loop.
     pub(super) fn prove(&self, purpose: Purpose) {
@@ -25,6 +37,9 @@ impl Daemon {
     }
 
     pub(super) fn proved(&mut self, proved: Proved) {
+        if self.down.is_some() {
+            return too_late(proved.purpose);
+        }
         match proved.outcome {
             Err(error) => self.unreadable(&error, proved.purpose),
             Ok((planes, findings)) => {

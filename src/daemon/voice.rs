@@ -6,8 +6,18 @@ use sd_notify::NotifyState;
 
 use std::collections::BTreeMap;
 
+use super::watchdog::DRAIN_PATIENCE;
 use crate::plane::PlaneName;
 use crate::wire::{PlaneStatus, State};
+
+/// What the loop is about, for a service manager that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Its usual work.
+    Usual,
+    /// Waiting for planes to drain.
+    Draining,
+}
 
 /// Remembers what was said, so that nothing is said twice.
 #[derive(Debug, Default)]
@@ -47,6 +57,23 @@ impl Voice {
     /// Tells the service manager, if there is one, that we are on our way out.
     pub fn leaving(&self) {
         self.notify(&[NotifyState::Stopping]);
+    }
+
+    /// Tells the service manager that the loop turns; while planes drain, that it must not lose patience.
+    pub fn alive(&self, work: Work) {
+        self.notify(&[NotifyState::Watchdog]);
+        match work {
+            Work::Usual => {}
+            Work::Draining => {
+                let more = u32::try_from(DRAIN_PATIENCE.as_micros()).unwrap_or(u32::MAX);
+                self.notify(&[NotifyState::ExtendTimeoutUsec(more), NotifyState::Status(&self.draining())]);
+            }
+        }
+    }
+
+    fn draining(&self) -> String {
+        let left = self.said.values().filter(|(state, _, _)| !matches!(state, State::Stopped | State::Parked)).count();
+        format!("draining: {left} of {} planes not stopped yet", self.said.len())
     }
 
     fn summary(&self) -> String {

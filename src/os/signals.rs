@@ -44,6 +44,17 @@ pub fn restore(signals: &[i32]) {
     }
 }
 
+/// Ends this process by `signal`, as if it had never been handled, so that whoever waits for us sees it. Comes back only
+/// with an error. No destructor runs.
+pub fn end_by(signal: i32) -> io::Error {
+    restore(&[signal]);
+    // SAFETY: numbers only; the signal's own action is the default one now.
+    if unsafe { libc::raise(signal) } != 0 {
+        return io::Error::last_os_error();
+    }
+    io::Error::other("the signal is blocked or ignored")
+}
+
 /// The name of a signal, `SIGKILL`; of a realtime one `SIGRTMIN+3`.
 pub fn name(signal: i32) -> String {
     if let Ok(named) = nix::sys::signal::Signal::try_from(signal) {

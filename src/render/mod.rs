@@ -8,6 +8,7 @@ pub mod plan;
 pub mod progress;
 pub mod redacted;
 pub mod sources;
+pub mod service;
 pub mod status;
 pub mod table;
 pub mod text;

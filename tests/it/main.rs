@@ -14,6 +14,7 @@ mod init;
 mod live;
 mod harness;
 mod runtime;
+mod service;
 mod practice;
 mod verify;
 mod life;

@@ -25,7 +25,7 @@ pub use manifest::TestPlane;
 pub use openclaw::{openclaw, runtimes};
 pub use ports::Family;
 pub use scratch::Scratch;
-pub use wait::{Look, eventually};
+pub use wait::{Look, eventually, within};
 
 /// Writes a line where it is seen although the test harness captures what tests print.
 pub fn say(text: &str) {

@@ -70,3 +70,21 @@ fn a_signal_to_the_foreground_supervisor_stops_every_plane_and_leaves_nothing() 
         assert_eq!(std::fs::read_dir(&run).expect("the folder of sockets").count(), 0, "no socket is left");
     }
 }
+
+#[test]
+fn an_edit_on_the_way_down_starts_nothing() {
+    let planes = vec![quick("main").env("PRACTICE_DRAIN_MS", "5000"), quick("rescue")];
+    let mut world = Gateward::new("down-edit", planes);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let keeper = world.until("rescue", SOON, "up", up).keeper_pid.expect("a keeper");
+    let mut down = world.command(&["down"]).stdout(std::process::Stdio::null()).spawn().expect("our binary runs");
+    eventually(SOON, "the end of rescue's keeper", || !is_alive(keeper));
+    let manifest = std::fs::read_to_string(world.manifest()).expect("the manifest");
+    world.scratch().write("supervisor.toml", &format!("{manifest}\n# edited\n"));
+    let refused = world.run(&["reload"]).code(1);
+    assert!(refused.err.contains("on its way down"), "{refused:?}");
+    assert!(down.wait().expect("our child").success());
+    let spawned = super::journal(&world, "rescue").iter().filter(|entry| entry["event"] == "spawned").count();
+    assert_eq!(spawned, 1, "rescue was started again while main drained");
+}

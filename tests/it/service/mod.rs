@@ -1,0 +1,207 @@
+//! The supervisor as a unit of systemd, under a real `systemd --user`: what stop, restart, reload, crash, hang and upgrade do.
+
+mod manager;
+
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use gateward::wire::PlaneStatus;
+use rustix::process::Signal;
+
+use crate::support::{Gateward, TestPlane, eventually, processes, said, say};
+use manager::{Manager, PROMPT};
+
+/// A world whose binary is a copy, so that it can be replaced.
+struct Installed {
+    // Dropped first: it takes everything with it.
+    systemd: Manager,
+    world: Gateward,
+    program: PathBuf,
+}
+
+impl Installed {
+    fn begin(test: &str, planes: Vec<TestPlane>) -> Option<Self> {
+        let world = Gateward::new(test, planes);
+        let program = world.scratch().folder("bin").join("gateward");
+        std::fs::copy(env!("CARGO_BIN_EXE_gateward"), &program).expect("a copy of our binary");
+        let systemd = Manager::begin(&world)?;
+        Some(Self { systemd, world, program })
+    }
+
+    /// The installed binary with these words, in systemd's world.
+    fn run(&self, arguments: &[&str]) -> crate::support::Said {
+        let mut command = self.systemd.command(&self.program, &["--manifest"]);
+        said(command.arg(self.world.manifest()).args(arguments).output().expect("nsenter"))
+    }
+
+    /// Settings over those of the unit.
+    fn drop_in(&self, lines: &str) {
+        let inside = "xdg/config/systemd/user/gateward.service.d/test.conf";
+        self.world.scratch().write(inside, &format!("[Service]\n{lines}\n"));
+        self.systemd.systemctl(&["daemon-reload"]).code(0);
+    }
+
+    fn both(&self) -> [PlaneStatus; 2] {
+        [self.world.until_ready("main"), self.world.until_ready("rescue")]
+    }
+
+    /// Waits for a supervisor other than this one; gives it.
+    fn another(&self, before: i32) -> i32 {
+        eventually(PROMPT, "another supervisor", || {
+            let now = self.systemd.main_pid();
+            let answers = self.world.status().supervisor["pid"] == now;
+            if now != 0 && now != before && answers {
+                Ok(now)
+            } else {
+                Err((now, self.systemd.property("ActiveState")))
+            }
+        })
+    }
+}
+
+/// That these are the same gateways under the same keepers.
+#[track_caller]
+fn same(before: &[PlaneStatus; 2], now: &[PlaneStatus; 2]) {
+    let who = |plane: &PlaneStatus| (plane.name.clone(), plane.incarnation, plane.pid, plane.keeper_pid);
+    assert_eq!(before.each_ref().map(who), now.each_ref().map(who));
+}
+
+#[test]
+fn restart_crash_hang_and_upgrade_replace_the_supervisor_alone() {
+    let planes = vec![TestPlane::practice("main"), TestPlane::practice("rescue")];
+    let Some(installed) = Installed::begin("svc-restart", planes) else { return };
+    let systemd = &installed.systemd;
+    let told = installed.run(&["service", "install", "--user", "--now"]).code(0);
+    assert!(told.out.contains("gateward.service") && told.out.contains("started"), "{told:?}");
+    assert!(told.err.contains("only the supervisor is replaced; gateways live on"), "{told:?}");
+    assert_eq!(systemd.property("ActiveState"), "active");
+    assert_eq!(systemd.property("UnitFileState"), "enabled");
+    let first = installed.both();
+    eventually(PROMPT, "the status line", || match systemd.property("StatusText") {
+        text if text == "2 of 2 planes up" => Ok(()),
+        text => Err(text),
+    });
+
+    // restart
+    let pid = systemd.main_pid();
+    systemd.systemctl(&["restart", "gateward"]).code(0);
+    let pid = installed.another(pid);
+    same(&first, &installed.both());
+
+    // A crash, and a SIGTERM that is not systemd's.
+    processes::kill(pid, Signal::KILL);
+    let pid = installed.another(pid);
+    same(&first, &installed.both());
+    processes::kill(pid, Signal::TERM);
+    let pid = installed.another(pid);
+    same(&first, &installed.both());
+
+    // An upgrade: the file is replaced, the old program runs until the restart.
+    let next = installed.program.with_extension("next");
+    std::fs::copy(env!("CARGO_BIN_EXE_gateward"), &next).expect("a copy of our binary");
+    std::fs::rename(&next, &installed.program).expect("replaced");
+    let inode = |path: &str| std::fs::metadata(path).map(|meta| meta.ino()).ok();
+    let new = std::fs::metadata(&installed.program).expect("a file").ino();
+    assert_ne!(inode(&format!("/proc/{pid}/exe")), Some(new));
+    systemd.systemctl(&["restart", "gateward"]).code(0);
+    let pid = installed.another(pid);
+    assert_eq!(inode(&format!("/proc/{pid}/exe")), Some(new));
+    same(&first, &installed.both());
+
+    // A supervisor that hangs: keep-alives come while its loop turns, and stop with it.
+    installed.drop_in("WatchdogSec=3s");
+    systemd.systemctl(&["restart", "gateward"]).code(0);
+    let pid = installed.another(pid);
+    let seen = systemd.property("WatchdogTimestampMonotonic");
+    eventually(PROMPT, "a further keep-alive", || systemd.property("WatchdogTimestampMonotonic") != seen);
+    processes::kill(pid, Signal::STOP);
+    installed.another(pid);
+    same(&first, &installed.both());
+    assert_eq!(systemd.property("ActiveState"), "active");
+}
+
+#[test]
+fn a_stop_drains_every_plane_for_as_long_as_it_takes_and_a_reload_touches_what_changed() {
+    let main = TestPlane::practice("main").env("PRACTICE_DRAIN_MS", "6000");
+    let planes = vec![main, TestPlane::practice("rescue").env("WORD", "one")];
+    let Some(installed) = Installed::begin("svc-stop", planes) else { return };
+    let (systemd, world) = (&installed.systemd, &installed.world);
+    installed.run(&["service", "install", "--user"]).code(0);
+    // Less than main's drain takes: only the supervisor's asking for more time saves it.
+    installed.drop_in("TimeoutStopSec=2s");
+    systemd.systemctl(&["start", "gateward"]).code(0);
+    let [main, rescue] = installed.both();
+
+    let good = std::fs::read_to_string(world.manifest()).expect("the manifest");
+    world.scratch().write("supervisor.toml", &good.replace("WORD = \"one\"", "WORD = \"two\""));
+    systemd.systemctl(&["reload", "gateward"]).code(0);
+    let touched =
+        world.until("rescue", PROMPT, "its second incarnation", |plane| plane.ready && plane.incarnation == 2);
+    assert_eq!(world.plane("main").pid, main.pid);
+    let edited = std::fs::read_to_string(world.manifest()).expect("the manifest");
+    world.scratch().write("supervisor.toml", "[planes.main]\nport = 0\n");
+    let refused = systemd.systemctl(&["reload", "gateward"]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert_eq!(systemd.property("ActiveState"), "active");
+    world.scratch().write("supervisor.toml", &edited);
+    assert_eq!((world.plane("main").pid, world.plane("rescue").pid), (main.pid, touched.pid));
+
+    let refused = installed.run(&["service", "uninstall", "--user"]).code(1);
+    assert!(refused.err.contains("is active") && refused.err.contains("--now"), "{refused:?}");
+
+    let begun = std::time::Instant::now();
+    systemd.systemctl(&["stop", "gateward"]).code(0);
+    assert!(begun.elapsed().as_secs() >= 6, "main was not let finish: {:?}", begun.elapsed());
+    assert_eq!((systemd.property("ActiveState"), systemd.property("Result")), ("inactive".into(), "success".into()));
+    for (name, before) in [("main", &main), ("rescue", &rescue)] {
+        let journal = world.scratch().join(&format!("state/planes/{name}/journal.jsonl"));
+        let text = std::fs::read_to_string(journal).expect("a journal");
+        let last = text.lines().rfind(|line| line.contains("\"exited\"")).unwrap_or_default().to_owned();
+        assert!(last.contains("exit code 0"), "{name} was not let end by itself: {last}\n{text}");
+        let pid = before.keeper_pid.expect("a keeper");
+        eventually(PROMPT, "the keeper's end", || !processes::is_alive(pid));
+    }
+    world.run(&["status"]).code(5);
+
+    // `gateward down` is meant: nothing starts the supervisor again.
+    systemd.systemctl(&["start", "gateward"]).code(0);
+    installed.both();
+    world.run(&["down"]).code(0);
+    eventually(PROMPT, "an end for good", || {
+        let seen = (systemd.property("ActiveState"), systemd.property("SubState"), systemd.property("Job"));
+        if seen == ("inactive".into(), "dead".into(), String::new()) { Ok(()) } else { Err(seen) }
+    });
+    let told = installed.run(&["service", "uninstall", "--user"]).code(0);
+    assert!(told.out.contains("removed"), "{told:?}");
+    assert!(!world.scratch().join("xdg/config/systemd/user/gateward.service").exists());
+    let refused = installed.run(&["service", "uninstall", "--user"]).code(1);
+    assert!(refused.err.contains("there is no unit of ours"), "{refused:?}");
+}
+
+#[test]
+fn both_units_satisfy_systemd() {
+    let world = Gateward::new("svc-verify", vec![TestPlane::practice("main")]);
+    let analyze = PathBuf::from("/usr/bin/systemd-analyze");
+    if !analyze.exists() {
+        say("SKIPPED: systemd-analyze is not installed, so nobody has verified the units");
+        return;
+    }
+    for kind in ["--system", "--user"] {
+        let text = world.run(&["service", "print", kind]).code(0).out;
+        let manifest = world.manifest().display().to_string();
+        assert!(text.contains(&format!("--manifest {manifest} run")), "{text}");
+        let json = world.run(&["service", "print", kind, "--json"]).code(0).json();
+        assert_eq!(json["unit"], text);
+        let unit = world.scratch().write(&format!("units{kind}/gateward.service"), &text);
+        let mut command = Command::new(&analyze);
+        // Its manual page is there only where the package is installed.
+        command
+            .arg(kind)
+            .args(["--man=no", "verify"])
+            .arg(&unit)
+            .env("XDG_RUNTIME_DIR", world.scratch().join("xdg/run"));
+        let said = said(command.output().expect("systemd-analyze")).code(0);
+        assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""), "{kind}");
+    }
+}
