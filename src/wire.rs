@@ -64,6 +64,12 @@ pub enum Ask {
     },
     /// Daemon: the findings of the last proof.
     Findings,
+    /// With what a plane is started, secrets too: for the keeper's own user and root alone. A keeper answers for its plane,
+    /// the daemon for one that has no keeper.
+    Sealed {
+        /// The plane.
+        plane: PlaneName,
+    },
 }
 
 /// How to start.
@@ -142,6 +148,17 @@ pub enum Answer {
     Plan(Plan),
     /// The findings of the last proof, as in `check --json`.
     Findings(serde_json::Value),
+    /// With what a plane is started.
+    Sealed(Box<Sealed>),
+}
+
+/// The refusal to whoever may steer a plane but may not know its secrets.
+pub fn not_yours() -> Answer {
+    Answer::Refused(Refusal {
+        kind: RefusalKind::Failed,
+        message: "a plane's whole environment is told to the supervisor's own user and to root alone".into(),
+        hint: "ask as one of them; membership of socket_group is for steering".into(),
+    })
 }
 
 /// Why an ask was not taken.

@@ -100,7 +100,8 @@ impl Change<'_> {
             | Ask::Reload(_)
             | Ask::Down(_)
             | Ask::Keep { .. }
-            | Ask::Findings => false,
+            | Ask::Findings
+            | Ask::Sealed { .. } => false,
         };
         let own = target.own_plane().filter(|own| ends && planes.contains(own));
         if let Some(own) = own

@@ -1,7 +1,8 @@
 //! `exec`: a command with one plane's whole environment, user and working folder, in place of this program.
 //!
-//! Half an environment would make OpenClaw read, or make, another database than the plane's; so it is all or nothing. The
-//! cookie alone is left out: what is run here is no descendant of the gateway, and is not swept with it.
+//! Half an environment would make OpenClaw read, or make, another database than the plane's; so it is all or nothing, and it
+//! is what the plane is started with, not what the asker's shell happens to hold. The cookie alone is left out: what is run
+//! here is no descendant of the gateway, and is not swept with it.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,9 +11,12 @@ use std::process::Command;
 
 use super::outcome::{Failure, Outcome, Told};
 use super::target::{Scope, Target};
+use super::terminal::say;
+use super::{ask, trouble};
 use crate::daemon::seal;
 use crate::os::assume;
-use crate::plane::Sealed;
+use crate::plane::{PlaneName, Sealed};
+use crate::wire::{Answer, Ask, RefusalKind};
 
 /// Of the terminal and not of any plane, so they come from the asker.
 const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
@@ -37,15 +41,47 @@ pub struct Args {
 
 /// Runs `exec`; comes back only when that failed.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let (target, planes) = Target::by_manifest(scope)?;
-    let name = &target.one(&args.plane)?.name;
+    let target = Target::find(scope)?;
+    let name = target.one(&args.plane)?.name.clone();
+    let sealed = in_force(&target, &name)?;
+    Err(replace(&args.command, &sealed))
+}
+
+/// With what the plane is started: its keeper knows, or the supervisor. Where neither answers, what the manifest says.
+fn in_force(target: &Target, name: &PlaneName) -> Result<Sealed, Failure> {
+    let ask = || Ask::Sealed { plane: name.clone() };
+    let questions = vec![(target.keeper(name), ask()), (target.daemon(), ask())];
+    for answer in ask::all(questions, ask::BUDGET)? {
+        match answer {
+            Ok(Answer::Sealed(sealed)) => return Ok(*sealed),
+            Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::Failed => {
+                return Err(Failure::Failed(Told::new(refusal.message, refusal.hint)));
+            }
+            // Nobody there, or one of a release that does not know the question.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    by_manifest(target, name)
+}
+
+fn by_manifest(target: &Target, name: &PlaneName) -> Result<Sealed, Failure> {
+    let planes = match &target.loaded {
+        Ok(loaded) => &loaded.planes,
+        Err(error) => return Err(trouble::manifest(error)),
+    };
     let Some(plane) = planes.get(name) else {
         return Err(Failure::failed(format!("{name} is not in the manifest, so its environment is not known"), ""));
     };
+    let passed: Vec<&str> = plane.passed.iter().map(String::as_str).collect();
+    if !passed.is_empty() {
+        say(&format!(
+            "{name}: neither its keeper nor the supervisor answers; {} of pass_env is taken from this shell\n",
+            passed.join(", ")
+        ));
+    }
     // The id is part of the cookie only, which is left out.
-    let sealed = seal::seal(plane, &planes.supervisor, "", &seal::own_environ())
-        .map_err(|error| Failure::Failed(Told::new(error.message, error.hint)))?;
-    Err(replace(&args.command, &sealed))
+    seal::seal(plane, &planes.supervisor, "", &seal::own_environ())
+        .map_err(|error| Failure::Failed(Told::new(error.message, error.hint)))
 }
 
 fn replace(words: &[OsString], sealed: &Sealed) -> Failure {
@@ -59,7 +95,7 @@ fn replace(words: &[OsString], sealed: &Sealed) -> Failure {
         let message = format!("cannot become user {} of plane {}: {error}", account.name, plane.name);
         return Failure::failed(message, "run this as root");
     }
-    if let Some(mask) = plane.umask {
+    if let Some(mask) = plane.umask.or(sealed.umask) {
         assume::file_mode_mask(mask);
     }
     if let Err(error) = std::env::set_current_dir(&plane.cwd) {

@@ -63,7 +63,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
             }
         }
         Answer::Refused(refusal) => Err(Failure::Refused(refusal)),
-        other @ (Answer::Plane(_) | Answer::Daemon(_) | Answer::Findings(_)) => {
+        other @ (Answer::Plane(_) | Answer::Daemon(_) | Answer::Findings(_) | Answer::Sealed(_)) => {
             Err(Failure::Failed(ask::out_of_turn(&other)))
         }
     }

@@ -185,7 +185,7 @@ impl Daemon {
     }
 
     fn heard(&mut self, heard: Heard) {
-        let reply = heard.reply;
+        let (reply, peer) = (heard.reply, heard.peer);
         match heard.request.ask {
             Ask::Status => reply.answer(Answer::Daemon(self.status())),
             Ask::Findings => {
@@ -199,6 +199,8 @@ impl Daemon {
             }
             Ask::Keep { plane, .. } if self.seen.contains_key(&plane) => self.doubt(plane, Some(reply)),
             Ask::Keep { plane, allow } => self.prove(Purpose::Keep { plane, allow, reply }),
+            Ask::Sealed { .. } if !peer.may_know() => reply.answer(crate::wire::not_yours()),
+            Ask::Sealed { plane } => reply.answer(self.sealed(&plane)),
             Ask::Follow | Ask::Start(_) | Ask::Stop(_) | Ask::Restart(_) | Ask::Replace { .. } | Ask::Retire(_) => {
                 reply.answer(refused(
                     RefusalKind::Unknown,

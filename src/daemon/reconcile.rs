@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::core::Daemon;
+use super::core::{Daemon, refused};
 use super::follow::{Meeting, follow};
 use super::input::Input;
 use super::keepers;
@@ -12,7 +12,7 @@ use super::seal;
 use crate::collision::finding::{Finding, Severity};
 use crate::plan::{self, Living, Occasion, Standing, Step, Wanted};
 use crate::plane::{PlaneName, Sealed};
-use crate::wire::{self, Answer, Ask, PlaneStatus, State};
+use crate::wire::{self, Answer, Ask, PlaneStatus, RefusalKind, State};
 
 impl Daemon {
     /// What is to be done about the planes now in force.
@@ -117,6 +117,16 @@ impl Daemon {
     fn seal(&self, name: &PlaneName) -> Option<Result<Sealed, seal::SealError>> {
         let plane = self.planes.get(name)?;
         Some(seal::seal(plane, &self.planes.supervisor, &self.id, &self.own))
+    }
+
+    /// With what the plane is, or would be, started.
+    pub(super) fn sealed(&self, name: &PlaneName) -> Answer {
+        let hint = "`gateward check` says more";
+        match self.applied.get(name).cloned().map(Ok).or_else(|| self.seal(name)) {
+            Some(Ok(sealed)) => Answer::Sealed(Box::new(sealed)),
+            Some(Err(error)) => refused(RefusalKind::Failed, error.message, &error.hint),
+            None => refused(RefusalKind::NoSuchPlane, format!("there is no plane `{name}`"), hint),
+        }
     }
 
     /// Follows a keeper.

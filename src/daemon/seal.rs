@@ -55,6 +55,7 @@ pub fn seal(
         supervisor_id: supervisor_id.to_owned(),
         supervisor: supervisor.clone(),
         definition: definition(plane),
+        umask: crate::os::process::own_umask(),
         plane: plane.clone(),
     })
 }

@@ -9,7 +9,7 @@ use crate::life::Life;
 use crate::life::event::{AskId, Asking, Haste};
 use crate::life::phase::Phase;
 use crate::plane::Sealed;
-use crate::socket::Reply;
+use crate::socket::{Peer, Reply};
 use crate::wire::{Answer, Ask, Refusal, RefusalKind};
 
 /// An ask that has not been answered.
@@ -37,6 +37,8 @@ pub enum Sort {
         /// Leave the living gateway.
         at_next_start: bool,
     },
+    /// Tell with what the plane is started.
+    Tell,
     /// Not a keeper's business.
     NotHere,
 }
@@ -72,6 +74,7 @@ pub fn sort(ask: Ask) -> Sort {
         Ask::Restart(restart) => Sort::Steer(Asking::Restart(haste(restart.now)), validate(restart.force)),
         Ask::Replace { sealed, at_next_start } => Sort::Redefine { sealed, at_next_start },
         Ask::Retire(stop) => Sort::Steer(Asking::Retire(haste(stop.now)), Validate::Skip),
+        Ask::Sealed { .. } => Sort::Tell,
         Ask::Reload(_) | Ask::Down(_) | Ask::Keep { .. } | Ask::Findings => Sort::NotHere,
     }
 }
@@ -145,6 +148,11 @@ pub fn judged(helped: &Helped, sealed: &Sealed) -> Result<(), Refusal> {
             plane.name
         ),
     })
+}
+
+/// With what the plane is started, for whoever may know it.
+pub fn told(peer: Peer, sealed: &Sealed) -> Answer {
+    if peer.may_know() { Answer::Sealed(Box::new(sealed.clone())) } else { crate::wire::not_yours() }
 }
 
 /// The answer to what is not a keeper's business.

@@ -16,7 +16,7 @@ use crate::life::phase::{Moment, Phase};
 use crate::life::{Life, Rules};
 use crate::openclaw::handoff::{self, Handoff};
 use crate::os::reap;
-use crate::plane::{Contract, Sealed};
+use crate::plane::Sealed;
 use crate::socket::{Heard, Reply};
 use crate::wire::{Answer, PlaneStatus, Refusal, RefusalKind};
 
@@ -174,6 +174,10 @@ impl Keeper {
             }
             Sort::Steer(asking, validate) => self.steer(heard.reply, asking, validate, by),
             Sort::Redefine { sealed, at_next_start } => self.redefine(*sealed, at_next_start, heard.reply, by),
+            Sort::Tell => {
+                heard.reply.answer(asks::told(heard.peer, &self.hands.sealed));
+                Vec::new()
+            }
             Sort::NotHere => {
                 heard.reply.answer(asks::not_here());
                 Vec::new()
@@ -370,11 +374,6 @@ impl Keeper {
     fn until(&self, now: Moment) -> Option<String> {
         let deadline = self.life.deadline()?;
         Some(self.hands.clock.stamp_in(deadline.at.saturating_sub(now)))
-    }
-
-    /// The contract in force.
-    pub(super) fn contract(&self) -> Contract {
-        self.hands.sealed.plane.contract
     }
 }
 

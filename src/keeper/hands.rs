@@ -111,7 +111,7 @@ pub fn launch(sealed: &Sealed) -> Launch {
     let mut launch = Launch::new(Program::Path(program.into()), sealed.argv.iter().map(OsString::from).collect());
     launch.environ = sealed.environ.iter().map(|(name, value)| (name.into(), value.into())).collect();
     launch.cwd = Some(plane.cwd.clone());
-    launch.umask = plane.umask;
+    launch.umask = plane.umask.or(sealed.umask);
     launch.account = plane.account.as_ref().map(super::folders::ids);
     launch.parent_death = true;
     launch.new_session = true;

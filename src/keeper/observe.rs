@@ -9,7 +9,6 @@ use crate::life::pace::BREAKER_WINDOW;
 use crate::life::phase::{Moment, Phase};
 use crate::openclaw::exits::{self, Exit, Stage};
 use crate::os::reap;
-use crate::plane::Contract;
 use crate::wire::LastExit;
 
 /// A starting process comes along while it uses at least this share of a core between two looks: an idle Node process
@@ -115,7 +114,7 @@ impl Keeper {
                 Stage::Starting
             }
         };
-        let contract: Contract = self.contract();
+        let contract = self.hands.sealed.plane.contract;
         let meaning = exits::meaning(contract, exit, stage, &self.hands.logbook.tail());
         self.hands.known.last_exit = Some(LastExit {
             code: ended.code,

@@ -216,6 +216,9 @@ pub struct Sealed {
     pub supervisor: Supervisor,
     /// SHA-256, in hex, of the resolved plane: two equal definitions need no replacement.
     pub definition: String,
+    /// The supervisor's own file mode mask, for a plane that has none: the keeper's is stricter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub umask: Option<u32>,
 }
 
 impl fmt::Debug for Sealed {

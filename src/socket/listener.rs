@@ -193,6 +193,11 @@ impl Peer {
         }
     }
 
+    /// Whether it may be told what only the account of this process could read: its own user, and root.
+    pub fn may_know(self) -> bool {
+        self.uid == 0 || self.uid == rustix::process::geteuid().as_raw()
+    }
+
     fn stranger(self) -> String {
         format!("user {} may not steer this supervisor", self.uid)
     }

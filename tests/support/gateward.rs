@@ -25,6 +25,7 @@ pub struct Gateward {
     manifest: PathBuf,
     daemon: Option<Child>,
     dirt: Vec<(String, String)>,
+    account: Option<(u32, u32)>,
 }
 
 /// What a run of the binary said.
@@ -81,13 +82,18 @@ impl Gateward {
             scratch.folder(folder);
         }
         let manifest = manifest::write(&scratch, lines, &planes);
-        Self { scratch, planes, manifest, daemon: None, dirt: Vec::new() }
+        Self { scratch, planes, manifest, daemon: None, dirt: Vec::new(), account: None }
     }
 
     /// Adds variables to the environment of every run from now on.
     pub fn dirty(mut self, variables: &[(&str, &str)]) -> Self {
         self.dirt.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         self
+    }
+
+    /// Runs everything from now on as this user and group.
+    pub fn run_as(&mut self, uid: u32, gid: u32) {
+        self.account = Some((uid, gid));
     }
 
     /// The folder.
@@ -131,6 +137,9 @@ impl Gateward {
             .envs(self.dirt.iter().map(|(name, value)| (name, value)))
             .current_dir(self.scratch.path())
             .stdin(Stdio::null());
+        if let Some((uid, gid)) = self.account {
+            command.uid(uid).gid(gid);
+        }
         command
     }
 

@@ -79,7 +79,7 @@ fn memory_max_is_the_planes_own_and_its_end_by_it_is_told_as_that() {
     let Some(subtree) = subtree_with("memory") else { return };
     let restart = "policy = \"never\"";
     let eater = TestPlane::plain("main", &["/bin/sh", "-c", "echo eating; exec tail /dev/zero"])
-        .table("limits", "memory_high = \"1GiB\"\nmemory_max = \"64MiB\"")
+        .table("limits", "memory_max = \"64MiB\"")
         .table("restart", restart);
     let mut world = Gateward::new("memory-max", vec![eater, sleeper("rescue")]);
     world.up();
