@@ -70,6 +70,9 @@ pub enum Ask {
         /// The plane.
         plane: PlaneName,
     },
+    /// Keeper: the definition that it holds, and the one before while a gateway of that still lives. Holds secrets: answered to
+    /// the keeper's own user and to root alone.
+    Held,
 }
 
 /// How to start.
@@ -150,6 +153,14 @@ pub enum Answer {
     Findings(serde_json::Value),
     /// With what a plane is started.
     Sealed(Box<Sealed>),
+    /// What a keeper holds.
+    Held {
+        /// The definition in force.
+        sealed: Box<Sealed>,
+        /// The one before it, while its gateway has not ended.
+        #[serde(default)]
+        ending: Option<Box<Sealed>>,
+    },
 }
 
 /// The refusal to whoever may steer a plane but may not know its secrets.
@@ -206,6 +217,9 @@ pub struct Plan {
     pub leave: Vec<PlaneName>,
     /// Wanted, but an error finding stands against it; what lives is left alive.
     pub blocked: Vec<PlaneName>,
+    /// The findings that stand against the blocked ones, as in `check --json`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<serde_json::Value>,
 }
 
 /// The states an operator is shown.
@@ -333,4 +347,37 @@ pub struct DaemonStatus {
     /// Planes in manifest order.
     #[serde(default)]
     pub planes: Vec<PlaneName>,
+    /// Where what runs differs from the manifest as last read, and what each difference waits for.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+}
+
+/// A difference between the manifest and what runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The plane.
+    pub plane: PlaneName,
+    /// What the manifest asks for.
+    pub step: ChangeStep,
+    /// The codes of error findings that stand against it; empty where it only waits.
+    #[serde(default)]
+    pub blocked_by: Vec<String>,
+    /// In words, what it waits for.
+    #[serde(default)]
+    pub why: String,
+}
+
+/// What the manifest asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeStep {
+    /// It is new here, or has no keeper.
+    Start,
+    /// It lives by another definition.
+    Replace,
+    /// The manifest no longer names it.
+    Stop,
+    /// A word of a later release.
+    #[serde(other)]
+    Unknown,
 }

@@ -92,3 +92,32 @@ pub enum Verb {
     /// Print the manual page
     Man(super::man::Args),
 }
+
+impl Verb {
+    /// Whether JSON is wanted on stdout, so that a failure is one, too.
+    pub fn json(&self) -> bool {
+        match self {
+            Self::Check(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Start(args) => args.manner.json,
+            Self::Stop(args) => args.manner.json,
+            Self::Restart(args) => args.manner.json,
+            Self::Reload(args) => args.json,
+            Self::Card(args) => args.json,
+            Self::Logs(args) => args.json,
+            Self::Runtime(args) => args.json(),
+            Self::Why(args) => args.json,
+            Self::Verify(args) => args.json,
+            Self::Events(args) => args.json,
+            Self::Init(_)
+            | Self::Run(_)
+            | Self::Service(_)
+            | Self::Down(_)
+            | Self::Exec(_)
+            | Self::Demo(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
+        }
+    }
+}

@@ -94,7 +94,7 @@ pub fn out_of_turn(answer: &Answer) -> Told {
         Answer::Refused(refusal) => return Told::new(&refusal.message, &refusal.hint),
         Answer::Plan(_) => "a plan",
         Answer::Findings(_) => "findings",
-        Answer::Sealed(_) => "a definition",
+        Answer::Sealed(_) | Answer::Held { .. } => "a definition",
     };
     Told::new(
         format!("it answered with {word}, which is no answer to what was asked"),

@@ -31,7 +31,7 @@ pub struct Args {
     planes: Vec<String>,
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
-    json: bool,
+    pub(super) json: bool,
     /// Print Markdown, for a wiki or a runbook
     #[arg(long)]
     markdown: bool,

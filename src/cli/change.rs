@@ -2,6 +2,9 @@
 //!
 //! Decides nothing about a plane; the keepers do.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::goal::Goal;
@@ -12,10 +15,14 @@ use super::target::Target;
 use super::terminal::{print, print_json, say, stdout_look};
 use super::trouble;
 use crate::collision::codes;
-use crate::daemon::survey::{self, Depth};
+use crate::collision::finding::Finding;
+use crate::daemon::survey::{self, Depth, held};
 use crate::plane::PlaneName;
 use crate::render::text::Tone;
 use crate::wire::Ask;
+
+/// The longest look at the host before a start; a keeper looks once more before it spawns.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Waiting and showing, for every verb that changes planes.
 #[derive(Debug, clap::Args)]
@@ -28,7 +35,7 @@ pub struct Manner {
     no_wait: bool,
     /// Print JSON at the end
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// One verb applied to planes.
@@ -71,7 +78,10 @@ impl Change<'_> {
     /// proof, and what was last applied may start again.
     fn refused(&self, target: &Target, planes: &[PlaneName]) -> Vec<Fate> {
         let (Ok(loaded), Goal::Up | Goal::Anew { .. }) = (&target.loaded, self.goal) else { return Vec::new() };
-        let found = survey::prove(&loaded.planes, Depth::Files);
+        let held = held::held(&target.applied.run_dir);
+        let nobody = BTreeSet::new();
+        let looked = survey::prove_within(LOOK, &loaded.planes, &held, Depth::Host, &nobody);
+        let found = looked.proof.all();
         let manifest = (target.applied.manifest.as_path(), loaded.source.as_str());
         let all = trouble::standing(&found, planes, self.allow);
         // Every finding is shown once, though it may stand against several planes.
@@ -83,6 +93,7 @@ impl Change<'_> {
                 end: Err(Failure::Collision {
                     findings: std::mem::take(&mut findings),
                     told: trouble::refused(&standing, self.verb),
+                    of: standing.into_iter().cloned().collect(),
                 }),
             })
         };
@@ -101,6 +112,7 @@ impl Change<'_> {
             | Ask::Down(_)
             | Ask::Keep { .. }
             | Ask::Findings
+            | Ask::Held
             | Ask::Sealed { .. } => false,
         };
         let own = target.own_plane().filter(|own| ends && planes.contains(own));
@@ -115,7 +127,11 @@ impl Change<'_> {
 
     fn tell(&self, fates: Vec<Fate>) -> Outcome {
         if self.manner.json {
-            print_json(&json!({ "planes": fates.iter().map(described).collect::<Vec<_>>() }))?;
+            let of = fates.iter().filter_map(|fate| fate.end.as_ref().err()).flat_map(Failure::findings);
+            let of: BTreeSet<&Finding> = of.collect();
+            let ok = fates.iter().all(|fate| fate.end.is_ok());
+            let planes = fates.iter().map(described).collect::<Vec<_>>();
+            print_json(&json!({ "ok": ok, "planes": planes, "findings": of }))?;
         }
         let look = stdout_look();
         let mut failures = Vec::new();

@@ -42,7 +42,7 @@ pub struct Args {
     explain: Option<String>,
     /// Print JSON
     #[arg(long, conflicts_with = "format")]
-    json: bool,
+    pub(super) json: bool,
     /// How to print what is found
     #[arg(long, value_enum, value_name = "FORM")]
     format: Option<Form>,
@@ -96,15 +96,21 @@ fn show(found: &[Finding], form: Form, text: &dyn Fn(Look) -> String) -> Result<
 /// A manifest that does not hold: its mistakes in the form asked for, and exit 6.
 fn invalid(error: &LoadError, form: Form) -> Outcome {
     if form == Form::Text {
-        return Err(Failure::Manifest(mistakes(error, stderr_look())));
+        return Err(unheld(error));
     }
     let found: Vec<Finding> = error.mistakes.iter().map(load::finding).collect();
     show(&found, form, &|_| String::new())?;
     Ok(Code::Manifest)
 }
 
+/// A manifest that does not hold, as a failure.
+pub fn unheld(error: &LoadError) -> Failure {
+    let findings = error.mistakes.iter().map(load::finding).collect();
+    Failure::Manifest { text: mistakes(error, stderr_look()), findings }
+}
+
 /// The mistakes of a manifest, with the lines that they are about.
-pub fn mistakes(error: &LoadError, look: Look) -> String {
+fn mistakes(error: &LoadError, look: Look) -> String {
     let sources = match (&error.manifest, &error.source) {
         (Some(path), Some(text)) => Sources::one(path, text),
         (Some(_) | None, _) => Sources::new(),

@@ -34,7 +34,7 @@ pub struct Args {
     since: Option<String>,
     /// They always are JSON
     #[arg(long, hide = true)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Runs `events`.

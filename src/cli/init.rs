@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::check::mistakes;
+use super::check::unheld;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
 use super::terminal::{print, say, stderr_look};
@@ -166,7 +166,7 @@ fn keep(path: &Path) -> io::Result<PathBuf> {
 fn tell(path: &Path, draft: &Draft) -> Outcome {
     let loaded = match load::read(path) {
         Ok(loaded) => loaded,
-        Err(error) => return Err(Failure::Manifest(mistakes(&error, stderr_look()))),
+        Err(error) => return Err(unheld(&error)),
     };
     let depth = if draft.is_taken_in() { Depth::Live } else { Depth::Files };
     let mut found: Vec<Finding> = survey::prove(&loaded.planes, depth);

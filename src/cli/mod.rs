@@ -63,6 +63,10 @@ pub fn run() -> ExitCode {
     match dispatch(&words.verb, &Scope { manifest: words.manifest }) {
         Ok(code) => code.into(),
         Err(failure) => {
+            if words.verb.json() && !terminal::has_printed() {
+                // Nobody is left to tell when that fails.
+                let _ = terminal::print_json(&failure.document());
+            }
             terminal::say(&failure.text());
             failure.code().into()
         }

@@ -2,10 +2,14 @@
 //!
 //! Nothing here decides what a verb does. A failure says what, where and why in its message, and what to do in its hint.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
+use crate::collision::finding::Finding;
 use crate::plane::PlaneName;
 use crate::render::sources::tamed;
 use crate::socket::{CallError, CallFailure};
@@ -50,8 +54,13 @@ pub enum Failure {
     NoSuchPlane(Told),
     /// Neither supervisor nor keeper answers.
     NobodyAnswers(Told),
-    /// The manifest cannot be read or is invalid: whole diagnostics, ready to print.
-    Manifest(String),
+    /// The manifest cannot be read or is invalid.
+    Manifest {
+        /// Whole diagnostics, ready to print.
+        text: String,
+        /// Every mistake.
+        findings: Vec<Finding>,
+    },
     /// The request failed.
     Failed(Told),
     /// A keeper or the daemon refused.
@@ -62,6 +71,8 @@ pub enum Failure {
         findings: String,
         /// The sentence after them.
         told: Told,
+        /// What stands against it.
+        of: Vec<Finding>,
     },
     /// A call brought no answer.
     Call(CallError),
@@ -99,7 +110,7 @@ impl Failure {
             Self::Usage(_) => Code::Usage,
             Self::NoSuchPlane(_) => Code::NoSuchPlane,
             Self::NobodyAnswers(_) => Code::NobodyAnswers,
-            Self::Manifest(_) => Code::Manifest,
+            Self::Manifest { .. } => Code::Manifest,
             Self::Collision { .. } => Code::Collision,
             Self::Failed(_) | Self::Output(_) => Code::Failed,
             Self::Refused(refusal) => match refusal.kind {
@@ -129,7 +140,7 @@ impl Failure {
     pub fn text(&self) -> String {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => String::new(),
-            Self::Manifest(diagnostics) => diagnostics.clone(),
+            Self::Manifest { text, .. } => text.clone(),
             Self::Collision { .. } => self.about(""),
             Self::Planes(planes) => {
                 // Planes of which the same is to be said share one line.
@@ -149,7 +160,7 @@ impl Failure {
     /// Whether its text is more than message and hint.
     fn is_whole(&self) -> bool {
         match self {
-            Self::Manifest(_) | Self::Planes(_) => true,
+            Self::Manifest { .. } | Self::Planes(_) => true,
             Self::Collision { findings, .. } => !findings.is_empty(),
             Self::Usage(_)
             | Self::NoSuchPlane(_)
@@ -163,9 +174,9 @@ impl Failure {
 
     fn about(&self, planes: &str) -> String {
         match self {
-            Self::Manifest(_) | Self::Planes(_) => self.text(),
-            Self::Collision { findings, told } if findings.is_empty() => line(planes, told),
-            Self::Collision { findings, told } => format!("{findings}\n{}", line(planes, told)),
+            Self::Manifest { .. } | Self::Planes(_) => self.text(),
+            Self::Collision { findings, told, .. } if findings.is_empty() => line(planes, told),
+            Self::Collision { findings, told, .. } => format!("{findings}\n{}", line(planes, told)),
             Self::Usage(_)
             | Self::NoSuchPlane(_)
             | Self::NobodyAnswers(_)
@@ -176,6 +187,34 @@ impl Failure {
         }
     }
 
+    /// The findings that it is about.
+    pub fn findings(&self) -> Vec<&Finding> {
+        match self {
+            Self::Manifest { findings, .. } | Self::Collision { of: findings, .. } => findings.iter().collect(),
+            Self::Planes(planes) => {
+                let all: BTreeSet<&Finding> = planes.iter().flat_map(|(_, failure)| failure.findings()).collect();
+                all.into_iter().collect()
+            }
+            Self::Usage(_)
+            | Self::NoSuchPlane(_)
+            | Self::NobodyAnswers(_)
+            | Self::Failed(_)
+            | Self::Refused(_)
+            | Self::Call(_)
+            | Self::Output(_) => Vec::new(),
+        }
+    }
+
+    /// What `--json` prints of a verb that came to nothing.
+    pub fn document(&self) -> Value {
+        let told = self.told();
+        json!({
+            "ok": false,
+            "error": { "code": self.code() as u8, "message": told.message, "hint": told.hint },
+            "findings": self.findings(),
+        })
+    }
+
     /// Message and hint, whatever the kind.
     pub fn told(&self) -> Told {
         match self {
@@ -184,7 +223,7 @@ impl Failure {
             | Self::NobodyAnswers(told)
             | Self::Failed(told)
             | Self::Collision { told, .. } => told.clone(),
-            Self::Manifest(diagnostics) => Told::new(diagnostics.trim_end(), ""),
+            Self::Manifest { text, .. } => Told::new(anstream::adapter::strip_str(text.trim_end()).to_string(), ""),
             Self::Refused(refusal) => Told::new(&refusal.message, &refusal.hint),
             Self::Call(error) => Told::new(error.to_string(), hint(error)),
             Self::Output(error) => Told::new(format!("the output could not be written: {error}"), ""),

@@ -1,5 +1,6 @@
 //! `reload`: the edited manifest applied, or what that would do; or the supervisor replaced by the binary now on disk.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::ask;
@@ -7,6 +8,8 @@ use super::change::check_codes;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, say, stdout_look};
+use super::trouble;
+use crate::collision::finding::Finding;
 use crate::render::plan::{Mood, plan};
 use crate::wire::{Answer, Ask, Plan, Reload};
 
@@ -41,7 +44,7 @@ pub struct Args {
     allow: Vec<String>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Runs `reload`.
@@ -52,7 +55,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let reload = Reload { dry_run: args.dry_run, exec: args.exec, allow: args.allow.clone() };
     let answer = ask::supervisor(&target, Ask::Reload(reload), PROOF)?;
     match answer {
-        Answer::Plan(plan) => tell(&plan, args),
+        Answer::Plan(plan) => tell(&plan, args, &target),
         Answer::Accepted { note, .. } => {
             if !note.is_empty() {
                 say(&format!("{note}\n"));
@@ -63,13 +66,17 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
             }
         }
         Answer::Refused(refusal) => Err(Failure::Refused(refusal)),
-        other @ (Answer::Plane(_) | Answer::Daemon(_) | Answer::Findings(_) | Answer::Sealed(_)) => {
+        other @ (Answer::Plane(_)
+        | Answer::Daemon(_)
+        | Answer::Findings(_)
+        | Answer::Sealed(_)
+        | Answer::Held { .. }) => {
             Err(Failure::Failed(ask::out_of_turn(&other)))
         }
     }
 }
 
-fn tell(done: &Plan, args: &Args) -> Outcome {
+fn tell(done: &Plan, args: &Args, target: &Target) -> Outcome {
     let mood = if args.dry_run { Mood::Would } else { Mood::Does };
     if args.json {
         print_json(done)?;
@@ -79,14 +86,26 @@ fn tell(done: &Plan, args: &Args) -> Outcome {
     if done.blocked.is_empty() {
         return Ok(Code::Done);
     }
+    Err(blocked(done, target))
+}
+
+/// That planes are left as they are, with everything that stands against them.
+fn blocked(done: &Plan, target: &Target) -> Failure {
+    let of: Vec<Finding> =
+        done.findings.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
+    let all: Vec<&Finding> = of.iter().collect();
+    let shown = match &target.loaded {
+        Ok(loaded) => trouble::shown(&all, (&target.applied.manifest, &loaded.source)),
+        Err(_) => String::new(),
+    };
     let names: Vec<&str> = done.blocked.iter().map(|plane| plane.as_str()).collect();
-    Err(Failure::Collision {
-        findings: String::new(),
-        told: Told::new(
-            format!("findings stand against {}", names.join(", ")),
-            "`gateward check` shows them; `--allow CODE` goes ahead in spite of one",
-        ),
-    })
+    let codes: BTreeSet<&str> = of.iter().map(|one| one.code.as_str()).collect();
+    let codes = codes.into_iter().collect::<Vec<_>>();
+    let told = Told::new(
+        format!("{} left as before: {} stand against the change", names.join(", "), codes.join(", ")),
+        format!("`gateward check` shows all; `--allow {}` goes ahead in spite of that", codes.join(" --allow ")),
+    );
+    Failure::Collision { findings: shown, told, of }
 }
 
 /// The supervisor's release.

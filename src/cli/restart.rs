@@ -34,7 +34,7 @@ pub struct Args {
     #[arg(long, value_name = "CODE")]
     allow: Vec<String>,
     #[command(flatten)]
-    manner: Manner,
+    pub(super) manner: Manner,
 }
 
 /// Runs `restart`.

@@ -53,6 +53,16 @@ enum What {
     },
 }
 
+impl Args {
+    /// Whether JSON is wanted.
+    pub fn json(&self) -> bool {
+        match &self.what {
+            What::List { json } => *json,
+            What::Install { .. } | What::Remove { .. } => false,
+        }
+    }
+}
+
 /// Runs `runtime`.
 pub fn run(args: &Args) -> Outcome {
     match &args.what {

@@ -42,7 +42,7 @@ pub struct Args {
     quiet: bool,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Runs `status`.
@@ -145,6 +145,7 @@ fn supervisor(target: &Target, answer: Result<Answer, CallError>) -> (Supervisor
                 version: Some(daemon.version),
                 manifest: daemon.manifest,
                 trouble: daemon.trouble,
+                changes: daemon.changes,
             };
             (told, Answered::Somebody)
         }

@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long)]
     now: bool,
     #[command(flatten)]
-    manner: Manner,
+    pub(super) manner: Manner,
 }
 
 /// Runs `stop`.

@@ -3,12 +3,21 @@
 //! The one place of the command line that prints.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
 use super::outcome::Failure;
 use crate::render::text::Look;
+
+/// Whether anything went to stdout: a program that reads JSON there gets one document, of what was done or of what failed.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether data was printed already.
+pub fn has_printed() -> bool {
+    PRINTED.load(Ordering::Relaxed)
+}
 
 /// How what goes to stdout may look.
 pub fn stdout_look() -> Look {
@@ -38,6 +47,7 @@ fn columns(stream: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
 
 /// Prints data, styled already as [`stdout_look`] says.
 pub fn print(text: &str) -> Result<(), Failure> {
+    PRINTED.store(true, Ordering::Relaxed);
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)
 }

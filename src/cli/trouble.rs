@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::outcome::{Failure, Told};
 use super::terminal::stderr_look;
-use crate::collision::finding::{Finding, Severity};
-use crate::daemon::load::LoadError;
+use crate::collision::finding::Finding;
+use crate::daemon::load::{self, LoadError};
 use crate::plane::PlaneName;
 use crate::render::diagnostic::{Report, render_all};
 use crate::render::findings::findings;
@@ -23,14 +23,14 @@ pub fn manifest(error: &LoadError) -> Failure {
     }
     let look = stderr_look();
     let reports: Vec<Report> = error.mistakes.iter().map(Report::of_mistake).collect();
-    Failure::Manifest(render_all(&reports, &sources, look.colour, look.width.unwrap_or(0)))
+    let text = render_all(&reports, &sources, look.colour, look.width.unwrap_or(0));
+    Failure::Manifest { text, findings: error.mistakes.iter().map(load::finding).collect() }
 }
 
 /// The error findings that stand against any of `planes` and were not allowed by their code.
 pub fn standing<'a>(found: &'a [Finding], planes: &[PlaneName], allow: &[String]) -> Vec<&'a Finding> {
-    let concerns = |finding: &Finding| finding.planes.iter().any(|plane| planes.contains(plane));
-    let allowed = |finding: &Finding| allow.contains(&finding.code);
-    found.iter().filter(|one| one.severity == Severity::Error && concerns(one) && !allowed(one)).collect()
+    let blocks = |finding: &Finding| planes.iter().any(|plane| finding.blocks(plane));
+    found.iter().filter(|one| blocks(one) && !allow.contains(&one.code)).collect()
 }
 
 /// The findings as whole diagnostics. Only the manifest is quoted from, by its text without secrets: a gateway's own config

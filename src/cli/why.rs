@@ -31,7 +31,7 @@ pub struct Args {
     decisions: u64,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Lines of its own output that are told.

@@ -69,6 +69,8 @@ pub enum Source {
     Variable,
     /// What OpenClaw does by itself.
     Openclaw,
+    /// A definition that a plane still lives by, and that the manifest no longer has.
+    Living,
 }
 
 /// The claimed thing.

@@ -40,6 +40,29 @@ impl Code {
         self.explained().severity
     }
 
+    /// Whether it speaks of what runs on the host at the moment, rather than of what is written.
+    pub fn is_of_the_host(self) -> bool {
+        matches!(
+            self,
+            Self::BasePortHeld
+                | Self::BasePortRefused
+                | Self::FamilyPortHeld
+                | Self::FamilyPortTaken
+                | Self::FamilyPortBusy
+                | Self::StateDirOwned
+                | Self::NativeService
+                | Self::NativeServiceIdle
+                | Self::StrayProcess
+                | Self::ConfigInvalid
+                | Self::ConfigUnproved
+        )
+    }
+
+    /// Whether a keeper looks for it before each spawn, names who it is, and waits for their end by itself.
+    pub fn is_waited_for(self) -> bool {
+        matches!(self, Self::BasePortHeld | Self::FamilyPortHeld | Self::StateDirOwned)
+    }
+
     /// The code of that word.
     pub fn of(word: &str) -> Option<Self> {
         table::TABLE.iter().find(|row| row.word == word).map(|row| row.code)

@@ -38,6 +38,9 @@ pub struct Finding {
     pub severity: Severity,
     /// The planes it concerns, sorted.
     pub planes: Vec<PlaneName>,
+    /// Those of `planes` that stand here only by the definition that they still live by, and not by what the manifest says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub living: Vec<PlaneName>,
     /// The shared or wrong thing: a path, a port, a name. Never a secret.
     pub surface: String,
     /// What and why, one sentence.
@@ -58,6 +61,7 @@ impl Finding {
             code: code.as_str().to_owned(),
             severity: code.severity(),
             planes,
+            living: Vec::new(),
             surface: surface.into(),
             message: String::new(),
             hint: String::new(),
@@ -89,9 +93,9 @@ impl Finding {
         self
     }
 
-    /// Whether it stands in the way of changes to `plane`.
+    /// Whether it stands in the way of changes to `plane`: not where the plane only is in another's way.
     pub fn blocks(&self, plane: &PlaneName) -> bool {
-        self.severity == Severity::Error && self.planes.contains(plane)
+        self.severity == Severity::Error && self.planes.contains(plane) && !self.living.contains(plane)
     }
 }
 

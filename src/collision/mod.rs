@@ -15,6 +15,7 @@ pub mod claim;
 pub mod gather;
 pub mod surroundings;
 pub mod host;
+pub mod held;
 mod group;
 mod identities;
 mod keys;
@@ -46,20 +47,30 @@ pub fn prove(planes: &Planes, declared: &Declarations, claims: Claims, around: &
     sorted(findings)
 }
 
-/// Which of `claims` collide, sorted.
+/// Which of `claims` collide, with one another and with what runs, sorted.
 pub fn check(mut claims: Claims, around: &Surroundings) -> Vec<Finding> {
     // Whatever picks "the first" below must not depend on the order in which things were written.
     claims.claims.sort();
-    let claims = &claims;
     let mut suggest = Suggest::new(around);
-    let mut findings = paths::findings(claims, around, &mut suggest);
-    findings.extend(outside::findings(claims, around));
-    findings.extend(own::findings(claims, around, &mut suggest));
-    findings.extend(ports::findings(claims, around, &mut suggest));
-    findings.extend(pins::findings(claims));
-    findings.extend(identities::findings(claims, around, &mut suggest));
-    findings.extend(host::findings(claims, around, &mut suggest));
+    let mut findings = between(&claims, around, &mut suggest);
+    findings.extend(host::findings(&claims, around, &mut suggest));
     sorted(findings)
+}
+
+/// Which of `claims` collide with one another, sorted.
+fn across(mut claims: Claims, around: &Surroundings) -> Vec<Finding> {
+    claims.claims.sort();
+    sorted(between(&claims, around, &mut Suggest::new(around)))
+}
+
+fn between(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
+    let mut findings = paths::findings(claims, around, suggest);
+    findings.extend(outside::findings(claims, around));
+    findings.extend(own::findings(claims, around, suggest));
+    findings.extend(ports::findings(claims, around, suggest));
+    findings.extend(pins::findings(claims));
+    findings.extend(identities::findings(claims, around, suggest));
+    findings
 }
 
 /// Up to `count` base ports for new planes: OpenClaw's default, and then each a thousand on, as its own documentation does,

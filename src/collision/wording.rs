@@ -45,6 +45,8 @@ pub(super) fn finding<'a>(
     of.sort_by(|a, b| (a.by, a.source, &a.key, &a.place).cmp(&(b.by, b.source, &b.key, &b.place)));
     let owners = super::group::distinct(of.iter().map(|claim| claim.by));
     let mut finding = Finding::new(code, all.names(&owners), surface);
+    let wants = |owner: &usize| of.iter().any(|claim| claim.by == *owner && claim.source != Source::Living);
+    finding.living = all.names(&owners.iter().copied().filter(|owner| !wants(owner)).collect::<Vec<_>>());
     // Each plane's first claim before any plane's second.
     let mut last = None;
     let (first, more): (Vec<&Claim>, Vec<&Claim>) =
@@ -65,6 +67,7 @@ pub(super) fn label(all: &Claims, claim: &Claim) -> String {
         Source::Defaulted => format!("`{name}`: {what}, by default"),
         Source::Variable => format!("`{name}`: {what}, by `{}`", claim.key),
         Source::Openclaw => format!("`{name}`: {what}, by OpenClaw's default"),
+        Source::Living => format!("`{name}`: {what}, as it still lives"),
     };
     match &claim.surface {
         Surface::Path(role, path) => of(format!("{} {}", role.noun(), shown(path))),
@@ -102,6 +105,7 @@ pub(super) fn change(claimant: &Claimant, claim: &Claim, value: Option<&str>) ->
         (Source::Openclaw, Surface::Path(PathRole::Workspace, _)) => manifest_key("workspace"),
         (Source::Openclaw, Surface::Path(..)) => config_key(&claim.key),
         (Source::Openclaw, _) => config_key(&claim.key),
+        (Source::Living, _) => format!("`gateward reload` ends `{name}` as it lives now"),
     }
 }
 

@@ -11,15 +11,16 @@ use tokio::sync::{Notify, mpsc};
 use super::follow::Meeting;
 use super::input::{Input, Purpose, Told};
 use super::keepers::{self, Keepers};
+use super::proving;
 use super::voice::{Voice, Work};
 use super::watch::Watch;
 use super::watchdog;
-use crate::collision::finding::{Finding, Severity};
+use crate::collision::finding::Finding;
 use crate::journal::{Entry, Journal};
 use crate::os::lock::Lock;
 use crate::plane::{PlaneName, Planes, Sealed};
 use crate::socket::Heard;
-use crate::wire::{Answer, Ask, DaemonStatus, PlaneStatus, Refusal, RefusalKind, Reload, Stop};
+use crate::wire::{Answer, Ask, PlaneStatus, Refusal, RefusalKind, Reload, Stop};
 
 /// Keepers that die are given back after so long, doubled for each death in a row.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -61,7 +62,16 @@ pub struct Daemon {
     pub(super) applied: BTreeMap<PlaneName, Sealed>,
     pub(super) pending: Vec<(PlaneName, Vec<PlaneName>)>,
     pub(super) staggering: bool,
+    /// For starts that others are in the way of: who must have ended first.
+    pub(super) waiting: BTreeMap<PlaneName, BTreeSet<PlaneName>>,
+    /// What stands against the manifest, and against changes while planes live by another definition.
     pub(super) findings: Vec<Finding>,
+    /// What the last look at the host brought.
+    pub(super) host: Vec<Finding>,
+    /// How often in a row the host alone kept a plane from starting.
+    pub(super) looks: u32,
+    /// The manifest file as it was when it was read last.
+    pub(super) read: Option<proving::Stamp>,
     pub(super) trouble: String,
     pub(super) troubles: BTreeMap<PlaneName, String>,
     pub(super) deaths: BTreeMap<PlaneName, u32>,
@@ -111,6 +121,9 @@ impl Daemon {
             }
             Input::Answered { plane, refusal } => {
                 if let Some(refusal) = refusal {
+                    // What it holds now is asked of it by the next proof.
+                    self.leaving.remove(&plane);
+                    self.applied.remove(&plane);
                     self.voice.say(&format!("{plane}: {refusal}"));
                     self.note(Some(&plane), "refused", &refusal, "left", "as it is");
                 }
@@ -143,6 +156,8 @@ impl Daemon {
                 self.staggering = false;
                 self.start_due();
             }
+            Input::Left { plane } => self.freed(plane),
+            Input::LookAgain => self.prove(Purpose::Edit),
             Input::Signal(told) => return self.told(told),
             Input::Alive => self.voice.alive(if self.down.is_some() { Work::Draining } else { Work::Usual }),
         }
@@ -173,6 +188,7 @@ impl Daemon {
     fn go_down(&mut self, stop: Stop) {
         self.note(None, "down", "asked", "stop every plane", "then the supervisor leaves");
         self.pending.clear();
+        self.waiting.clear();
         self.voice.leaving();
         if self.manner == Manner::Service && self.down.is_none() {
             tokio::task::spawn_local(watchdog::turn(watchdog::DRAIN_PACE, self.inputs.clone()));
@@ -189,7 +205,8 @@ impl Daemon {
         match heard.request.ask {
             Ask::Status => reply.answer(Answer::Daemon(self.status())),
             Ask::Findings => {
-                reply.answer(Answer::Findings(serde_json::to_value(&self.findings).unwrap_or_default()));
+                let all: Vec<&Finding> = self.findings.iter().chain(&self.host).collect();
+                reply.answer(Answer::Findings(serde_json::to_value(all).unwrap_or_default()));
             }
             Ask::Reload(reload) => self.prove(Purpose::Reload(reload, Some(reply))),
             Ask::Down(stop) => {
@@ -201,28 +218,19 @@ impl Daemon {
             Ask::Keep { plane, allow } => self.prove(Purpose::Keep { plane, allow, reply }),
             Ask::Sealed { .. } if !peer.may_know() => reply.answer(crate::wire::not_yours()),
             Ask::Sealed { plane } => reply.answer(self.sealed(&plane)),
-            Ask::Follow | Ask::Start(_) | Ask::Stop(_) | Ask::Restart(_) | Ask::Replace { .. } | Ask::Retire(_) => {
+            Ask::Follow
+            | Ask::Start(_)
+            | Ask::Stop(_)
+            | Ask::Restart(_)
+            | Ask::Replace { .. }
+            | Ask::Retire(_)
+            | Ask::Held => {
                 reply.answer(refused(
                     RefusalKind::Unknown,
                     "the supervisor does not know this ask".into(),
                     "verbs on a plane go to its keeper's socket",
                 ));
             }
-        }
-    }
-
-    fn status(&self) -> DaemonStatus {
-        let mut trouble = self.trouble.clone();
-        let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-        if trouble.is_empty() && errors > 0 {
-            trouble = format!("{errors} error findings stand against the manifest; see `gateward check`");
-        }
-        DaemonStatus {
-            pid: std::process::id().cast_signed(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            manifest: self.planes.supervisor.manifest.display().to_string(),
-            trouble,
-            planes: self.planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect(),
         }
     }
 
@@ -243,7 +251,7 @@ impl Daemon {
         let before = self.seen.remove(&plane);
         if self.leaving.remove(&plane) || self.down.is_some() {
             self.voice.say(&format!("{plane}: stopped, its keeper has left"));
-            return;
+            return self.freed(plane);
         }
         let wanted = self.planes.get(&plane).is_some() || self.applied.contains_key(&plane);
         if !wanted {

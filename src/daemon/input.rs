@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::survey::held::Held;
 use super::vigil::Found;
 use crate::collision::finding::Finding;
 use crate::plane::{PlaneName, Planes};
@@ -62,6 +63,13 @@ pub enum Input {
     Proved(Box<Proved>),
     /// The time to the next staggered start is over.
     Staggered,
+    /// It is time to look again whether anything is left of a plane that has ended.
+    Left {
+        /// Which.
+        plane: PlaneName,
+    },
+    /// It is time to look again at the host, which kept a plane from starting.
+    LookAgain,
     /// A signal to us.
     Signal(Told),
     /// The service manager is to hear that the loop turns.
@@ -105,5 +113,18 @@ pub struct Proved {
     /// Why it was.
     pub purpose: Purpose,
     /// The planes and what stands against them, or why there are none.
-    pub outcome: Result<(Planes, Vec<Finding>), String>,
+    pub outcome: Result<Facts, String>,
+}
+
+/// What a proof brought.
+#[derive(Debug)]
+pub struct Facts {
+    /// The planes.
+    pub planes: Planes,
+    /// What stands against them, also because of planes that still live by another definition.
+    pub findings: Vec<Finding>,
+    /// What stands against them on the host at the moment; `None` where that was not looked at.
+    pub host: Option<Vec<Finding>>,
+    /// What the keepers held when it was made.
+    pub held: Vec<Held>,
 }

@@ -126,6 +126,7 @@ pub fn finding(mistake: &Mistake) -> Finding {
         code: mistake.code.as_str().to_owned(),
         severity: if mistake.code.is_warning() { Severity::Warning } else { Severity::Error },
         planes: mistake.plane().into_iter().collect(),
+        living: Vec::new(),
         surface: if mistake.key.is_empty() { "manifest".to_owned() } else { mistake.key.clone() },
         message: mistake.message.clone(),
         hint: mistake.hint.clone(),

@@ -15,7 +15,9 @@ mod follow;
 mod input;
 mod load_file;
 mod proved;
+mod proving;
 mod reconcile;
+mod report;
 mod vigil;
 mod voice;
 mod watch;
@@ -34,7 +36,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use crate::collision::finding::Finding;
 use crate::journal::Journal;
 use crate::os::harden;
 use crate::os::lock::{Lock, NotTaken};
@@ -160,7 +161,11 @@ async fn supervise(planes: Planes, manner: Manner, sockets: Lock) -> io::Result<
         applied: BTreeMap::new(),
         pending: Vec::new(),
         staggering: false,
+        waiting: BTreeMap::new(),
         findings: Vec::new(),
+        host: Vec::new(),
+        looks: 0,
+        read: None,
         trouble: String::new(),
         troubles: BTreeMap::new(),
         deaths: BTreeMap::new(),
@@ -203,15 +208,4 @@ fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
         });
     }
     Ok(())
-}
-
-/// The manifest as it is on disk, and what stands against it; or, in words, why it cannot be read.
-fn load_and_prove(manifest: &Path) -> Result<(Planes, Vec<Finding>), String> {
-    let loaded = load::read(manifest).map_err(|error| error.to_string())?;
-    let mut findings = survey::prove(&loaded.planes, survey::Depth::Files);
-    findings.extend(loaded.warnings.iter().map(load::finding));
-    // A proof takes more memory for a moment than everything that the daemon keeps.
-    crate::os::memory::give_back();
-    crate::os::memory::give_text_back();
-    Ok((loaded.planes, crate::collision::sorted(findings)))
 }

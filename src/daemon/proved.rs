@@ -2,16 +2,24 @@
 //!
 //! Bad news changes nothing that lives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::core::{Daemon, refused};
 use super::input::{Input, Proved, Purpose};
-use super::reconcile::{concerned, spoken};
-use crate::collision::finding::{Finding, Severity};
+use super::proving::{Stamp, Task};
+use super::reconcile::spoken;
+use super::report::codes;
+use super::survey::held::Held;
+use crate::collision::codes::Code;
+use crate::collision::finding::Finding;
 use crate::plan::{Occasion, Step};
-use crate::plane::{PlaneName, Planes};
+use crate::plane::{PlaneName, Planes, Sealed};
 use crate::socket::Reply;
-use crate::wire::{Answer, RefusalKind, Reload};
+use crate::wire::{Answer, Plan, RefusalKind, Reload};
+
+/// The pause before another look at a host that alone kept a plane from starting; it grows to the second.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// On the way down nothing is started or changed any more, whatever the manifest says by now.
 fn too_late(purpose: Purpose) {
@@ -28,28 +36,51 @@ fn too_late(purpose: Purpose) {
 impl Daemon {
     /// Reads the manifest and proves it, beside the loop.
     pub(super) fn prove(&self, purpose: Purpose) {
-        let manifest = self.planes.supervisor.manifest.clone();
+        let handed_out = self.applied.iter().filter(|(name, _)| self.keeping.contains(*name));
+        let task = Task {
+            manifest: self.planes.supervisor.manifest.clone(),
+            run_dir: self.planes.supervisor.run_dir.clone(),
+            handed_out: handed_out.map(|(_, sealed)| Held::only(sealed.clone())).collect(),
+            purpose,
+        };
         let inputs = self.inputs.clone();
-        tokio::task::spawn_blocking(move || {
-            let outcome = super::load_and_prove(&manifest);
-            let _ = inputs.send(Input::Proved(Box::new(Proved { purpose, outcome })));
-        });
+        tokio::task::spawn_blocking(move || inputs.send(task.done()));
     }
 
     pub(super) fn proved(&mut self, proved: Proved) {
         if self.down.is_some() {
             return too_late(proved.purpose);
         }
+        self.read = Stamp::of(&self.planes.supervisor.manifest);
         match proved.outcome {
             Err(error) => self.unreadable(&error, proved.purpose),
-            Ok((planes, findings)) => {
+            // What was begun since then was not reckoned with.
+            Ok(facts) if self.is_outdated(&facts.held) => self.prove(proved.purpose),
+            Ok(facts) => {
                 self.trouble.clear();
-                self.compare(&findings);
-                self.take(planes);
-                self.findings = findings;
+                self.compare(&facts.findings);
+                self.take(facts.planes);
+                self.findings = facts.findings;
+                if let Some(host) = facts.host {
+                    self.tell_host(&host);
+                    self.host = host;
+                }
+                for held in facts.held {
+                    // A keeper that was here before us is given back the same when it dies.
+                    self.applied.entry(held.name().clone()).or_insert(held.sealed);
+                }
                 self.act(proved.purpose);
             }
         }
+    }
+
+    /// Whether a keeper was given a definition that a proof knew nothing of.
+    fn is_outdated(&self, held: &[Held]) -> bool {
+        let known = |name: &PlaneName, sealed: &Sealed| {
+            held.iter().any(|one| one.name() == name && one.sealed.definition == sealed.definition)
+        };
+        let mut living = self.applied.iter().filter(|(name, _)| self.keeping.contains(*name));
+        living.any(|(name, sealed)| !known(name, sealed))
     }
 
     /// Takes a new manifest; the folders of the supervisor itself stay what they were when it began.
@@ -95,7 +126,8 @@ impl Daemon {
                 for (name, step) in &steps {
                     self.explain(name, *step);
                 }
-                self.apply(&steps);
+                self.apply(&steps, &self.obstacles(Occasion::Greet, &[]));
+                self.look_again(&steps);
                 self.voice.ready();
             }
             Purpose::Reload(reload, reply) => self.reload(&reload, reply),
@@ -106,27 +138,44 @@ impl Daemon {
     fn explain(&mut self, name: &PlaneName, step: Step) {
         match step {
             Step::Blocked => {
-                let codes = self.codes(name);
-                self.voice.say(&format!("{name}: not started: {codes}; `gateward check` says more"));
-                self.note(
-                    Some(name),
-                    "blocked",
-                    &codes,
-                    "not started",
-                    "until the findings are gone, or are allowed by code",
-                );
+                let against = self.against(name);
+                let said = codes(&against).join(", ");
+                let hint = against.first().map(|one| one.hint.clone()).unwrap_or_default();
+                let (decided, more) = if self.keeping.contains(name) {
+                    ("its change is not applied", "it lives on as it was")
+                } else {
+                    ("not started", "`gateward check` says more")
+                };
+                let is_living = against.iter().any(|one| !one.living.is_empty());
+                let more = if is_living { hint.as_str() } else { more };
+                self.voice.say(&format!("{name}: {decided}: {said}; {more}"));
+                self.note(Some(name), "blocked", &said, decided, "until the findings are gone, or are allowed by code");
             }
             Step::Pending => {
-                self.voice.say(&format!("{name}: differs from the manifest; `gateward reload` applies it"))
+                self.voice.say(&format!("{name}: differs from the manifest; `gateward reload` applies it"));
             }
-            Step::Start | Step::Replace | Step::Stop | Step::Leave => {}
+            Step::Start | Step::Replace | Step::Move | Step::Stop | Step::Leave => {}
         }
     }
 
-    fn codes(&self, name: &PlaneName) -> String {
-        let errors = self.findings.iter().filter(|it| it.severity == Severity::Error && it.planes.contains(name));
-        let codes: BTreeSet<&str> = errors.map(|finding| finding.code.as_str()).collect();
-        codes.into_iter().collect::<Vec<_>>().join(", ")
+    /// What the host alone keeps from starting is tried again: nobody announces that a stranger has gone.
+    fn look_again(&mut self, steps: &BTreeMap<PlaneName, Step>) {
+        let by_host = |name: &PlaneName| {
+            let mut against = self.against(name).into_iter();
+            against.all(|one| Code::of(&one.code).is_some_and(Code::is_of_the_host))
+        };
+        let mut stuck = steps.iter().filter(|(name, step)| **step == Step::Blocked && !self.keeping.contains(*name));
+        if !stuck.any(|(name, _)| by_host(name)) {
+            self.looks = 0;
+            return;
+        }
+        let wait = LOOK_AGAIN.0.saturating_mul(1 << self.looks.min(16)).min(LOOK_AGAIN.1);
+        self.looks += 1;
+        let inputs = self.inputs.clone();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(wait).await;
+            let _ = inputs.send(Input::LookAgain);
+        });
     }
 
     fn reload(&mut self, reload: &Reload, reply: Option<Reply>) {
@@ -134,10 +183,22 @@ impl Daemon {
         if !reload.dry_run {
             let changed = steps.values().filter(|step| !matches!(step, Step::Leave)).count();
             self.note(None, "reload", &format!("{changed} planes differ"), "applied", "only they are touched");
-            self.apply(&steps);
+            let touched = steps.iter().filter(|(_, step)| !matches!(step, Step::Leave | Step::Blocked));
+            for (name, _) in touched.clone() {
+                self.note_allowed(name, &reload.allow);
+            }
+            for (name, _) in touched.filter(|(name, step)| **step == Step::Start && !self.keeping.contains(*name)) {
+                // What a keeper that died had is no longer what is asked for.
+                self.applied.remove(name);
+            }
+            self.apply(&steps, &self.obstacles(Occasion::Reload, &reload.allow));
         }
         if let Some(reply) = reply {
-            reply.answer(Answer::Plan(spoken(&steps)));
+            let blocked = steps.iter().filter(|(_, step)| **step == Step::Blocked).map(|(name, _)| name);
+            let against: BTreeSet<&Finding> = blocked.flat_map(|name| self.against(name)).collect();
+            let against = against.into_iter().filter(|one| !reload.allow.contains(&one.code));
+            let findings = against.filter_map(|one| serde_json::to_value(one).ok()).collect();
+            reply.answer(Answer::Plan(Plan { findings, ..spoken(&steps) }));
         }
     }
 
@@ -146,11 +207,23 @@ impl Daemon {
             let hint = "`gateward status` lists the planes";
             return reply.answer(refused(RefusalKind::NoSuchPlane, format!("there is no plane `{plane}`"), hint));
         }
-        if concerned(&self.findings, allow).contains(&plane) {
-            let codes = self.codes(&plane);
-            let hint = "`gateward check` shows them; `--allow CODE` goes ahead in spite of one";
-            return reply.answer(refused(RefusalKind::Collision, format!("{plane} is not started: {codes}"), hint));
+        let against: Vec<&Finding> =
+            self.against(&plane).into_iter().filter(|one| !allow.contains(&one.code)).collect();
+        if let Some(first) = against.first() {
+            let message = format!("{plane} is not started: {} ({})", first.message, codes(&against).join(", "));
+            let hint = format!("{}; `--allow CODE` goes ahead in spite of a finding", first.hint);
+            return reply.answer(refused(RefusalKind::Collision, message, &hint));
         }
+        if let Some(before) = self.waiting.get(&plane).filter(|before| !before.is_empty()) {
+            let names = before.iter().map(PlaneName::as_str).collect::<Vec<_>>().join(", ");
+            let message = format!("{plane} starts by itself once {names} has ended as it was");
+            return reply.answer(refused(
+                RefusalKind::Failed,
+                message,
+                "`gateward status --watch` shows how that goes",
+            ));
+        }
+        self.note_allowed(&plane, allow);
         self.pending.retain(|(pending, _)| *pending != plane);
         self.keep(&plane);
         reply.answer(match self.troubles.get(&plane) {
@@ -159,20 +232,39 @@ impl Daemon {
         });
     }
 
+    /// Tells the journal what was overridden for a plane.
+    fn note_allowed(&mut self, plane: &PlaneName, allow: &[String]) {
+        let overridden: Vec<&Finding> =
+            self.against(plane).into_iter().filter(|one| allow.contains(&one.code)).collect();
+        if overridden.is_empty() {
+            return;
+        }
+        let said = codes(&overridden).join(", ");
+        self.voice.say(&format!("{plane}: goes ahead in spite of {said}, as an operator allowed"));
+        self.note(Some(plane), "allowed", &said, "go ahead", "an operator allowed it by code");
+    }
+
+    /// Tells what is new on the host. It is of the moment, so that its end is no news.
+    fn tell_host(&mut self, host: &[Finding]) {
+        let new: Vec<Finding> = host.iter().filter(|one| !self.host.contains(one)).cloned().collect();
+        for finding in new {
+            self.tell_finding(&finding);
+        }
+    }
+
+    fn tell_finding(&mut self, finding: &Finding) {
+        let said = format!("{}: {}", finding.code, finding.message);
+        self.voice.say(&said);
+        self.note(finding.planes.first(), "finding", &said, "no living plane is touched", &finding.hint);
+    }
+
     /// Tells the journal which findings came and went.
     fn compare(&mut self, findings: &[Finding]) {
         let key = |finding: &Finding| (finding.code.clone(), finding.planes.clone(), finding.surface.clone());
         let before: BTreeSet<_> = self.findings.iter().map(key).collect();
         let now: BTreeSet<_> = findings.iter().map(key).collect();
         for finding in findings.iter().filter(|finding| !before.contains(&key(finding))) {
-            self.voice.say(&format!("{}: {}", finding.code, finding.message));
-            self.note(
-                finding.planes.first(),
-                "finding",
-                &format!("{}: {}", finding.code, finding.message),
-                "no living plane is touched",
-                &finding.hint,
-            );
+            self.tell_finding(finding);
         }
         let gone: Vec<Finding> = self.findings.iter().filter(|finding| !now.contains(&key(finding))).cloned().collect();
         for finding in gone {

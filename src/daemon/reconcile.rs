@@ -3,16 +3,24 @@
 //! Decides nothing that `plan` has not decided; a plane that is left is not touched.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::core::{Daemon, refused};
 use super::follow::{Meeting, follow};
 use super::input::Input;
 use super::keepers;
 use super::seal;
+use crate::collision::codes::Code;
 use crate::collision::finding::{Finding, Severity};
-use crate::plan::{self, Living, Occasion, Standing, Step, Wanted};
+use crate::collision::held::holders;
+use crate::openclaw::environment;
+use crate::os::sweep;
+use crate::plan::{self, Living, Obstacles, Occasion, Standing, Step, Wanted};
 use crate::plane::{PlaneName, Sealed};
 use crate::wire::{self, Answer, Ask, PlaneStatus, RefusalKind, State};
+
+/// How soon it is looked again whether anything is left of a plane whose keeper was killed.
+const LEFT_AGAIN: Duration = Duration::from_secs(1);
 
 impl Daemon {
     /// What is to be done about the planes now in force.
@@ -23,28 +31,76 @@ impl Daemon {
             .iter()
             .map(|(plane, _)| Wanted { name: plane.name.clone(), definition: seal::definition(plane) })
             .collect();
-        let living: Vec<Living> = self
-            .seen
-            .values()
-            .map(|status| Living { name: status.name.clone(), definition: status.definition.clone() })
-            .collect();
-        plan::plan(&wanted, &living, &concerned(&self.findings, allow), occasion)
+        let heard = self.seen.values().map(|status| (&status.name, &status.definition));
+        // A keeper that has only just begun holds what it was given.
+        let begun =
+            self.applied.iter().filter(|(name, _)| self.keeping.contains(*name) && !self.seen.contains_key(*name));
+        let begun = begun.map(|(name, sealed)| (name, &sealed.definition));
+        let living =
+            heard.chain(begun).map(|(name, definition)| Living { name: name.clone(), definition: definition.clone() });
+        plan::plan(&wanted, &living.collect::<Vec<_>>(), &self.obstacles(occasion, allow), occasion)
     }
 
-    /// Does it. Starts are queued in manifest order, behind the planes that they come `after`.
-    pub(super) fn apply(&mut self, steps: &BTreeMap<PlaneName, Step>) {
+    /// What stands in the way of a change. Of what is only on the host at the moment, a start of our own accord leaves to the
+    /// keeper what that waits for by itself; who asks is told.
+    pub(super) fn obstacles(&self, occasion: Occasion, allow: &[String]) -> Obstacles {
+        let by_host = |finding: &&Finding| match occasion {
+            Occasion::Reload => true,
+            Occasion::Greet => !Code::of(&finding.code).is_some_and(Code::is_waited_for),
+        };
+        let said = self.findings.iter().filter(|finding| finding.living.is_empty());
+        let blocking = said.chain(self.host.iter().filter(by_host));
+        Obstacles {
+            blocked: concerned(blocking, allow),
+            holders: holders(&self.findings, allow),
+            going: self.leaving.clone(),
+        }
+    }
+
+    /// Does it. Starts are queued in manifest order, behind the planes that they come `after`, and behind the end of those
+    /// whose place they take.
+    pub(super) fn apply(&mut self, steps: &BTreeMap<PlaneName, Step>, obstacles: &Obstacles) {
         for (name, step) in steps {
             match step {
                 Step::Start | Step::Leave | Step::Pending | Step::Blocked => {}
                 Step::Replace => self.replace(name),
-                Step::Stop => self.retire(name.clone()),
+                Step::Move | Step::Stop => self.retire(name.clone()),
             }
         }
+        self.pending.retain(|(name, _)| matches!(steps.get(name), Some(Step::Start | Step::Move)));
         for (plane, _) in &self.planes.planes {
-            let queued = self.pending.iter().any(|(name, _)| *name == plane.name);
-            if steps.get(&plane.name) == Some(&Step::Start) && !queued {
+            let Some(step @ (Step::Start | Step::Move)) = steps.get(&plane.name) else { continue };
+            let mut before = obstacles.before(&plane.name, *step);
+            before.retain(|holder| self.keeping.contains(holder));
+            self.waiting.insert(plane.name.clone(), before);
+            if !self.pending.iter().any(|(name, _)| *name == plane.name) {
                 self.pending.push((plane.name.clone(), plane.after.clone()));
             }
+        }
+        self.waiting
+            .retain(|name, before| !before.is_empty() && self.pending.iter().any(|(pending, _)| pending == name));
+        self.start_due();
+    }
+
+    /// A plane has ended and its keeper has left: those who wait for its place may have it, once nothing of it is left. A
+    /// keeper proves that before it leaves, but one that was killed on the way proves nothing.
+    pub(super) fn freed(&mut self, plane: PlaneName) {
+        if !self.waiting.values().any(|before| before.contains(&plane)) {
+            return;
+        }
+        let cookie = format!("{}={}", environment::COOKIE, environment::cookie_prefix(&self.id, plane.as_str()));
+        let left = sweep::find(cookie.as_bytes()).unwrap_or_default();
+        if !left.is_empty() {
+            tracing::info!(%plane, count = left.len(), "something of it is left; whoever takes its place waits");
+            let inputs = self.inputs.clone();
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(LEFT_AGAIN).await;
+                let _ = inputs.send(Input::Left { plane });
+            });
+            return;
+        }
+        for before in self.waiting.values_mut() {
+            before.remove(&plane);
         }
         self.start_due();
     }
@@ -54,7 +110,9 @@ impl Daemon {
         if self.staggering {
             return;
         }
-        for name in plan::due(&self.pending, &self.standing()) {
+        let due = plan::due(&self.pending, &self.standing());
+        let is_free = |name: &PlaneName| self.waiting.get(name).is_none_or(BTreeSet::is_empty);
+        for name in due.into_iter().filter(is_free).collect::<Vec<_>>() {
             self.pending.retain(|(pending, _)| *pending != name);
             self.keep(&name);
             let stagger = self.planes.supervisor.stagger;
@@ -86,7 +144,7 @@ impl Daemon {
 
     /// Sees that the plane has a keeper. One that died is given back what it had; a new one what the manifest says.
     pub(super) fn keep(&mut self, name: &PlaneName) {
-        if self.keeping.contains(name) {
+        if self.keeping.contains(name) || self.down.is_some() {
             return;
         }
         let sealed = match self.applied.get(name) {
@@ -184,10 +242,9 @@ fn settled(status: &PlaneStatus) -> bool {
     }
 }
 
-/// The planes that an error finding concerns, but for findings that are allowed by code.
-pub fn concerned(findings: &[Finding], allow: &[String]) -> BTreeSet<PlaneName> {
+/// The planes against which an error among `findings` stands, but for those that are allowed by code.
+fn concerned<'a>(findings: impl Iterator<Item = &'a Finding>, allow: &[String]) -> BTreeSet<PlaneName> {
     findings
-        .iter()
         .filter(|finding| finding.severity == Severity::Error && !allow.contains(&finding.code))
         .flat_map(|finding| finding.planes.iter().cloned())
         .collect()
@@ -199,12 +256,17 @@ pub fn spoken(steps: &BTreeMap<PlaneName, Step>) -> wire::Plan {
     wire::Plan {
         start: of(Step::Start),
         stop: of(Step::Stop),
-        replace: of(Step::Replace),
+        replace: steps
+            .iter()
+            .filter(|(_, step)| matches!(step, Step::Replace | Step::Move))
+            .map(|(name, _)| name.clone())
+            .collect(),
         leave: steps
             .iter()
             .filter(|(_, step)| matches!(step, Step::Leave | Step::Pending))
             .map(|(name, _)| name.clone())
             .collect(),
         blocked: of(Step::Blocked),
+        findings: Vec::new(),
     }
 }

@@ -5,8 +5,9 @@
 
 use super::hands::{self, Hands};
 use super::input::{Errand, Helped};
+use crate::journal::Entry;
 use crate::life::Life;
-use crate::life::event::{AskId, Asking, Haste};
+use crate::life::event::{AskId, Asking, Event, Haste};
 use crate::life::phase::Phase;
 use crate::plane::Sealed;
 use crate::socket::{Peer, Reply};
@@ -39,6 +40,8 @@ pub enum Sort {
     },
     /// Tell with what the plane is started.
     Tell,
+    /// Hand out the definitions, to whoever may know the secrets in them.
+    Reveal,
     /// Not a keeper's business.
     NotHere,
 }
@@ -61,6 +64,25 @@ pub enum Validate {
     Skip,
 }
 
+/// The codes of findings that an ask goes ahead in spite of.
+pub fn allowed(ask: &Ask) -> &[String] {
+    match ask {
+        Ask::Start(start) => &start.allow,
+        Ask::Restart(restart) => &restart.allow,
+        Ask::Status
+        | Ask::Follow
+        | Ask::Stop(_)
+        | Ask::Replace { .. }
+        | Ask::Retire(_)
+        | Ask::Reload(_)
+        | Ask::Down(_)
+        | Ask::Keep { .. }
+        | Ask::Findings
+        | Ask::Held
+        | Ask::Sealed { .. } => &[],
+    }
+}
+
 /// Sorts one request.
 pub fn sort(ask: Ask) -> Sort {
     let haste = |now| if now { Haste::Now } else { Haste::Graceful };
@@ -75,6 +97,7 @@ pub fn sort(ask: Ask) -> Sort {
         Ask::Replace { sealed, at_next_start } => Sort::Redefine { sealed, at_next_start },
         Ask::Retire(stop) => Sort::Steer(Asking::Retire(haste(stop.now)), Validate::Skip),
         Ask::Sealed { .. } => Sort::Tell,
+        Ask::Held => Sort::Reveal,
         Ask::Reload(_) | Ask::Down(_) | Ask::Keep { .. } | Ask::Findings => Sort::NotHere,
     }
 }
@@ -88,7 +111,32 @@ pub fn would_spawn(life: &Life, asking: Asking) -> bool {
     }
 }
 
+/// Whether a gateway, or what it left, may still be there.
+pub fn lives(life: &Life) -> bool {
+    match life.phase() {
+        Phase::Down { .. } | Phase::Waiting { .. } => false,
+        Phase::Sweeping { .. } | Phase::Starting { .. } | Phase::Up { .. } | Phase::Stopping { .. } => true,
+    }
+}
+
 impl Hands {
+    /// Keeps in the journal what was overridden, and by whom.
+    pub fn note_allowed(&mut self, codes: &[String], by: &str, incarnation: u64) {
+        if codes.is_empty() {
+            return;
+        }
+        self.journal.add(Entry {
+            at: self.clock.stamp(),
+            plane: Some(self.sealed.plane.name.clone()),
+            incarnation,
+            event: "allowed".into(),
+            saw: codes.join(", "),
+            decided: "go ahead".into(),
+            follows: format!("{by} allowed it by code"),
+            lost_before: 0,
+        });
+    }
+
     /// Starts `openclaw config validate` for an ask; false where it could not be started, and the ask goes on without.
     pub fn validate(&mut self, ask: AskId) -> bool {
         let launch = hands::helper(&self.sealed, &["config", "validate", "--json"]);
@@ -153,6 +201,24 @@ pub fn judged(helped: &Helped, sealed: &Sealed) -> Result<(), Refusal> {
 /// With what the plane is started, for whoever may know it.
 pub fn told(peer: Peer, sealed: &Sealed) -> Answer {
     if peer.may_know() { Answer::Sealed(Box::new(sealed.clone())) } else { crate::wire::not_yours() }
+}
+
+/// The definitions that a keeper holds, for whoever may know the secrets in them.
+pub fn revealed(peer: Peer, sealed: &Sealed, ending: Option<&Sealed>) -> Answer {
+    if !peer.may_know() {
+        return crate::wire::not_yours();
+    }
+    Answer::Held { sealed: Box::new(sealed.clone()), ending: ending.cloned().map(Box::new) }
+}
+
+/// Turns a new definition away.
+pub fn refuse(reply: Reply, message: &str) -> Vec<Event> {
+    reply.answer(Answer::Refused(Refusal {
+        kind: RefusalKind::Failed,
+        message: format!("the new definition cannot be taken: {message}"),
+        hint: "the living plane was left as it is".into(),
+    }));
+    Vec::new()
 }
 
 /// The answer to what is not a keeper's business.

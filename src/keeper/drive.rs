@@ -18,7 +18,7 @@ use crate::openclaw::handoff::{self, Handoff};
 use crate::os::reap;
 use crate::plane::Sealed;
 use crate::socket::{Heard, Reply};
-use crate::wire::{Answer, PlaneStatus, Refusal, RefusalKind};
+use crate::wire::{Answer, PlaneStatus};
 
 /// How often a handoff is asked for once more.
 const ASKED_AGAIN: u32 = 4;
@@ -167,6 +167,7 @@ impl Keeper {
             if heard.request.by.is_empty() { "somebody" } else { &heard.request.by },
             heard.peer.uid
         );
+        self.hands.note_allowed(asks::allowed(&heard.request.ask), &by, self.life.incarnation());
         match asks::sort(heard.request.ask) {
             Sort::Show(often) => {
                 self.show(heard.reply, often);
@@ -176,6 +177,11 @@ impl Keeper {
             Sort::Redefine { sealed, at_next_start } => self.redefine(*sealed, at_next_start, heard.reply, by),
             Sort::Tell => {
                 heard.reply.answer(asks::told(heard.peer, &self.hands.sealed));
+                Vec::new()
+            }
+            Sort::Reveal => {
+                let ending = self.hands.ending.as_ref().filter(|_| asks::lives(&self.life));
+                heard.reply.answer(asks::revealed(heard.peer, &self.hands.sealed, ending));
                 Vec::new()
             }
             Sort::NotHere => {
@@ -200,15 +206,19 @@ impl Keeper {
     fn redefine(&mut self, sealed: Sealed, at_next_start: bool, reply: Reply, by: String) -> Vec<Event> {
         let prepared = match hands::prepare(&sealed) {
             Ok(prepared) if sealed.plane.name == self.hands.sealed.plane.name => prepared,
-            Ok(_) => return refuse(reply, "this keeper keeps another plane"),
-            Err(error) => return refuse(reply, &error.to_string()),
+            Ok(_) => return asks::refuse(reply, "this keeper keeps another plane"),
+            Err(error) => return asks::refuse(reply, &error.to_string()),
         };
         self.life.adopt(Rules::from(&sealed.plane));
         self.hands.logbook.adopt(sealed.plane.log.clone());
         self.hands.known.definition.clone_from(&sealed.definition);
         self.hands.handoffs = Handoffs::Unasked;
         self.hands.prepared = prepared;
-        self.hands.sealed = sealed;
+        let before = std::mem::replace(&mut self.hands.sealed, sealed);
+        if asks::lives(&self.life) {
+            // Of several definitions in a row the living gateway has the first.
+            self.hands.ending.get_or_insert(before);
+        }
         if at_next_start {
             reply.answer(Answer::Accepted { replaces: None, note: "taken for the next start".into() });
             return Vec::new();
@@ -383,15 +393,6 @@ fn told(handoff: Handoff) -> Told {
         Handoff::Nothing(reason) => Told::Nothing(reason),
         Handoff::Unknown(reason) => Told::Unknown(reason),
     }
-}
-
-fn refuse(reply: Reply, message: &str) -> Vec<Event> {
-    reply.answer(Answer::Refused(Refusal {
-        kind: RefusalKind::Failed,
-        message: format!("the new definition cannot be taken: {message}"),
-        hint: "the living plane was left as it is".into(),
-    }));
-    Vec::new()
 }
 
 async fn sleep_until(due: Option<Moment>, hands: &Hands) {

@@ -54,6 +54,8 @@ pub enum Handoffs {
 pub struct Hands {
     /// The plane in force.
     pub sealed: Sealed,
+    /// The one before, whose gateway may not have ended; forgotten at the next spawn.
+    pub ending: Option<Sealed>,
     /// Its launch, made beforehand.
     pub prepared: Prepared,
     /// Its cgroup, if its limits need one.

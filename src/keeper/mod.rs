@@ -177,6 +177,7 @@ fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>
     let boot = process::boot_id()?;
     let prepared = hands::prepare(&sealed).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Hands {
+        ending: None,
         prepared,
         confinement: confine::Confinement::new(&sealed),
         running: None,

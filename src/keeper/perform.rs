@@ -128,6 +128,7 @@ impl Hands {
         self.known.suppressed = None;
         self.await_end(incarnation, &child.pidfd);
         self.running = Some(Running { incarnation, pid: child.pid, pidfd: child.pidfd });
+        self.ending = None;
         Ok(())
     }
 

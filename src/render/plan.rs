@@ -15,7 +15,7 @@ pub enum Mood {
 
 /// One line for each kind of thing that happens.
 pub fn plan(plan: &Plan, mood: Mood, look: Look) -> String {
-    let Plan { start, stop, replace, leave, blocked } = plan;
+    let Plan { start, stop, replace, leave, blocked, findings: _ } = plan;
     let verbs = match mood {
         Mood::Would => ["would start", "would stop", "would replace", "would leave", "blocked"],
         Mood::Does => ["started", "stopping", "replacing", "left alone", "blocked"],
@@ -45,6 +45,7 @@ mod tests {
             replace: names(&["main", "ops"]),
             leave: names(&["rescue"]),
             blocked: names(&["staging"]),
+            findings: Vec::new(),
         };
         let text = "would start    lab\nwould stop     old\nwould replace  main, ops\nwould leave    rescue\nblocked        staging\n";
         assert_eq!(plan(&all, Mood::Would, Look::PLAIN), text);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::plane::PlaneName;
 use crate::render::table::{Cell, Column, Side, table};
 use crate::render::text::{Look, Tone, columns, duration, labelled, size};
-use crate::wire::{PlaneStatus, State};
+use crate::wire::{Change, ChangeStep, PlaneStatus, State};
 
 /// What `status` shows; also what `status --json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +32,8 @@ pub struct SupervisorStatus {
     pub manifest: String,
     /// What is not well with it or its manifest; empty when nothing is.
     pub trouble: String,
+    /// Where what runs differs from the manifest as last read, and what each difference waits for.
+    pub changes: Vec<Change>,
 }
 
 const COLUMNS: [Column; 10] = [
@@ -117,6 +119,7 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<Remark> {
         if let Some(text) = reason(status, now) {
             remarks.push(about(text, tone(status)));
         }
+        remarks.extend(report.supervisor.changes.iter().filter(|change| change.plane == status.name).map(pending));
         remarks.extend(status.notes.iter().map(|note| about(note.clone(), Tone::Faint)));
         if status.log_lines_lost > 0 {
             remarks.push(about(format!("{} lines of its output were lost", status.log_lines_lost), Tone::Doubt));
@@ -131,6 +134,22 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<Remark> {
         remarks.push(supervisor(&report.supervisor.trouble, Tone::Doubt));
     }
     remarks
+}
+
+/// What the manifest asks for and is not so yet.
+fn pending(change: &Change) -> Remark {
+    let about = change.plane.to_string();
+    let what = match change.step {
+        ChangeStep::Start => "not started",
+        ChangeStep::Replace => "not replaced",
+        ChangeStep::Stop => "not stopped",
+        ChangeStep::Unknown => "not changed",
+    };
+    if change.blocked_by.is_empty() {
+        return Remark { about, tone: Tone::Doubt, text: format!("{what} yet: {}", change.why) };
+    }
+    let codes = change.blocked_by.join(", ");
+    Remark { about, tone: Tone::Bad, text: format!("{what} ({codes}): {}", change.why) }
 }
 
 /// Why a plane is as it is, and until when; nothing when all is well.

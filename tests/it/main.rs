@@ -8,6 +8,7 @@ mod support;
 
 mod demo;
 mod fuzz;
+mod changes;
 mod cli;
 mod checks;
 mod init;

@@ -46,7 +46,7 @@ pub struct Args {
     since: Option<String>,
     /// Print one JSON object a line: at, plane, line
     #[arg(long)]
-    json: bool,
+    pub(in crate::cli) json: bool,
 }
 
 /// How many lines.

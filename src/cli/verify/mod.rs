@@ -31,7 +31,7 @@ pub struct Args {
     planes: Vec<String>,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(in crate::cli) json: bool,
 }
 
 /// Runs `verify`.

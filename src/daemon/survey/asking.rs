@@ -1,7 +1,7 @@
 //! Asks OpenClaw itself whether it would start with each plane's config: `config validate --json`, with the plane's whole
 //! environment and as its user, several at a time, within a budget.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -42,13 +42,18 @@ pub(super) struct Question {
     what: Result<Launch, Validity>,
 }
 
-/// The questions about every plane that has a config to ask about.
-pub(super) fn questions(planes: &Planes, declared: &Declarations, programs: &mut Programs) -> Vec<Question> {
+/// The questions about those planes of `asked` that have a config to ask about.
+pub(super) fn questions(
+    planes: &Planes,
+    declared: &Declarations,
+    asked: &BTreeSet<PlaneName>,
+    programs: &mut Programs,
+) -> Vec<Question> {
     let has_config = |plane: &Plane| {
         let files = declared.get(&plane.name).map(|declared| declared.files.as_slice()).unwrap_or_default();
         files.iter().any(|file| file.role == FileRole::Config && file.read)
     };
-    let openclaw = planes.planes.iter().map(|(plane, _)| plane);
+    let openclaw = planes.planes.iter().map(|(plane, _)| plane).filter(|plane| asked.contains(&plane.name));
     let openclaw = openclaw.filter(|plane| plane.contract == Contract::Openclaw && has_config(plane));
     openclaw.map(|plane| Question { plane: plane.name.clone(), what: question(plane, programs) }).collect()
 }

@@ -1,16 +1,15 @@
 //! The live half of a survey, put together. Each part looks by itself; nothing here judges.
 
+use super::asking::{self, Question};
 use super::paths::Paths;
 use super::processes::Processes;
-use super::programs::Programs;
-use super::{asking, owners, ports, services, strays};
+use super::{owners, ports, services, strays};
 use crate::collision::gather::Declarations;
 use crate::collision::host::Live;
 use crate::plane::Planes;
 
-/// Looks at what runs, while OpenClaw is asked about the configs.
-pub(super) fn look(planes: &Planes, declared: &Declarations, paths: &mut Paths, programs: &mut Programs) -> Live {
-    let questions = asking::questions(planes, declared, programs);
+/// Looks at what runs, while OpenClaw is asked the questions.
+pub(super) fn look(planes: &Planes, declared: &Declarations, paths: &mut Paths, questions: Vec<Question>) -> Live {
     std::thread::scope(|scope| {
         let answers = scope.spawn(|| asking::ask(questions));
         let processes = Processes::look(planes);

@@ -10,6 +10,7 @@
 pub mod configs;
 pub mod kernel;
 pub mod existing;
+pub mod held;
 // Files and attributes.
 mod identity;
 mod accounts;
@@ -27,13 +28,17 @@ mod processes;
 mod services;
 mod strays;
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::mpsc;
+use std::time::Duration;
 
-use crate::collision::finding::Finding;
 use crate::collision::gather::{self, Declarations};
 use crate::collision::surroundings::Surroundings;
+use crate::collision::{self, finding::Finding};
 use crate::os::sockets;
-use crate::plane::Planes;
+use crate::plane::{Places, PlaneName, Planes};
+use held::Held;
 use paths::Paths;
 use programs::Programs;
 
@@ -42,24 +47,61 @@ use programs::Programs;
 pub enum Depth {
     /// Reads files and attributes; runs no program and tries no port.
     Files,
+    /// Also tries ports, and looks at processes and services.
+    Host,
     /// Also tries ports, looks at processes and services, and asks OpenClaw about each config.
     Live,
 }
 
 /// Everything that stands against `planes`, sorted. Blocks while it looks: up to a few milliseconds for [`Depth::Files`],
-/// some seconds for [`Depth::Live`].
+/// some tenths of a second for [`Depth::Host`], some seconds for [`Depth::Live`].
 pub fn prove(planes: &Planes, depth: Depth) -> Vec<Finding> {
+    let asked = planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect();
+    prove_change(planes, &[], depth, &asked).manifest
+}
+
+/// What a change to `planes` must reckon with.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    /// What stands against the manifest by itself, and on the host, sorted.
+    pub manifest: Vec<Finding>,
+    /// What stands against a change because planes still live by another definition, sorted.
+    pub living: Vec<Finding>,
+}
+
+impl Proof {
+    /// All of it, sorted.
+    pub fn all(&self) -> Vec<Finding> {
+        crate::collision::sorted(self.manifest.iter().chain(&self.living).cloned().collect())
+    }
+}
+
+/// The same, also against what keepers hold now. With [`Depth::Live`] OpenClaw is asked about the planes of `asked`.
+pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeSet<PlaneName>) -> Proof {
     let mut programs = Programs::new(&planes.supervisor);
-    let declared: Declarations =
-        configs::declared(planes.planes.iter().map(|(plane, _)| plane), |plane| programs.environ(plane));
-    let mut claims = gather::claims(planes, &declared, &random_key());
+    let wanted = planes.planes.iter().map(|(plane, _)| plane);
+    let declared: Declarations = configs::declared(wanted, |plane| programs.environ(plane));
+    let key = random_key();
+    let mut claims = gather::claims(planes, &declared, &key);
     let mut paths = Paths::new();
     paths.look(&mut claims);
+    let mut living = Vec::new();
+    for plane in held::differing(planes, held) {
+        let declared = configs::declared([plane], |plane| programs.environ(plane));
+        let alone = Planes { supervisor: planes.supervisor.clone(), planes: vec![(plane.clone(), Places::default())] };
+        let mut of_it = gather::claims(&alone, &declared, &key);
+        paths.look(&mut of_it);
+        living.push(of_it);
+    }
     let environment_files = declared.values().flat_map(|declared| &declared.files);
     environment_files.for_each(|file| paths.add(&file.path));
     let live = match depth {
         Depth::Files => None,
-        Depth::Live => Some(live::look(planes, &declared, &mut paths, &mut programs)),
+        Depth::Host => Some(live::look(planes, &declared, &mut paths, Vec::new())),
+        Depth::Live => {
+            let questions = asking::questions(planes, &declared, asked, &mut programs);
+            Some(live::look(planes, &declared, &mut paths, questions))
+        }
     };
     let around = Surroundings {
         launchers: launchers::privileged(planes, &mut programs),
@@ -69,7 +111,41 @@ pub fn prove(planes: &Planes, depth: Depth) -> Vec<Finding> {
         paths: paths.into_known(),
         live,
     };
-    crate::collision::prove(planes, &declared, claims, &around)
+    let living = collision::held::check(&claims, &living, &around);
+    Proof { manifest: collision::prove(planes, &declared, claims, &around), living }
+}
+
+/// A proof, and how far it could look.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// It.
+    pub proof: Proof,
+    /// Less than was asked for where the host did not show itself in time.
+    pub depth: Depth,
+}
+
+/// The same within `budget`: of a host that takes longer to look at, files alone are proved.
+pub fn prove_within(
+    budget: Duration,
+    planes: &Planes,
+    held: &[Held],
+    depth: Depth,
+    asked: &BTreeSet<PlaneName>,
+) -> Looked {
+    if depth != Depth::Files {
+        let (tell, told) = mpsc::channel();
+        let (planes, held, asked) = (planes.clone(), held.to_vec(), asked.clone());
+        let looking = move || {
+            // Whoever waited may have given up.
+            let _ = tell.send(prove_change(&planes, &held, depth, &asked));
+        };
+        match std::thread::Builder::new().name("survey".to_owned()).spawn(looking).map(|_| told.recv_timeout(budget)) {
+            Ok(Ok(proof)) => return Looked { proof, depth },
+            Ok(Err(_)) => tracing::warn!(?budget, "the host could not be looked at in time"),
+            Err(error) => tracing::warn!(%error, "the host cannot be looked at"),
+        }
+    }
+    Looked { proof: prove_change(planes, held, Depth::Files, asked), depth: Depth::Files }
 }
 
 /// Base ports for `count` new planes: OpenClaw's default and on from there, each with a family that nothing on this host

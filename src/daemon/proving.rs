@@ -1,0 +1,102 @@
+//! A proof beside the loop: the manifest read, the keepers asked what they hold, the world looked at within a budget.
+//!
+//! Changes nothing; what follows from it is the loop's to decide.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::input::{Facts, Input, Proved, Purpose};
+use super::load;
+use super::survey::held::{self, Held};
+use super::survey::{self, Depth};
+use crate::collision::codes::Code;
+use crate::collision::finding::Finding;
+use crate::plane::{PlaneName, Planes};
+
+/// The longest look at ports, processes and services; a host that takes longer is left to the keepers, who look before
+/// each spawn.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The same with every question to OpenClaw.
+const ASK: Duration = Duration::from_secs(90);
+
+/// What tells whether a file is the one that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    size: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// The stamp of the file at `path` now.
+    pub fn of(path: &Path) -> Option<Self> {
+        let meta = fs::metadata(path).ok()?;
+        Some(Self { inode: meta.ino(), size: meta.len(), changed: (meta.ctime(), meta.ctime_nsec()) })
+    }
+}
+
+/// What a proof is made from.
+pub struct Task {
+    /// The manifest.
+    pub manifest: PathBuf,
+    /// Where the keepers' sockets are.
+    pub run_dir: PathBuf,
+    /// What the loop has handed out, also to keepers that do not answer yet.
+    pub handed_out: Vec<Held>,
+    /// Why.
+    pub purpose: Purpose,
+}
+
+impl Task {
+    /// Makes the proof.
+    pub fn done(self) -> Input {
+        let outcome = facts(&self);
+        // A proof takes more memory for a moment than everything that the daemon keeps.
+        crate::os::memory::give_back();
+        crate::os::memory::give_text_back();
+        Input::Proved(Box::new(Proved { purpose: self.purpose, outcome }))
+    }
+}
+
+fn facts(task: &Task) -> Result<Facts, String> {
+    let loaded = load::read(&task.manifest).map_err(|error| error.to_string())?;
+    let planes = loaded.planes;
+    let mut held = held::held(&task.run_dir);
+    let mute: Vec<Held> =
+        task.handed_out.iter().filter(|out| !held.iter().any(|one| one.name() == out.name())).cloned().collect();
+    held.extend(mute);
+    let changing = changing(&planes, &held);
+    let depth = depth(&task.purpose, &changing, &held);
+    let budget = if depth == Depth::Live { ASK } else { LOOK };
+    let looked = survey::prove_within(budget, &planes, &held, depth, &changing);
+    let looked_at_host = looked.depth != Depth::Files;
+    let mut findings = looked.proof.all();
+    findings.extend(loaded.warnings.iter().map(load::finding));
+    let findings = crate::collision::sorted(findings);
+    let (host, findings): (Vec<Finding>, Vec<Finding>) =
+        findings.into_iter().partition(|one| Code::of(&one.code).is_some_and(Code::is_of_the_host));
+    Ok(Facts { planes, findings, host: looked_at_host.then_some(host), held })
+}
+
+/// The planes that do not live by what the manifest says.
+fn changing(planes: &Planes, held: &[Held]) -> BTreeSet<PlaneName> {
+    let lives = |name: &PlaneName| held.iter().find(|one| one.name() == name).map(|one| &one.sealed.plane);
+    let all = planes.planes.iter().map(|(plane, _)| plane);
+    all.filter(|plane| lives(&plane.name) != Some(*plane)).map(|plane| plane.name.clone()).collect()
+}
+
+/// How far to look: no further than for what may be started.
+fn depth(purpose: &Purpose, changing: &BTreeSet<PlaneName>, held: &[Held]) -> Depth {
+    let starts = changing.iter().any(|name| held.iter().all(|one| one.name() != name));
+    match purpose {
+        Purpose::Begin | Purpose::Edit if starts => Depth::Host,
+        Purpose::Begin | Purpose::Edit => Depth::Files,
+        Purpose::Reload(..) if changing.is_empty() => Depth::Files,
+        Purpose::Reload(..) => Depth::Live,
+        Purpose::Keep { .. } => Depth::Host,
+    }
+}

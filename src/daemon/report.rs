@@ -1,0 +1,114 @@
+//! What the daemon tells of itself: whether the manifest is applied, what differs from it, and what each difference waits for.
+//!
+//! Changes nothing.
+
+use std::collections::BTreeSet;
+
+use super::core::Daemon;
+use super::proving::Stamp;
+use crate::collision::finding::{Finding, Severity};
+use crate::plan::{Occasion, Step};
+use crate::plane::PlaneName;
+use crate::wire::{Change, ChangeStep, DaemonStatus};
+
+impl Daemon {
+    /// The state as asked for by `status`.
+    pub(super) fn status(&self) -> DaemonStatus {
+        DaemonStatus {
+            pid: std::process::id().cast_signed(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            manifest: self.planes.supervisor.manifest.display().to_string(),
+            trouble: self.troubled(),
+            planes: self.planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect(),
+            changes: self.changes(),
+        }
+    }
+
+    fn troubled(&self) -> String {
+        if !self.trouble.is_empty() {
+            return self.trouble.clone();
+        }
+        // What only waits for the end of another plane is among the changes.
+        let errors = self.findings.iter().filter(|one| one.severity == Severity::Error && one.living.is_empty());
+        let errors: Vec<&str> = errors.map(|one| one.code.as_str()).collect();
+        let codes: BTreeSet<&str> = errors.iter().copied().collect();
+        let codes = codes.into_iter().collect::<Vec<_>>().join(", ");
+        match errors.len() {
+            0 => self.unread(),
+            1 => format!("an error finding stands against the manifest ({codes}); see `gateward check`"),
+            many => format!("{many} error findings stand against the manifest ({codes}); see `gateward check`"),
+        }
+    }
+
+    /// That the file was changed and nobody has read it since: edits are watched only where that is wanted and possible.
+    fn unread(&self) -> String {
+        let now = Stamp::of(&self.planes.supervisor.manifest);
+        if self.planes.supervisor.watch || now.is_none() || now == self.read {
+            return String::new();
+        }
+        "the manifest was changed and is not watched (`watch = false`); `gateward reload` applies it".to_owned()
+    }
+
+    /// Where what runs differs from the manifest, by plane.
+    fn changes(&self) -> Vec<Change> {
+        let steps = self.plan(Occasion::Greet, &[]);
+        let changes = steps.iter().filter_map(|(name, step)| self.change(name, *step));
+        changes.collect()
+    }
+
+    fn change(&self, name: &PlaneName, step: Step) -> Option<Change> {
+        let lives = self.keeping.contains(name) && !self.leaving.contains(name);
+        let kind = match (self.planes.get(name), lives) {
+            (None, _) => ChangeStep::Stop,
+            (Some(_), true) => ChangeStep::Replace,
+            (Some(_), false) => ChangeStep::Start,
+        };
+        let change =
+            |blocked_by: Vec<String>, why: String| Some(Change { plane: name.clone(), step: kind, blocked_by, why });
+        match step {
+            Step::Leave => None,
+            Step::Start | Step::Replace | Step::Move | Step::Stop if lives => None,
+            Step::Start | Step::Replace | Step::Move | Step::Stop => change(Vec::new(), self.awaited(name)?),
+            Step::Pending => {
+                let what =
+                    if kind == ChangeStep::Stop { "is no longer in the manifest" } else { "differs from the manifest" };
+                change(Vec::new(), format!("{what}; `gateward reload` applies that"))
+            }
+            Step::Blocked => {
+                let against = self.against(name);
+                let why = against.first().map(|one| format!("{}; {}", one.message, one.hint)).unwrap_or_default();
+                change(codes(&against), why)
+            }
+        }
+    }
+
+    /// What a start that was ordered waits for.
+    fn awaited(&self, name: &PlaneName) -> Option<String> {
+        if let Some(trouble) = self.troubles.get(name) {
+            return Some(format!("no keeper could be started: {trouble}"));
+        }
+        let joined = |names: &mut dyn Iterator<Item = &PlaneName>| {
+            names.map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        if let Some(before) = self.waiting.get(name).filter(|before| !before.is_empty()) {
+            return Some(format!("starts once {} has ended as it was", joined(&mut before.iter())));
+        }
+        let (_, after) = self.pending.iter().find(|(pending, _)| pending == name)?;
+        Some(if after.is_empty() {
+            "its turn comes".to_owned()
+        } else {
+            format!("comes after {}", joined(&mut after.iter()))
+        })
+    }
+
+    /// The errors that stand against a change of this plane, what is written first.
+    pub(super) fn against(&self, name: &PlaneName) -> Vec<&Finding> {
+        self.findings.iter().chain(&self.host).filter(|one| one.blocks(name)).collect()
+    }
+}
+
+/// The codes of findings, each once.
+pub(super) fn codes(findings: &[&Finding]) -> Vec<String> {
+    let codes: BTreeSet<&str> = findings.iter().map(|one| one.code.as_str()).collect();
+    codes.into_iter().map(str::to_owned).collect()
+}
