@@ -295,7 +295,7 @@ impl Keeper {
                 self.hands.start_consume(incarnation, self.hands.ended_pid).into_iter().collect()
             }
             Handoff::Unknown(_) | Handoff::Accepted(_) | Handoff::Nothing(_) => {
-                vec![Event::HandoffTold { incarnation, told: told(handoff) }]
+                vec![Event::HandoffTold { incarnation, told: hands::told(handoff) }]
             }
         }
     }
@@ -384,14 +384,6 @@ impl Keeper {
     fn until(&self, now: Moment) -> Option<String> {
         let deadline = self.life.deadline()?;
         Some(self.hands.clock.stamp_in(deadline.at.saturating_sub(now)))
-    }
-}
-
-fn told(handoff: Handoff) -> Told {
-    match handoff {
-        Handoff::Accepted(reason) => Told::Accepted(reason),
-        Handoff::Nothing(reason) => Told::Nothing(reason),
-        Handoff::Unknown(reason) => Told::Unknown(reason),
     }
 }
 

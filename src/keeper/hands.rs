@@ -21,7 +21,9 @@ use super::publish::Known;
 use super::usage::Usage;
 use super::watcher::Watcher;
 use crate::journal::Journal;
+use crate::life::event::Told;
 use crate::openclaw::environment;
+use crate::openclaw::handoff::Handoff;
 use crate::os::launch::{Launch, LaunchError, Prepared, Program};
 use crate::plane::Sealed;
 
@@ -47,6 +49,15 @@ pub enum Handoffs {
     Spoken,
     /// It does not.
     Unspoken,
+}
+
+/// A handoff's answer as the life hears it.
+pub fn told(handoff: Handoff) -> Told {
+    match handoff {
+        Handoff::Accepted(reason) => Told::Accepted(reason),
+        Handoff::Nothing(reason) => Told::Nothing(reason),
+        Handoff::Unknown(reason) => Told::Unknown(reason),
+    }
 }
 
 /// Everything that the loop acts with.
