@@ -30,6 +30,21 @@ demo:
 fmt:
     cargo fmt --all
 
+# a Debian package, in target/debian (needs cargo-deb)
+deb:
+    cargo build --release
+    packaging/generate target/release/gateward target/packaging
+    cargo deb --no-build
+
+# that package installed, upgraded and purged, in a copy of this root that is thrown away (as root)
+deb-try DEB:
+    packaging/deb-try {{DEB}}
+
+# a program that needs no library of the host, in target/x86_64-unknown-linux-musl/release
+static:
+    rustup target add x86_64-unknown-linux-musl
+    cargo build --release --target x86_64-unknown-linux-musl
+
 # licences, advisories and duplicates of the dependencies (needs cargo-deny)
 deny:
     cargo deny check
