@@ -44,6 +44,11 @@ use args::{Verb, Words};
 use outcome::Outcome;
 use target::Scope;
 
+/// The words of the command line, for packages and for whoever wants to know whether a line would be understood.
+pub fn words() -> clap::Command {
+    <Words as clap::CommandFactory>::command()
+}
+
 /// Runs the program with the process's own arguments; gives the exit code, 0 to 7.
 pub fn run() -> ExitCode {
     // Entries of our own processes, which are no words for people.

@@ -7,6 +7,7 @@
 mod support;
 
 mod demo;
+mod docs;
 mod fuzz;
 mod changes;
 mod cli;

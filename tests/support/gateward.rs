@@ -181,6 +181,13 @@ impl Gateward {
         self.daemon = Some(daemon);
     }
 
+    /// Waits for the end of a daemon that was told to go by a verb.
+    #[track_caller]
+    pub fn ended(&mut self) {
+        let mut daemon = self.daemon.take().expect("a daemon was started");
+        eventually(PROMPT, "the end of the daemon", || daemon.try_wait().expect("our child").is_some());
+    }
+
     /// The daemon's number.
     #[track_caller]
     pub fn daemon_pid(&self) -> i32 {
