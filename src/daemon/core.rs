@@ -158,6 +158,7 @@ impl Daemon {
             }
             Input::Left { plane } => self.freed(plane),
             Input::LookAgain => self.prove(Purpose::Edit),
+            Input::Overdue { plane } => self.overdue(&plane),
             Input::Signal(told) => return self.told(told),
             Input::Alive => self.voice.alive(if self.down.is_some() { Work::Draining } else { Work::Usual }),
         }

@@ -70,6 +70,11 @@ pub enum Input {
     },
     /// It is time to look again at the host, which kept a plane from starting.
     LookAgain,
+    /// A plane has waited as long for those it comes after as they may take to start.
+    Overdue {
+        /// Which.
+        plane: PlaneName,
+    },
     /// A signal to us.
     Signal(Told),
     /// The service manager is to hear that the loop turns.

@@ -75,6 +75,7 @@ impl Daemon {
             self.waiting.insert(plane.name.clone(), before);
             if !self.pending.iter().any(|(name, _)| *name == plane.name) {
                 self.pending.push((plane.name.clone(), plane.after.clone()));
+                self.bound(&plane.name, &plane.after);
             }
         }
         self.waiting
@@ -101,6 +102,32 @@ impl Daemon {
         }
         for before in self.waiting.values_mut() {
             before.remove(&plane);
+        }
+        self.start_due();
+    }
+
+    /// Nobody waits longer for a plane than that plane may be starting without any progress.
+    fn bound(&self, name: &PlaneName, after: &[PlaneName]) {
+        let Some(most) = after.iter().filter_map(|name| Some(self.planes.get(name)?.health.startup)).max() else {
+            return;
+        };
+        let (plane, inputs) = (name.clone(), self.inputs.clone());
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(most).await;
+            // The loop is gone only when the daemon leaves.
+            let _ = inputs.send(Input::Overdue { plane });
+        });
+    }
+
+    /// Lets a plane that still waits wait no longer.
+    pub(super) fn overdue(&mut self, name: &PlaneName) {
+        let Some((_, after)) = self.pending.iter_mut().find(|(pending, _)| pending == name) else { return };
+        let after = std::mem::take(after);
+        let late: Vec<&str> = after.iter().map(PlaneName::as_str).collect();
+        if !late.is_empty() {
+            let saw = format!("{} did not become ready within health.startup", late.join(", "));
+            self.voice.say(&format!("{name}: {saw}; it is started all the same"));
+            self.note(Some(name), "overdue", &saw, "start", "it waits for nobody any more");
         }
         self.start_due();
     }
@@ -234,11 +261,12 @@ impl Daemon {
     }
 }
 
+/// Up and ready, or as far as it comes by itself: also up and saying what it lacks, and past its first attempt.
 fn settled(status: &PlaneStatus) -> bool {
     match status.state {
-        State::Up => status.ready,
-        State::Stopped | State::Parked | State::Backoff | State::Unknown => true,
-        State::Starting | State::Stopping => false,
+        State::Up => status.ready || !status.failing.is_empty(),
+        State::Stopped | State::Stopping | State::Parked | State::Backoff | State::Unknown => true,
+        State::Starting => status.restarts > 0,
     }
 }
 

@@ -6,11 +6,10 @@ use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::mpsc;
 
-use super::asks::{self, Often, Sort, Validate, Waiting};
+use super::asks::{self, Sort, Validate, Waiting};
 use super::hands::{self, Handoffs, Hands};
 use super::input::{Errand, Helped, Input};
 use super::perform::Onward;
-use super::publish;
 use crate::life::event::{AskId, Asking, Event, Haste, Told};
 use crate::life::phase::{Moment, Phase};
 use crate::life::{Life, Rules};
@@ -337,53 +336,6 @@ impl Keeper {
         let id = self.next_ask;
         self.next_ask += 1;
         vec![Event::Asked { id, asking: Asking::Retire(Haste::Graceful), by: "a signal to the keeper".into() }]
-    }
-
-    fn show(&mut self, reply: Reply, often: Often) {
-        let status = self.status();
-        match often {
-            Often::Once => reply.answer(Answer::Plane(Box::new(status))),
-            Often::Always => {
-                self.followers.retain(|follower| !follower.has_hung_up());
-                if reply.push(Answer::Plane(Box::new(status))).is_ok() {
-                    self.followers.push(reply);
-                }
-            }
-        }
-    }
-
-    fn show_followers(&mut self, now: Moment) {
-        if self.followers.is_empty() {
-            return;
-        }
-        let status = publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now));
-        if self.shown.as_ref().is_some_and(|shown| !publish::differs(shown, &status)) {
-            return;
-        }
-        let answer = Answer::Plane(Box::new(status.clone()));
-        self.followers.retain(|follower| follower.push(answer.clone()).is_ok());
-        self.shown = Some(status);
-    }
-
-    /// The state with fresh numbers.
-    fn status(&mut self) -> PlaneStatus {
-        let now = self.hands.clock.now();
-        let since = match self.life.phase() {
-            Phase::Starting { since, .. } | Phase::Up { since, .. } | Phase::Stopping { since, .. } => *since,
-            Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => now,
-        };
-        let sums =
-            self.hands.running.as_ref().map(|running| running.pid).and_then(|pid| self.hands.usage.of(pid, since, now));
-        self.hands.known.felt = self.hands.confinement.felt();
-        self.hands.known.rss_bytes = sums.map(|sums| sums.rss_bytes);
-        self.hands.known.cpu_percent = sums.map(|sums| sums.cpu_percent);
-        self.hands.known.log_lines_lost = self.hands.logbook.lost().lines;
-        publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now))
-    }
-
-    fn until(&self, now: Moment) -> Option<String> {
-        let deadline = self.life.deadline()?;
-        Some(self.hands.clock.stamp_in(deadline.at.saturating_sub(now)))
     }
 }
 

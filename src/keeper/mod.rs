@@ -22,6 +22,7 @@ mod observe;
 mod perform;
 mod proof;
 mod publish;
+mod shown;
 mod usage;
 mod watcher;
 

@@ -2,6 +2,7 @@
 
 mod environ;
 mod limits;
+mod order;
 mod user;
 
 use std::fs;

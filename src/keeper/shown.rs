@@ -1,0 +1,60 @@
+//! What askers and followers are shown: the state, with fresh numbers and notes.
+//!
+//! Reads, and changes nothing of the plane.
+
+use super::asks::Often;
+use super::drive::Keeper;
+use super::publish;
+use crate::life::phase::{Moment, Phase};
+use crate::socket::Reply;
+use crate::wire::{Answer, PlaneStatus};
+
+impl Keeper {
+    /// Answers one who asks for the state, once or for as long as it listens.
+    pub(super) fn show(&mut self, reply: Reply, often: Often) {
+        let status = self.status();
+        match often {
+            Often::Once => reply.answer(Answer::Plane(Box::new(status))),
+            Often::Always => {
+                self.followers.retain(|follower| !follower.has_hung_up());
+                if reply.push(Answer::Plane(Box::new(status))).is_ok() {
+                    self.followers.push(reply);
+                }
+            }
+        }
+    }
+
+    pub(super) fn show_followers(&mut self, now: Moment) {
+        if self.followers.is_empty() {
+            return;
+        }
+        let status = publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now));
+        if self.shown.as_ref().is_some_and(|shown| !publish::differs(shown, &status)) {
+            return;
+        }
+        let answer = Answer::Plane(Box::new(status.clone()));
+        self.followers.retain(|follower| follower.push(answer.clone()).is_ok());
+        self.shown = Some(status);
+    }
+
+    /// The state with fresh numbers.
+    pub(super) fn status(&mut self) -> PlaneStatus {
+        let now = self.hands.clock.now();
+        let since = match self.life.phase() {
+            Phase::Starting { since, .. } | Phase::Up { since, .. } | Phase::Stopping { since, .. } => *since,
+            Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => now,
+        };
+        let sums =
+            self.hands.running.as_ref().map(|running| running.pid).and_then(|pid| self.hands.usage.of(pid, since, now));
+        self.hands.known.felt = self.hands.confinement.felt();
+        self.hands.known.rss_bytes = sums.map(|sums| sums.rss_bytes);
+        self.hands.known.cpu_percent = sums.map(|sums| sums.cpu_percent);
+        self.hands.known.log_lines_lost = self.hands.logbook.lost().lines;
+        publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now))
+    }
+
+    fn until(&self, now: Moment) -> Option<String> {
+        let deadline = self.life.deadline()?;
+        Some(self.hands.clock.stamp_in(deadline.at.saturating_sub(now)))
+    }
+}
