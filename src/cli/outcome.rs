@@ -207,7 +207,18 @@ impl Failure {
 
     /// What `--json` prints of a verb that came to nothing.
     pub fn document(&self) -> Value {
-        let told = self.told();
+        let told = match self {
+            Self::Manifest { findings, .. } => mistaken(findings),
+            Self::Usage(_)
+            | Self::NoSuchPlane(_)
+            | Self::NobodyAnswers(_)
+            | Self::Failed(_)
+            | Self::Refused(_)
+            | Self::Collision { .. }
+            | Self::Call(_)
+            | Self::Output(_)
+            | Self::Planes(_) => self.told(),
+        };
         json!({
             "ok": false,
             "error": { "code": self.code() as u8, "message": told.message, "hint": told.hint },
@@ -251,6 +262,16 @@ impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         Self::Call(error)
     }
+}
+
+/// What is wrong with a manifest, in one sentence; the mistakes themselves stand beside it.
+fn mistaken(findings: &[Finding]) -> Told {
+    let message = match findings {
+        [] => "the manifest does not hold".to_owned(),
+        [one] => one.message.clone(),
+        [first, rest @ ..] => format!("{} (and {} more)", first.message, rest.len()),
+    };
+    Told::new(message, "`gateward check` shows each at its line")
 }
 
 fn names(planes: &[(PlaneName, Failure)]) -> String {

@@ -65,3 +65,37 @@ pub fn holders(found: &[Finding], allow: &[String]) -> BTreeMap<PlaneName, BTree
     }
     holders
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collision::gather::{Declarations, claims};
+    use crate::collision::tests::{manifest, plane};
+    use crate::plane::Plane;
+
+    fn found(wanted: Vec<Plane>, held: Vec<Plane>) -> Vec<Finding> {
+        let of = |planes| claims(&manifest(planes), &Declarations::new(), &[0; 32]);
+        check(&of(wanted), &held.into_iter().map(|one| of(vec![one])).collect::<Vec<_>>(), &Surroundings::default())
+    }
+
+    fn name(text: &str) -> PlaneName {
+        PlaneName::new(text).expect("a name")
+    }
+
+    #[test]
+    fn a_plane_is_never_held_against_itself_or_against_what_it_already_is() {
+        assert_eq!(found(vec![plane("main", 18789)], vec![plane("main", 18800)]), []);
+        assert_eq!(found(vec![plane("main", 18789), plane("lab", 18909)], vec![plane("lab", 18909)]), []);
+    }
+
+    #[test]
+    fn a_newcomer_is_blocked_and_who_lives_there_is_not() {
+        let found = found(vec![plane("main", 18789), plane("lab", 18909)], vec![plane("main", 18900)]);
+        let [one] = found.as_slice() else { panic!("{found:#?}") };
+        assert_eq!((one.code.as_str(), &one.living), ("port-family-overlap", &vec![name("main")]));
+        assert!(one.blocks(&name("lab")) && !one.blocks(&name("main")));
+        assert!(one.message.ends_with("; `main` still lives by an earlier definition"), "{}", one.message);
+        assert_eq!(holders(&found, &[]), [(name("lab"), [name("main")].into())].into());
+        assert_eq!(holders(&found, &["port-family-overlap".to_owned()]), BTreeMap::new());
+    }
+}

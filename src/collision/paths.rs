@@ -247,9 +247,7 @@ impl<'a> Ground<'a> {
         let phrases: Vec<String> = inner.iter().map(|claim| self.phrase(all, claim)).collect();
         let surface = shown(self.path(outermost));
         let verb = if inner.len() == 1 { "lies" } else { "lie" };
-        let role = self.role(outermost);
-        let message =
-            format!("{} {verb} inside the {} of {}, {surface}", listed(&phrases), role.noun(), names(all, holders));
+        let message = format!("{} {verb} inside {}, {surface}", listed(&phrases), self.holding(all, members));
         let hint = remedies_for(all, &inner, suggest);
         involved.extend(holders.iter().filter_map(|holder| {
             let of_holder = members.iter().copied().filter(|index| self.class[*index] == self.class[outermost]);
@@ -257,6 +255,21 @@ impl<'a> Ground<'a> {
         }));
         involved.extend(inner);
         finding(all, Code::PathNested, surface, involved).saying(message).hinting(hint)
+    }
+
+    /// "the state dir of `main` and the workspace of `rescue`": what the outermost path of a tree is to each who has it.
+    fn holding(&self, all: &Claims, members: &[usize]) -> String {
+        let class = self.class[members[0]];
+        let of_it = members.iter().filter(|index| self.class[**index] == class);
+        let mut roles: Vec<(usize, PathRole)> =
+            of_it.map(|index| (self.claims[*index].by, self.role(*index))).collect();
+        // Of several roles with one plane the foremost tells.
+        roles.sort_unstable();
+        roles.dedup_by_key(|(by, _)| *by);
+        let by_role = runs(roles.into_iter().map(|(by, role)| (role, by)).collect());
+        let said: Vec<String> =
+            by_role.iter().map(|(role, of)| format!("the {} of {}", role.noun(), names(all, of))).collect();
+        listed(&said)
     }
 
     /// "the workspace of `rescue`, /a/b (that is /c/d)".

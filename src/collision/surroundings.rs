@@ -21,6 +21,8 @@ pub struct Surroundings {
     pub launchers: BTreeMap<PlaneName, Launcher>,
     /// Planes whose user may not execute their program, with what is closed to them.
     pub forbidden: BTreeMap<PlaneName, PathBuf>,
+    /// Planes whose program is not there: what was looked for, and what to do.
+    pub missing: BTreeMap<PlaneName, Missing>,
     /// What planes can be held to; nothing is said of limits where it was not looked at.
     pub means: Option<Means>,
     /// What runs and listens, when it was looked at.
@@ -110,6 +112,15 @@ pub struct Launcher {
     pub program: PathBuf,
     /// By what.
     pub privilege: Privilege,
+}
+
+/// A program that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What was looked for, and where.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
 }
 
 /// How a program comes by its rights.

@@ -123,6 +123,21 @@ fn a_workspace_inside_anothers_state_dir_is_nested() {
 }
 
 #[test]
+fn what_lies_in_a_path_of_several_planes_is_told_what_it_is_to_each() {
+    let mut rescue = plane("rescue", 18909);
+    rescue.workspace = Some("/home/op/.openclaw-main".into());
+    let mut lab = plane("lab", 19029);
+    lab.workspace = Some("/home/op/.openclaw-main/lab".into());
+    let found = check_planes(vec![plane("main", 18789), rescue, lab], &Surroundings::default());
+    let nested = found.iter().find(|one| one.code == "path-nested").unwrap();
+    assert_eq!(
+        nested.message,
+        "the workspace of `lab`, /home/op/.openclaw-main/lab lies inside the state dir of `main` and the workspace of \
+         `rescue`, /home/op/.openclaw-main"
+    );
+}
+
+#[test]
 fn two_nestings_of_one_pair_are_two_findings() {
     let mut rescue = plane("rescue", 18909);
     rescue.workspace = Some("/home/op/.openclaw-main/workspace-rescue".into());

@@ -29,6 +29,7 @@ pub(super) fn findings(
     let mut found = files::rights(&subject, declared);
     found.extend(files::launcher(&subject));
     found.extend(files::forbidden(&subject));
+    found.extend(files::missing(&subject));
     found.extend(limits::unavailable(&subject));
     found.extend(files::validity(&subject));
     if planes.planes.len() > 1 {

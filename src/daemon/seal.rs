@@ -93,11 +93,41 @@ pub(super) fn program(plane: &Plane, own: &BTreeMap<String, String>) -> Result<(
         Launch::Practice => own_program().map(|program| (program, None)),
         Launch::Command(words) => {
             let word = words.first().map_or("", String::as_str);
-            let found = if word.contains('/') { executable(&plane.cwd.join(word)) } else { on_path(word, path) };
+            let path = if word.contains('/') { Looked::At(plane.cwd.join(word)) } else { Looked::On(path) };
+            let found = match &path {
+                Looked::At(program) => executable(program),
+                Looked::On(folders) => on_path(word, folders),
+            };
             found.map(|program| (program, None)).ok_or_else(|| SealError {
-                message: format!("the program `{word}` of plane {} is not there or may not be executed", plane.name),
-                hint: format!("`command` starts with an absolute path, or with a name that is on PATH ({path})"),
+                message: format!("the program `{word}` of plane {} {}", plane.name, path.in_vain()),
+                hint: "`command` starts with the absolute path of a program, or with a name that is on PATH".into(),
             })
+        }
+    }
+}
+
+/// Where a program was looked for.
+enum Looked<'a> {
+    /// At this path.
+    At(PathBuf),
+    /// In the folders of this PATH.
+    On(&'a str),
+}
+
+impl Looked<'_> {
+    /// What came of it, where it was in vain.
+    fn in_vain(&self) -> String {
+        match self {
+            Self::On(path) => format!("is in no folder of PATH ({path})"),
+            Self::At(program) => {
+                let program_is = match std::fs::metadata(program) {
+                    Ok(meta) if meta.is_dir() => "is a folder",
+                    Ok(_) => "is there, and may not be executed (no x in its mode)",
+                    Err(error) if error.kind() == io::ErrorKind::PermissionDenied => "cannot be looked at",
+                    Err(_) => "is not there",
+                };
+                format!("was looked for at {}, which {program_is}", program.display())
+            }
         }
     }
 }

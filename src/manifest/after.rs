@@ -29,6 +29,9 @@ pub fn unknown(waits: &[Wait<'_>]) -> Vec<Mistake> {
     mistakes
 }
 
+/// So many circles are told of planes that all wait for one another; with fewer mended, the rest shows.
+const CIRCLES: usize = 8;
+
 /// Every circle, told once, at the plane in it that is written first.
 pub fn cycles(waits: &[Wait<'_>]) -> Vec<Mistake> {
     let index: BTreeMap<&str, usize> =
@@ -40,26 +43,24 @@ pub fn cycles(waits: &[Wait<'_>]) -> Vec<Mistake> {
     let mut mistakes: Vec<Mistake> = waits.iter().enumerate().filter_map(own).collect();
     let mut done = vec![false; waits.len()];
     for start in 0..waits.len() {
-        if let Some(circle) = circle_from(start, waits, &index, &mut done) {
-            mistakes.push(told(&circle, waits));
-        }
+        mistakes.extend(circles_from(start, waits, &index, &mut done).iter().map(|circle| told(circle, waits)));
     }
     mistakes
 }
 
-/// Walks from `start` until everything behind it is done; the first circle met, as steps (plane, place of its wait).
-fn circle_from(
+/// Walks from `start` until everything behind it is done; the circles met, as steps (plane, place of its wait).
+fn circles_from(
     start: usize,
     waits: &[Wait<'_>],
     index: &BTreeMap<&str, usize>,
     done: &mut [bool],
-) -> Option<Vec<(usize, Place)>> {
+) -> Vec<Vec<(usize, Place)>> {
+    let mut found = Vec::new();
     if done[start] {
-        return None;
+        return found;
     }
     // Each step: a plane, and how many of its waits have been followed. No recursion: a chain may be long.
     let mut path: Vec<(usize, usize)> = vec![(start, 0)];
-    let mut found = None;
     while let Some((at, followed)) = path.last_mut() {
         let plane = *at;
         let Some(wait) = waits[plane].1.get(*followed) else {
@@ -72,9 +73,9 @@ fn circle_from(
             continue;
         };
         if let Some(from) = path.iter().position(|(plane, _)| *plane == next) {
-            if found.is_none() {
+            if found.len() < CIRCLES {
                 let step = |&(plane, followed): &(usize, usize)| (plane, waits[plane].1[followed - 1].place.clone());
-                found = Some(path[from..].iter().map(step).collect());
+                found.push(path[from..].iter().map(step).collect());
             }
         } else if !done[next] {
             path.push((next, 0));
@@ -140,6 +141,14 @@ mod tests {
         assert_eq!(
             messages(&[("a", &["b"]), ("b", &["c"]), ("c", &["a"])]),
             ["planes wait for one another in a circle: a → b → c → a"]
+        );
+        assert_eq!(
+            messages(&[("a", &["b", "c"]), ("b", &["a"]), ("c", &["a", "nobody"])]),
+            [
+                "`after` waits for `nobody`, and no plane is called so",
+                "planes wait for one another in a circle: a → b → a",
+                "planes wait for one another in a circle: a → c → a"
+            ]
         );
         assert_eq!(messages(&[("a", &["b", "b"]), ("b", &[]), ("c", &["a", "b"])]), [""; 0]);
     }

@@ -31,8 +31,8 @@ fn a_first_manifest_holds() {
     assert!(text.contains("[planes.main]") && text.contains("[planes.rescue]"), "{text}");
     assert!(text.contains("When not to have several"), "{text}");
     let checked = gateward(&folder, &["check", "--no-live", "--json"]).code(0);
-    // A plane that does not exist yet has no config; both have the user's HOME, and rescue main's OpenClaw.
-    assert_eq!(codes(&checked), ["config-missing", "home-shared", "runtime-shared"]);
+    // A plane that does not exist yet has no config and no program here; both have the user's HOME, and rescue main's OpenClaw.
+    assert_eq!(codes(&checked), ["config-missing", "home-shared", "runtime-missing", "runtime-shared"]);
 }
 
 #[test]

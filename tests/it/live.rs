@@ -223,9 +223,55 @@ fn what_openclaw_says_of_a_config_is_quoted() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_said_and_stands_against_nothing() {
-    let world = Gateward::new("check-unproved", vec![TestPlane::command("main", &["/nowhere/openclaw"])]);
+fn a_program_that_is_not_there_is_said_with_the_path_that_was_looked_for() {
+    let world = Gateward::new("check-missing", vec![TestPlane::command("main", &["/nowhere/openclaw"])]);
     let (lines, said) = found(&world);
-    assert_eq!(lines, ["config-unproved main"], "{said:#?}");
-    said.code(0);
+    assert_eq!(lines, ["program-missing main"], "{said:#?}");
+    assert!(
+        told(&said, "program-missing").contains("looked for at /nowhere/openclaw, which is not there"),
+        "{said:#?}"
+    );
+    said.code(7);
+}
+
+#[test]
+fn the_folder_of_another_supervisors_plain_plane_has_an_owner() {
+    let mut theirs = Gateward::new("owner-theirs", vec![TestPlane::plain("main", &["/bin/sleep", "1000000"])]);
+    theirs.up();
+    let pid = theirs.until_ready("main").pid.expect("it runs");
+    let folder = format!("\"{}\"", theirs.scratch().join("main/state").display());
+    let ours = Gateward::new(
+        "owner-ours",
+        vec![TestPlane::plain("main", &["/bin/sleep", "1000000"]).key("state_dir", &folder)],
+    );
+    let (lines, said) = found(&ours);
+    assert_eq!(lines, ["state-dir-owned main"], "{said:#?}");
+    let told = told(&said, "state-dir-owned");
+    assert!(told.contains(&format!("(pid {pid}, of plane `main` of another supervisor")), "{told}");
+    assert!(told.contains(&format!("gateward -m {} stop main", theirs.manifest().display())), "{told}");
+}
+
+#[test]
+fn an_asked_start_is_refused_while_a_stranger_has_the_port_and_a_first_start_waits_for_its_end() {
+    let mut world = Gateward::new("start-held", vec![TestPlane::practice("main")]);
+    let held = TcpListener::bind(("127.0.0.1", world.written("main").base())).expect("a listener");
+    world.up();
+    let waiting = world.until("main", BOOT, "waiting for the holder", |plane| plane.why.contains("is held by"));
+    assert_eq!(waiting.incarnation, 0, "nothing was spawned into it");
+    let said = fs::read_to_string(world.scratch().join("daemon.out")).expect("what it said");
+    assert!(said.contains("base-port-held: ") && said.contains(&std::process::id().to_string()), "{said}");
+    let events = world.run(&["events"]).code(0).out;
+    assert!(events.contains("base-port-held"), "{events}");
+    for verb in ["start", "restart"] {
+        let refused = world.run(&[verb, "main", "--json"]).code(7);
+        assert_eq!(refused.json()["findings"][0]["code"], "base-port-held", "{refused:#?}");
+        assert!(refused.err.contains("--allow base-port-held"), "{}", refused.err);
+    }
+    world.run(&["start", "main", "--no-wait", "--allow", "base-port-held"]).code(0);
+    let events = world.run(&["events"]).code(0).out;
+    assert!(events.contains("\"allowed\""), "{events}");
+    drop(held);
+    world.until_ready("main");
+    // What is its own is no stranger.
+    world.run(&["restart", "main"]).code(0);
 }

@@ -200,6 +200,12 @@ codes! {
     ProgramForbidden "program-forbidden" Error:
         "The user of a plane may not execute its program.";
         "A folder above it, or the file itself, is closed to that account, so the gateway could not be started. Open the folder to be passed through (`chmod o+x`), or install the release where the account may go."
+    ProgramMissing "program-missing" Error:
+        "A plane's `command` names a program that is not there, or that is no program.";
+        "The plane could not be started, and would be parked. The path that was looked for is named; write the absolute path of a file that may be executed."
+    RuntimeMissing "runtime-missing" Warning:
+        "The OpenClaw that a plane is to run from is not installed here.";
+        "The plane cannot be started before it is. The hint has the command that installs it."
     LimitUnavailable "limit-unavailable" Warning:
         "A limit of the manifest cannot be had on this host.";
         "The plane runs without it, and `status` says so too. Memory and process limits need a delegated cgroup v2 with the controllers `memory` and `pids`; more open files, less niceness and an earlier protection from the out-of-memory killer need privilege."

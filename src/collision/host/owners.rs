@@ -1,6 +1,6 @@
 //! Others who own, or would own, a plane: living gateways, native services, strays.
 
-use super::facts::{Live, Process, Scope, Service, Standing};
+use super::facts::{Belongs, Live, Process, Scope, Service, Standing};
 use crate::collision::claim::{Claim, Claims, PathRole};
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
@@ -31,7 +31,11 @@ pub(super) fn findings(claims: &Claims, live: &Live) -> Vec<Finding> {
 fn owned(claims: &Claims, claim: &Claim, owner: &Process) -> Finding {
     let name = &claims.claimant(claim).name;
     let surface = shown(&claims.claimant(claim).state_dir);
-    let message = format!("{owner} is a living gateway that owns the state dir of `{name}`, {surface}");
+    let is = match owner.belongs {
+        Belongs::Foreign { .. } => "lives on",
+        Belongs::Ours(_) | Belongs::Nobody => "is a living gateway that owns",
+    };
+    let message = format!("{owner} {is} the state dir of `{name}`, {surface}");
     let hint = format!("stop it first ({}), or give `{name}` a state dir of its own", owner.remedy());
     finding(claims, Code::StateDirOwned, surface, [claim]).saying(message).hinting(hint)
 }

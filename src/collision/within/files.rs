@@ -108,6 +108,18 @@ pub(super) fn forbidden(subject: &Subject) -> Option<Finding> {
     Some(one.at(subject.places.of(key), "").saying(message).hinting(hint))
 }
 
+/// A program that is not there. An OpenClaw that is still to be installed is no mistake in the manifest.
+pub(super) fn missing(subject: &Subject) -> Option<Finding> {
+    let missing = subject.around.missing.get(&subject.plane.name)?;
+    let (code, key, surface) = match &subject.plane.launch {
+        Launch::Command(words) => (Code::ProgramMissing, "command", words.first().cloned().unwrap_or_default()),
+        Launch::Runtime { name, .. } => (Code::RuntimeMissing, "runtime", name.clone()),
+        Launch::OnPath | Launch::Practice => (Code::RuntimeMissing, "runtime", "openclaw".to_owned()),
+    };
+    let one = subject.finding(code, surface).at(subject.places.of(key), "");
+    Some(one.saying(missing.message.clone()).hinting(missing.hint.clone()))
+}
+
 /// What OpenClaw itself said of the config.
 pub(super) fn validity(subject: &Subject) -> Option<Finding> {
     let name = &subject.plane.name;

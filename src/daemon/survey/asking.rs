@@ -39,7 +39,7 @@ const QUOTED: usize = 200;
 /// What is to be asked about one plane.
 pub(super) struct Question {
     plane: PlaneName,
-    what: Result<Launch, Validity>,
+    launch: Launch,
 }
 
 /// The questions about those planes of `asked` that have a config to ask about.
@@ -55,13 +55,15 @@ pub(super) fn questions(
     };
     let openclaw = planes.planes.iter().map(|(plane, _)| plane).filter(|plane| asked.contains(&plane.name));
     let openclaw = openclaw.filter(|plane| plane.contract == Contract::Openclaw && has_config(plane));
-    openclaw.map(|plane| Question { plane: plane.name.clone(), what: question(plane, programs) }).collect()
+    // A program that is not there is told of by itself.
+    openclaw
+        .filter_map(|plane| Some(Question { plane: plane.name.clone(), launch: question(plane, programs)? }))
+        .collect()
 }
 
-fn question(plane: &Plane, programs: &mut Programs) -> Result<Launch, Validity> {
+fn question(plane: &Plane, programs: &mut Programs) -> Option<Launch> {
     let environ = programs.environ(plane);
-    let host = programs.host(plane);
-    let host = host.map_err(|error| Validity::Unknown { why: error.message, hint: error.hint })?;
+    let host = programs.host(plane).ok()?;
     let profile: &[&str] = if plane.profile == "default" { &[] } else { &["--profile", &plane.profile] };
     let words = [profile, &["config", "validate", "--json"]].concat();
     let argv = environment::helper_argv(plane, &host.program, &words);
@@ -75,7 +77,7 @@ fn question(plane: &Plane, programs: &mut Programs) -> Result<Launch, Validity> 
         gid: account.gid,
         groups: crate::os::accounts::groups_of(&account.name, account.gid),
     });
-    Ok(launch)
+    Some(launch)
 }
 
 /// Asks them all, as many at a time as there are processors.
@@ -87,11 +89,8 @@ pub(super) fn ask(questions: Vec<Question>) -> BTreeMap<PlaneName, Validity> {
     let worker = || {
         loop {
             let next = waiting.lock().ok().and_then(|mut waiting| waiting.next());
-            let Some(Question { plane, what }) = next else { return };
-            let validity = match what {
-                Ok(launch) => answered(launch, until.min(Instant::now() + ONE)),
-                Err(validity) => validity,
-            };
+            let Some(Question { plane, launch }) = next else { return };
+            let validity = answered(launch, until.min(Instant::now() + ONE));
             if let Ok(mut answers) = answers.lock() {
                 answers.insert(plane, validity);
             }

@@ -106,6 +106,7 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
     let around = Surroundings {
         launchers: launchers::privileged(planes, &mut programs),
         forbidden: accounts::forbidden(planes, &mut programs),
+        missing: programs.missing(planes),
         means: means::look(planes),
         ephemeral: kernel::ephemeral(),
         paths: paths.into_known(),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::collision::surroundings::Missing;
 use crate::daemon::seal::{self, SealError};
 use crate::openclaw::environment::{self, Host};
-use crate::plane::{Launch, Plane, Supervisor};
+use crate::plane::{Launch, Plane, PlaneName, Planes, Supervisor};
 
 /// What planes are started with.
 pub(super) struct Programs<'a> {
@@ -47,6 +48,17 @@ impl<'a> Programs<'a> {
             }
         };
         Ok(&self.known[at].host)
+    }
+
+    /// The planes whose program is not there.
+    pub(super) fn missing(&mut self, planes: &Planes) -> BTreeMap<PlaneName, Missing> {
+        let mut found = BTreeMap::new();
+        for (plane, _) in &planes.planes {
+            if let Err(error) = self.host(plane) {
+                found.insert(plane.name.clone(), Missing { message: error.message, hint: error.hint });
+            }
+        }
+        found
     }
 
     /// The environment of `plane`'s gateway. Where its program is not there, what would be declared with it is still
