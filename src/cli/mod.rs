@@ -104,7 +104,7 @@ fn dispatch(verb: &Verb, scope: &Scope) -> Outcome {
         Verb::Exec(args) => exec::run(args, scope),
         Verb::Logs(args) => logs::run(args, scope),
         Verb::Demo(args) => demo::run(args, scope),
-        Verb::Runtime(args) => runtime::run(args),
+        Verb::Runtime(args) => runtime::run(args, scope),
         Verb::Verify(args) => verify::run(args, scope),
         Verb::Why(args) => why::run(args, scope),
         Verb::Events(args) => events::run(args, scope),

@@ -1,18 +1,21 @@
 //! `runtime`: the OpenClaw releases of this host: install, list, remove.
 //!
-//! Knows no manifest: which planes live on a release is read off the processes.
+//! Which planes live on a release is read off the processes, which are to run on it off the manifest, where there is one.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use super::outcome::{Code, Failure, Outcome, Told};
-use super::terminal;
+use super::target::Scope;
+use super::{terminal, trouble};
+use crate::daemon::load;
+use crate::plane::Launch;
 use crate::render::table::{Cell, Column, Side, table};
 use crate::render::text::size;
 use crate::runtime::{Bar, InstallError, Installed, Record, RemoveError, Runtimes};
 
-/// Names of living planes by the release that they run on.
+/// Names of planes by the release that they run on, or are to run on.
 type InUse = BTreeMap<String, Vec<String>>;
 
 /// The words of `runtime`.
@@ -46,7 +49,7 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// Remove a release that no plane runs on
+    /// Remove a release that no plane runs on, and that the manifest gives to none
     Remove {
         /// The release
         version: String,
@@ -64,12 +67,32 @@ impl Args {
 }
 
 /// Runs `runtime`.
-pub fn run(args: &Args) -> Outcome {
+pub fn run(args: &Args, scope: &Scope) -> Outcome {
+    let living = || Runtimes::of_host().users();
     match &args.what {
         What::Install { version } => install(version),
-        What::List { json } => list(*json, &Runtimes::of_host().users()),
-        What::Remove { version } => remove(version, &Runtimes::of_host().users()),
+        // A manifest that does not hold is told of by other verbs; what is installed is shown all the same.
+        What::List { json } => list(*json, &living(), &given(scope).unwrap_or_default()),
+        What::Remove { version } => remove(version, &living(), &given(scope)?),
     }
+}
+
+/// The planes that the manifest gives a release to. Without a manifest there are none; with one that was named, or that is
+/// found and does not hold, nobody knows.
+fn given(scope: &Scope) -> Result<InUse, Failure> {
+    let path = match load::find(scope.manifest.as_deref()) {
+        Ok(path) => path,
+        Err(error) if scope.manifest.is_none() && error.manifest.is_none() => return Ok(InUse::new()),
+        Err(error) => return Err(trouble::manifest(&error)),
+    };
+    let planes = load::read(&path).map_err(|error| trouble::manifest(&error))?.planes;
+    let mut given = InUse::new();
+    for (plane, _) in &planes.planes {
+        if let Launch::Runtime { version, .. } = &plane.launch {
+            given.entry(version.clone()).or_default().push(plane.name.to_string());
+        }
+    }
+    Ok(given)
 }
 
 fn install(version: &str) -> Outcome {
@@ -114,11 +137,11 @@ impl From<NotEnsured> for Failure {
     }
 }
 
-fn list(as_json: bool, in_use: &InUse) -> Outcome {
+fn list(as_json: bool, living: &InUse, given: &InUse) -> Outcome {
     let runtimes = Runtimes::of_host();
     let installed = runtimes.installed();
     if as_json {
-        let list: Vec<_> = installed.iter().map(|one| in_json(one, in_use)).collect();
+        let list: Vec<_> = installed.iter().map(|one| in_json(one, living, given)).collect();
         terminal::print_json(&json!({ "root": runtimes.root(), "runtimes": list }))?;
         return Ok(Code::Done);
     }
@@ -130,7 +153,7 @@ fn list(as_json: bool, in_use: &InUse) -> Outcome {
         ));
         return Ok(Code::Done);
     }
-    let rows: Vec<Vec<Cell>> = installed.iter().map(|one| row(one, in_use)).collect();
+    let rows: Vec<Vec<Cell>> = installed.iter().map(|one| row(one, living, given)).collect();
     terminal::print(&table(&COLUMNS, &rows, terminal::stdout_look()))?;
     Ok(Code::Done)
 }
@@ -143,19 +166,23 @@ const COLUMNS: [Column; 5] = [
     Column { head: "IN USE BY", side: Side::Left, expendable: 0 },
 ];
 
-fn row(one: &Installed, in_use: &InUse) -> Vec<Cell> {
+fn row(one: &Installed, living: &InUse, given: &InUse) -> Vec<Cell> {
     let Record { version, node, bytes, installed_at, .. } = &one.record;
-    let users = users(one, in_use).join(", ");
+    let living = users(one, living);
+    let idle =
+        users(one, given).iter().filter(|name| !living.contains(name)).map(|name| format!("{name} (not running)"));
+    let users = living.iter().cloned().chain(idle).collect::<Vec<_>>().join(", ");
     [version.clone(), node.clone(), size(*bytes), installed_at.clone(), users].map(Cell::new).into()
 }
 
-fn remove(version: &str, in_use: &InUse) -> Outcome {
-    let living = in_use.get(version).map(Vec::as_slice).unwrap_or_default();
-    if living.is_empty() && Runtimes::of_host().get(version).is_some() {
+fn remove(version: &str, living: &InUse, given: &InUse) -> Outcome {
+    let of = |planes: &InUse| planes.get(version).cloned().unwrap_or_default();
+    let (living, given) = (of(living), of(given));
+    if living.is_empty() && given.is_empty() && Runtimes::of_host().get(version).is_some() {
         // Tens of thousands of files take a slow disk some seconds.
         terminal::say(&format!("removing OpenClaw {version} …\n"));
     }
-    let removed = driver()?.block_on(Runtimes::of_host().remove(version, living))?;
+    let removed = driver()?.block_on(Runtimes::of_host().remove(version, &living, &given))?;
     let freed = size(removed.record.bytes);
     terminal::say(&format!("OpenClaw {version} is removed from {}; {freed} are free\n", removed.root.display()));
     Ok(Code::Done)
@@ -165,7 +192,7 @@ fn users<'a>(one: &Installed, in_use: &'a InUse) -> &'a [String] {
     in_use.get(&one.record.version).map(Vec::as_slice).unwrap_or_default()
 }
 
-fn in_json(one: &Installed, in_use: &InUse) -> serde_json::Value {
+fn in_json(one: &Installed, living: &InUse, given: &InUse) -> serde_json::Value {
     json!({
         "version": one.record.version,
         "node": one.record.node,
@@ -175,7 +202,8 @@ fn in_json(one: &Installed, in_use: &InUse) -> serde_json::Value {
         "openclaw_integrity": one.record.openclaw_integrity,
         "node_integrity": one.record.node_integrity,
         "bin": one.bin(),
-        "in_use_by": users(one, in_use),
+        "in_use_by": users(one, living),
+        "given_to": users(one, given),
     })
 }
 

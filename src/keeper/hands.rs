@@ -17,6 +17,7 @@ use super::helpers::Helpers;
 use super::input::Input;
 use super::logbook::Logbook;
 use super::memory::Memory;
+use super::origin::Origin;
 use super::publish::Known;
 use super::usage::Usage;
 use super::watcher::Watcher;
@@ -69,6 +70,8 @@ pub struct Hands {
     pub ending: Option<Sealed>,
     /// Its launch, made beforehand.
     pub prepared: Prepared,
+    /// What the living gateway was started from.
+    pub origin: Origin,
     /// Its cgroup, if its limits need one.
     pub confinement: Confinement,
     /// The gateway, while it lives or is unreaped.

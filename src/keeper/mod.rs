@@ -19,6 +19,7 @@ mod includes;
 mod input;
 mod memory;
 mod observe;
+mod origin;
 mod perform;
 mod proof;
 mod publish;
@@ -180,6 +181,7 @@ fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>
     Ok(Hands {
         ending: None,
         prepared,
+        origin: origin::Origin::default(),
         confinement: confine::Confinement::new(&sealed),
         running: None,
         ended_pid: 0,

@@ -21,6 +21,7 @@ impl Keeper {
         let living = self.life.living() == Some(seen.incarnation);
         let events = if living { self.facts(seen, now) } else { Vec::new() };
         if living {
+            self.look_at_origin();
             self.note_breaker(events.iter().any(|event| matches!(event, Event::Started { .. })));
         }
         let ready = self.hands.known.readiness.ready;

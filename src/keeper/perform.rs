@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use super::asks::Waiting;
 use super::hands::{self, Handoffs, Hands, Running};
 use super::input::{Errand, Input, Readiness};
+use super::origin::Origin;
 use crate::journal::Entry;
 use crate::life::event::{AskId, Event, Hope, Told};
 use crate::life::order::{Order, Reply};
@@ -105,6 +106,7 @@ impl Hands {
         super::folders::make(&self.sealed.plane).map_err(|error| failed(&error, error.raw_os_error()))?;
         let cookie = environment::cookie(&self.sealed.supervisor_id, self.sealed.plane.name.as_str(), incarnation);
         self.prepared.set_env(environment::COOKIE, &cookie).map_err(|error| failed(&error, error.errno()))?;
+        self.origin = Origin::of(&self.sealed);
         let (door, shortfalls) = self.confinement.prepare(&self.sealed.plane.limits);
         self.prepared.enter(door);
         self.kills_before = self.memory_kills();
@@ -124,6 +126,7 @@ impl Hands {
         self.known.readiness = Readiness::default();
         self.known.live = false;
         self.known.trouble = None;
+        self.known.exchanged = None;
         self.known.generations = 0;
         self.known.suppressed = None;
         self.await_end(incarnation, &child.pidfd);

@@ -26,6 +26,8 @@ pub struct Known {
     pub definition: String,
     /// Things of note.
     pub notes: Vec<String>,
+    /// What it was started from is no longer what it was, in words.
+    pub exchanged: Option<String>,
     /// What its limits have done to it.
     pub felt: Vec<String>,
     /// OpenClaw's breaker keeps the channels off, in words.
@@ -69,7 +71,14 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
         wanted: life.want() == Want::Up,
         until,
         generations: known.generations,
-        notes: known.notes.iter().chain(&known.felt).chain(&known.suppressed).cloned().collect(),
+        notes: known
+            .notes
+            .iter()
+            .chain(&known.exchanged)
+            .chain(&known.felt)
+            .chain(&known.suppressed)
+            .cloned()
+            .collect(),
         event_loop: known.readiness.event_loop.clone().filter(|_| up),
         log_lines_lost: known.log_lines_lost,
     }

@@ -5,6 +5,7 @@
 use super::asks::Often;
 use super::drive::Keeper;
 use super::publish;
+use crate::journal::Entry;
 use crate::life::phase::{Moment, Phase};
 use crate::socket::Reply;
 use crate::wire::{Answer, PlaneStatus};
@@ -46,11 +47,33 @@ impl Keeper {
         };
         let sums =
             self.hands.running.as_ref().map(|running| running.pid).and_then(|pid| self.hands.usage.of(pid, since, now));
+        self.look_at_origin();
         self.hands.known.felt = self.hands.confinement.felt();
         self.hands.known.rss_bytes = sums.map(|sums| sums.rss_bytes);
         self.hands.known.cpu_percent = sums.map(|sums| sums.cpu_percent);
         self.hands.known.log_lines_lost = self.hands.logbook.lost().lines;
         publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now))
+    }
+
+    /// An upgrade underneath a living gateway: its modules are loaded one by one, so it may fail at any moment from then on.
+    pub(super) fn look_at_origin(&mut self) {
+        if self.hands.running.is_none() || self.hands.known.exchanged.is_some() {
+            return;
+        }
+        let Some(file) = self.hands.origin.changed() else { return };
+        let name = &self.hands.sealed.plane.name;
+        let saw = format!("{} has changed since this incarnation was started", file.display());
+        self.hands.known.exchanged = Some(format!("{saw}; `gateward restart {name}` starts what is there now"));
+        self.hands.journal.add(Entry {
+            at: self.hands.clock.stamp(),
+            plane: Some(name.clone()),
+            incarnation: self.life.incarnation(),
+            event: "runtime-changed".into(),
+            saw,
+            decided: "left as it is".into(),
+            follows: "the next start takes what is there".into(),
+            lost_before: 0,
+        });
     }
 
     fn until(&self, now: Moment) -> Option<String> {

@@ -3,6 +3,7 @@
 mod environ;
 mod limits;
 mod order;
+mod releases;
 mod user;
 
 use std::fs;

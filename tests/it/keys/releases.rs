@@ -1,0 +1,108 @@
+//! `[runtimes]`: several releases side by side, kept while a plane is to run on them, and watched while one does.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::{SOON, proc, up};
+use crate::support::{Gateward, Said, Scratch, TestPlane, eventually, said};
+
+/// A release as the installer leaves one, whose `openclaw` says its version and stays.
+fn release(root: &Path, version: &str) {
+    let at = root.join(version);
+    let bin = at.join("node_modules/.bin");
+    let package = at.join("node_modules/openclaw");
+    for folder in [&bin, &package] {
+        fs::create_dir_all(folder).expect("a folder");
+    }
+    let script = format!("#!/bin/sh\n[ \"$1\" = --version ] && exec echo OpenClaw {version}\nexec sleep 1000000\n");
+    fs::write(package.join("openclaw.mjs"), script).expect("a program");
+    fs::set_permissions(package.join("openclaw.mjs"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    fs::write(package.join("package.json"), format!("{{\"version\":\"{version}\"}}")).expect("a package");
+    std::os::unix::fs::symlink("../openclaw/openclaw.mjs", bin.join("openclaw")).expect("a link");
+    fs::write(bin.join("node"), "#!/bin/sh\n").expect("a program");
+    let record = format!(
+        "{{\"format\":1,\"version\":\"{version}\",\"node\":\"24.16.0\",\"platform\":\"linux-x64\",\"openclaw_integrity\":null,\
+         \"node_integrity\":null,\"bytes\":1,\"installed_at\":\"2026-11-01T00:00:00Z\"}}"
+    );
+    fs::write(at.join("gateward-runtime.json"), record).expect("a record");
+}
+
+/// Planes on releases of their own, of contract plain, as these releases are no gateways.
+fn world(test: &str, planes: &[(&str, &str)]) -> (Gateward, Scratch) {
+    let releases = Scratch::new("releases");
+    let plane = |(name, version): &(&str, &str)| {
+        release(releases.path(), version);
+        let runtime = format!("\"r{}\"", version.replace('.', "-"));
+        TestPlane::practice(name).key("runtime", &runtime).key("contract", "\"plain\"")
+    };
+    let root = releases.path().display().to_string();
+    let world = Gateward::new(test, planes.iter().map(plane).collect()).dirty(&[("GATEWARD_RUNTIMES_DIR", &root)]);
+    let text = fs::read_to_string(world.manifest()).expect("a manifest");
+    let tables =
+        planes.iter().map(|(_, version)| format!("[runtimes.r{}]\nversion = {version:?}\n", version.replace('.', "-")));
+    world.scratch().write("supervisor.toml", &(text + &tables.collect::<String>()));
+    (world, releases)
+}
+
+fn runtime(world: &Gateward, words: &[&str]) -> Said {
+    said(world.command(&[&["runtime"], words].concat()).output().expect("our binary runs"))
+}
+
+#[test]
+fn main_runs_on_one_release_and_staging_on_another_and_neither_is_removed() {
+    let (mut world, releases) = world("releases", &[("main", "2026.9.6"), ("staging", "2026.10.1")]);
+    release(releases.path(), "2026.8.1");
+    world.up();
+    for (name, version) in [("main", "2026.9.6"), ("staging", "2026.10.1")] {
+        let pid = world.until(name, SOON, "up", up).pid.expect("it runs");
+        let bin = releases.path().join(version).join("node_modules/.bin");
+        assert!(proc(pid, "environ").contains(&format!("PATH={}:", bin.display())), "{}", proc(pid, "environ"));
+        let told = world.run(&["exec", name, "--", "openclaw", "--version"]).code(0);
+        assert_eq!(told.out, format!("OpenClaw {version}\n"));
+        let refused = runtime(&world, &["remove", version]).code(1);
+        assert!(refused.err.contains(&format!("the manifest gives OpenClaw {version} to {name}")), "{}", refused.err);
+        assert!(bin.join("openclaw").exists());
+    }
+    let listed = runtime(&world, &["list", "--json"]).code(0).json();
+    let given: Vec<_> = listed["runtimes"].as_array().expect("a list").iter().map(|one| &one["given_to"]).collect();
+    assert_eq!(given, [&serde_json::json!(["staging"]), &serde_json::json!([]), &serde_json::json!(["main"])]);
+    runtime(&world, &["remove", "2026.8.1"]).code(0);
+    // A manifest that cannot be read may give it to anybody.
+    world.scratch().write("supervisor.toml", "not TOML");
+    runtime(&world, &["remove", "2026.9.6"]).code(6);
+    assert!(releases.path().join("2026.9.6").exists());
+}
+
+#[test]
+fn a_release_that_changes_underneath_a_living_plane_is_said_and_a_restart_takes_it() {
+    let (mut world, releases) = world("exchanged", &[("main", "2026.9.6"), ("staging", "2026.10.1")]);
+    world.up();
+    for name in ["main", "staging"] {
+        assert_eq!(world.until(name, SOON, "up", up).notes, Vec::<String>::new());
+    }
+    let package = releases.path().join("2026.9.6/node_modules/openclaw/package.json");
+    fs::write(package.with_extension("new"), "{\"version\":\"2026.9.7\"}").expect("a package");
+    fs::rename(package.with_extension("new"), &package).expect("exchanged");
+    let said =
+        |plane: &gateward::wire::PlaneStatus| plane.notes.iter().any(|note| note.contains("package.json has changed"));
+    let main = world.until("main", SOON, "said", said);
+    assert!(main.notes[0].contains("`gateward restart main`"), "{main:#?}");
+    assert!(world.run(&["status", "main"]).out.contains("has changed since"));
+    assert_eq!(world.plane("staging").notes, Vec::<String>::new());
+    let told = || world.run(&["events", "main"]).out.matches("\"runtime-changed\"").count();
+    eventually(SOON, "one event, however often somebody looks", || if told() == 1 { Ok(()) } else { Err(told()) });
+    world.run(&["restart", "main"]).code(0);
+    let main = world.until("main", SOON, "up", |plane| up(plane) && plane.incarnation == 2);
+    assert_eq!(main.notes, Vec::<String>::new());
+}
+
+#[test]
+fn planes_that_share_the_openclaw_of_path_are_warned_of() {
+    let planes = ["one", "two"].map(|name| TestPlane::practice(name).key("runtime", "\"path\""));
+    let world = Gateward::new("shared-path", planes.into());
+    let found = world.run(&["check", "--no-live", "--json"]).json();
+    let shared = found["findings"].as_array().expect("a list").iter().find(|one| one["code"] == "runtime-shared");
+    let shared = shared.unwrap_or_else(|| panic!("{found:#}"));
+    assert_eq!((&shared["severity"], &shared["planes"]), (&"warning".into(), &serde_json::json!(["one", "two"])));
+}
