@@ -41,6 +41,10 @@ pub fn run(_args: &Args, scope: &Scope) -> Outcome {
         Err(error @ RunError::Second { .. }) => {
             Err(Failure::Failed(Told::new(error.to_string(), "`gateward status` shows what it keeps")))
         }
+        Err(error @ RunError::Moved { .. }) => Err(Failure::Failed(Told::new(
+            error.to_string(),
+            "`gateward down` stops what lives there (it finds it by itself), then `gateward run` starts it in the new place",
+        ))),
         Err(error @ RunError::Host { .. }) => {
             Err(Failure::Failed(Told::new(error.to_string(), "run_dir and state_dir are set in [supervisor]")))
         }

@@ -12,6 +12,7 @@ use super::ask;
 use super::outcome::{Failure, Told};
 use super::terminal::say;
 use super::trouble;
+use crate::daemon::applied::{Elsewhere, lives_elsewhere};
 use crate::daemon::load::{self, LoadError, Loaded};
 use crate::manifest::suggest::nearest;
 use crate::plane::{PlaneName, Planes};
@@ -50,6 +51,15 @@ impl Target {
                 if count == 1 { "mistake" } else { "mistakes" },
             ));
         }
+        if let Ok(loaded) = &target.loaded
+            && loaded.planes.supervisor.state_dir != target.applied.state_dir
+        {
+            say(&format!(
+                "warning: state_dir or run_dir was edited while planes live: going by {}\n hint: `gateward down`, then \
+                 `gateward run`, moves them\n",
+                target.applied.state_dir.display(),
+            ));
+        }
         target.add_strangers()?;
         Ok(target)
     }
@@ -61,7 +71,12 @@ impl Target {
             Ok(loaded) => {
                 let applied = noted(&loaded.planes);
                 let inherited = inherited_run_dir(scope, &applied);
-                Applied { run_dir: inherited.unwrap_or(applied.run_dir), ..applied }
+                match lives_elsewhere(&applied.manifest, &applied.run_dir, &applied.state_dir) {
+                    Some(Elsewhere { applied: there, .. }) => {
+                        Applied { run_dir: there.run_dir, state_dir: there.state_dir, ..applied }
+                    }
+                    None => Applied { run_dir: inherited.unwrap_or(applied.run_dir), ..applied },
+                }
             }
             Err(error) => last_applied(scope, error).ok_or_else(|| trouble::manifest(error))?,
         };

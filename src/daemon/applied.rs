@@ -1,12 +1,14 @@
-//! Writes the note of what was last applied, for verbs that find the manifest unreadable.
+//! Writes the note of what was last applied, for verbs that find the manifest unreadable or its folders edited.
 //!
 //! Holds no secret, and nothing acts by it alone.
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use crate::plane::Planes;
-use crate::rundir::{self, Applied, AppliedPlane};
+use super::keepers;
+use crate::os::lock::held;
+use crate::plane::{PlaneName, Planes};
+use crate::rundir::{self, Applied, AppliedPlane, PlaneDir};
 
 /// Writes the note into state dir and run dir, and where the manifest's path alone leads to it; a disk that does not take it costs the verbs their order, nothing else.
 pub fn write(planes: &Planes) {
@@ -37,6 +39,33 @@ pub fn write(planes: &Planes) {
             tracing::warn!(%error, path = %path.display(), "what was applied could not be noted");
         }
     }
+}
+
+/// Where the supervisor of this manifest, or a keeper of it, still lives, when that is elsewhere than the manifest says now: its
+/// folders were edited since. Looks at locks, signals nobody.
+pub fn lives_elsewhere(manifest: &Path, run_dir: &Path, state_dir: &Path) -> Option<Elsewhere> {
+    let defaults = super::load::default_dirs(manifest)?;
+    let note = std::fs::read(rundir::signpost(&defaults.state_dir, manifest)).ok()?;
+    let applied: Applied = serde_json::from_slice(&note).ok()?;
+    if applied.manifest != manifest || (applied.run_dir == run_dir && applied.state_dir == state_dir) {
+        return None;
+    }
+    let is_held = |lock: &Path| held(lock).unwrap_or(false);
+    let supervisor = is_held(&rundir::daemon_lock(&applied.state_dir));
+    let keeper = |plane: &PlaneName| is_held(&PlaneDir::under(&applied.state_dir, plane).keeper_lock());
+    let kept: Vec<PlaneName> = keepers::named(&applied.run_dir).into_iter().filter(keeper).collect();
+    (supervisor || !kept.is_empty()).then_some(Elsewhere { applied, supervisor, kept })
+}
+
+/// A supervisor, or what it left living, under folders that its manifest no longer names.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    /// What it noted.
+    pub applied: Applied,
+    /// Whether it runs.
+    pub supervisor: bool,
+    /// The planes that have a keeper there.
+    pub kept: Vec<PlaneName>,
 }
 
 fn make_way(path: &Path) -> std::io::Result<()> {

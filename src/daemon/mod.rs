@@ -28,7 +28,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ use tokio::task::LocalSet;
 use crate::journal::Journal;
 use crate::os::harden;
 use crate::os::lock::{Lock, NotTaken};
-use crate::plane::Planes;
+use crate::plane::{PlaneName, Planes, Supervisor};
 use crate::rundir;
 use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
 pub use core::{End, Manner};
@@ -58,6 +58,15 @@ pub enum RunError {
         /// In words, with its pid where it is known.
         holder: String,
     },
+    /// What this manifest started lives on in folders that it no longer names.
+    Moved {
+        /// Who lives there.
+        who: String,
+        /// Its state dir.
+        state_dir: PathBuf,
+        /// Its run dir.
+        run_dir: PathBuf,
+    },
     /// The host refused something that it cannot do without.
     Host {
         /// What was being done.
@@ -72,6 +81,12 @@ impl fmt::Display for RunError {
         match self {
             Self::Manifest(error) => error.fmt(f),
             Self::Second { holder } => write!(f, "another supervisor runs with this state dir or run dir: {holder}"),
+            Self::Moved { who, state_dir, run_dir } => write!(
+                f,
+                "{who} of this manifest still runs with state_dir {} and run_dir {}, which the manifest no longer names",
+                state_dir.display(),
+                run_dir.display()
+            ),
             Self::Host { doing, source } => write!(f, "cannot {doing}: {source}"),
         }
     }
@@ -81,7 +96,7 @@ impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Host { source, .. } => Some(source),
-            Self::Manifest(_) | Self::Second { .. } => None,
+            Self::Manifest(_) | Self::Second { .. } | Self::Moved { .. } => None,
         }
     }
 }
@@ -90,6 +105,7 @@ impl std::error::Error for RunError {
 pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     let planes = load::read(manifest).map_err(RunError::Manifest)?.planes;
     let state_dir = planes.supervisor.state_dir.clone();
+    refuse_a_move(&planes.supervisor)?;
     let host = |doing: String| move |source| RunError::Host { doing, source };
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -123,6 +139,19 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
         .build()
         .map_err(host("start the runtime".into()))?;
     LocalSet::new().block_on(&runtime, supervise(planes, manner, sockets)).map_err(host("listen for requests".into()))
+}
+
+/// What still lives under the folders that the manifest named before would be started a second time under the new ones.
+fn refuse_a_move(supervisor: &Supervisor) -> Result<(), RunError> {
+    let (run_dir, state_dir) = (&supervisor.run_dir, &supervisor.state_dir);
+    let Some(elsewhere) = applied::lives_elsewhere(&supervisor.manifest, run_dir, state_dir) else { return Ok(()) };
+    let who = if elsewhere.supervisor {
+        "the supervisor".to_owned()
+    } else {
+        let names: Vec<&str> = elsewhere.kept.iter().map(PlaneName::as_str).collect();
+        format!("the keepers of {}", names.join(", "))
+    };
+    Err(RunError::Moved { who, state_dir: elsewhere.applied.state_dir, run_dir: elsewhere.applied.run_dir })
 }
 
 fn log_to(path: &Path) -> io::Result<()> {

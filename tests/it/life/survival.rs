@@ -136,3 +136,30 @@ fn down_does_not_wait_for_a_keeper_that_is_stopped() {
     assert!(!is_alive(main.pid.expect("it ran")));
     assert!(told(&world, "rescue", "stopping", "") || world.living().is_empty(), "{:?}", world.living());
 }
+
+#[test]
+fn folders_that_are_edited_while_planes_live_wait_for_a_down() {
+    let mut world = Gateward::new("moved", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let text = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    let state = format!("\"{}\"", world.scratch().join("state").display());
+    let moved = text.replace(&state, &state.replace("/state", "/state-2"));
+    assert_ne!(text, moved);
+    world.scratch().write("supervisor.toml", &moved);
+    let said = world.run(&["status", "--json"]).code(0);
+    assert!(said.err.contains("going by"), "{}", said.err);
+    assert_eq!(world.plane("main").pid, main.pid);
+    assert!(world.run(&["logs", "main"]).code(0).out.contains("ready"), "the logs are where they were");
+    // Another supervisor would start everything a second time in the new place.
+    let refused = world.run(&["run"]).code(1);
+    assert!(refused.err.contains("no longer names"), "{}", refused.err);
+    world.end_daemon(Signal::KILL, SOON);
+    let refused = world.run(&["run"]).code(1);
+    assert!(refused.err.contains("the keepers of main"), "{}", refused.err);
+    world.run(&["down"]).code(0);
+    world.up();
+    let there = world.until("main", SOON, "up in the new place", up);
+    assert_eq!(there.incarnation, 1, "another state dir counts from the start");
+    assert!(world.scratch().join("state-2/planes/main").exists());
+}
