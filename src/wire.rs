@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::plane::{PlaneName, Sealed};
 
 /// The version spoken here; said in every request and answer.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = if cfg!(feature = "next-wire") { 2 } else { 1 };
+
+/// The release of this program, as `--version`, `status` and keepers say it.
+pub const RELEASE: &str =
+    if cfg!(feature = "next-wire") { concat!(env!("CARGO_PKG_VERSION"), "+next") } else { env!("CARGO_PKG_VERSION") };
 
 /// The longest frame, in bytes with its newline; a longer one is refused unread.
 pub const FRAME_CAP: usize = 1 << 20;
@@ -73,6 +77,16 @@ pub enum Ask {
     /// Keeper: the definition that it holds, and the one before while a gateway of that still lives. Holds secrets: answered to
     /// the keeper's own user and to root alone.
     Held,
+    /// Keeper: leave when your gateway has ended by itself and would be spawned again, so that a keeper of the asker's release
+    /// follows. Answered when it leaves; void once the asker has hung up.
+    Yield {
+        /// The asker's release.
+        #[serde(default)]
+        to: String,
+    },
+    /// What a later release might ask; only in the build that stands for one.
+    #[cfg(feature = "next-wire")]
+    Tomorrow,
 }
 
 /// How to start.
@@ -314,6 +328,10 @@ pub struct PlaneStatus {
     /// What `/readyz` says of the gateway's event loop, in its own words and numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_loop: Option<serde_json::Value>,
+    /// What a later release might add; only in the build that stands for one.
+    #[cfg(feature = "next-wire")]
+    #[serde(default)]
+    pub tomorrow: Option<String>,
     /// Bytes and lines of output lost because the disk did not take them.
     #[serde(default)]
     pub log_lines_lost: u64,
@@ -350,6 +368,9 @@ pub struct DaemonStatus {
     /// Where what runs differs from the manifest as last read, and what each difference waits for.
     #[serde(default)]
     pub changes: Vec<Change>,
+    /// When this program began, RFC 3339 UTC; another moment with the same pid tells of a replacement in place.
+    #[serde(default)]
+    pub begun: String,
 }
 
 /// A difference between the manifest and what runs.

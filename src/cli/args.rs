@@ -26,7 +26,7 @@ const STYLES: Styles = Styles::styled()
 #[derive(Debug, Parser)]
 #[command(
     name = "gateward",
-    version,
+    version = crate::wire::RELEASE,
     styles = STYLES,
     max_term_width = 100,
     arg_required_else_help = true,

@@ -113,7 +113,10 @@ impl Change<'_> {
             | Ask::Keep { .. }
             | Ask::Findings
             | Ask::Held
-            | Ask::Sealed { .. } => false,
+            | Ask::Sealed { .. }
+            | Ask::Yield { .. } => false,
+            #[cfg(feature = "next-wire")]
+            Ask::Tomorrow => false,
         };
         let own = target.own_plane().filter(|own| ends && planes.contains(own));
         if let Some(own) = own

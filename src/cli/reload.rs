@@ -51,7 +51,7 @@ pub struct Args {
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     check_codes(&args.allow)?;
     let target = Target::find(scope)?;
-    let before = if args.exec { Some(release(&target)?) } else { None };
+    let before = if args.exec { Some(image(&target)?) } else { None };
     let reload = Reload { dry_run: args.dry_run, exec: args.exec, allow: args.allow.clone() };
     let answer = ask::supervisor(&target, Ask::Reload(reload), PROOF)?;
     match answer {
@@ -106,25 +106,30 @@ fn blocked(done: &Plan, target: &Target) -> Failure {
     Failure::Collision { findings: shown, told, of }
 }
 
-/// The supervisor's release.
-fn release(target: &Target) -> Result<String, Failure> {
+/// The supervisor's release, and when that program began.
+fn image(target: &Target) -> Result<(String, String), Failure> {
     match ask::supervisor(target, Ask::Status, PROOF)? {
-        Answer::Daemon(daemon) => Ok(daemon.version),
+        Answer::Daemon(daemon) => Ok((daemon.version, daemon.begun)),
         other => Err(Failure::Failed(ask::out_of_turn(&other))),
     }
 }
 
 /// Waits until the supervisor answers as what it has become.
-fn back(target: &Target, before: &str, args: &Args) -> Outcome {
+fn back(target: &Target, before: &(String, String), args: &Args) -> Outcome {
     let until = Instant::now() + AWAY;
     loop {
-        match release(target) {
-            Ok(now) if args.json => {
-                print_json(&serde_json::json!({ "before": before, "now": now }))?;
+        match image(target) {
+            Ok(now) if now.1 == before.1 && Instant::now() < until => std::thread::sleep(REDIAL),
+            Ok(now) if now.1 == before.1 => {
+                let hint = "its log in the state dir tells why; planes live on";
+                return Err(Failure::failed("the supervisor was not replaced", hint));
+            }
+            Ok((now, _)) if args.json => {
+                print_json(&serde_json::json!({ "before": before.0, "now": now }))?;
                 return Ok(Code::Done);
             }
-            Ok(now) => {
-                print(&format!("the supervisor is release {now}, and was {before}; planes live on\n"))?;
+            Ok((now, _)) => {
+                print(&format!("the supervisor is release {now}, and was {}; planes live on\n", before.0))?;
                 return Ok(Code::Done);
             }
             Err(Failure::Call(_)) if Instant::now() < until => std::thread::sleep(REDIAL),

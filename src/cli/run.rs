@@ -37,6 +37,11 @@ pub fn run(_args: &Args, scope: &Scope) -> Outcome {
         // A service manager starts it again, unless it was the one to stop it; an exit code of 0 would mean `down`.
         Ok(End::Left) if manner == Manner::Service => Err(ended_by_signal()),
         Ok(End::Left) => Ok(Code::Done),
+        Ok(End::Replaced { program }) => {
+            let error = crate::os::exe::give_way(&program);
+            let hint = "planes live on; start the supervisor again";
+            Err(Failure::failed(format!("no program could take the supervisor's place: {error}"), hint))
+        }
         Err(RunError::Manifest(error)) => Err(trouble::manifest(&error)),
         Err(error @ RunError::Second { .. }) => {
             Err(Failure::Failed(Told::new(error.to_string(), "`gateward status` shows what it keeps")))

@@ -131,6 +131,15 @@ pub fn look(target: &Target, planes: &[&AppliedPlane]) -> Result<Seen, Failure> 
             Err(error) => nameless(plane, why_silent(&error, supervisor.running)),
         });
     }
+    for plane in &mut shown {
+        if let (Some(ours), Some(its)) = (&supervisor.version, &plane.keeper_version)
+            && ours != its
+        {
+            plane.notes.push(format!(
+                "its keeper is of release {its}, the supervisor of {ours}; another one follows at the plane's next start"
+            ));
+        }
+    }
     Ok(Seen { report: Report { supervisor, planes: shown }, answered })
 }
 

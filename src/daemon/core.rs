@@ -3,6 +3,7 @@
 //! One owner for everything. It is the parent of no gateway, so its own end ends nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::follow::Meeting;
 use super::input::{Input, Purpose, Told};
 use super::keepers::{self, Keepers};
 use super::proving;
+use super::successor::Yielding;
 use super::voice::{Voice, Work};
 use super::watch::Watch;
 use super::watchdog;
@@ -38,12 +40,17 @@ pub enum Manner {
 }
 
 /// How the loop ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// Every plane was stopped first.
     Down,
     /// The planes live on.
     Left,
+    /// The planes live on, and this program takes our place.
+    Replaced {
+        /// It was tried, and answers.
+        program: PathBuf,
+    },
 }
 
 /// The daemon at work.
@@ -77,6 +84,12 @@ pub struct Daemon {
     pub(super) deaths: BTreeMap<PlaneName, u32>,
     /// Planes whose keeper is being looked after.
     pub(super) doubted: BTreeSet<PlaneName>,
+    /// Planes whose keeper, of another release, was asked to leave at its next spawn, and whether it has said that it does.
+    pub(super) yielding: BTreeMap<PlaneName, Yielding>,
+    /// When we began.
+    pub(super) begun: String,
+    /// Our own program by the path under which a newer one would be found.
+    pub(super) program: PathBuf,
     /// Whether a glance at adopted keepers is due.
     pub(super) glancing: bool,
     /// Held for as long as our sockets are in the run dir.
@@ -161,6 +174,13 @@ impl Daemon {
             Input::Overdue { plane } => self.overdue(&plane),
             Input::Signal(told) => return self.told(told),
             Input::Alive => self.voice.alive(if self.down.is_some() { Work::Draining } else { Work::Usual }),
+            Input::Tried { outcome, reply } => return self.tried(outcome, reply),
+            Input::Yields { plane, word: Some(word) } => {
+                self.yielding.insert(plane, word);
+            }
+            Input::Yields { plane, word: None } => {
+                self.yielding.remove(&plane);
+            }
         }
         (self.down.is_some() && self.keeping.is_empty()).then_some(End::Down)
     }
@@ -178,6 +198,7 @@ impl Daemon {
                 self.voice.say("stopping every plane gracefully");
                 self.go_down(Stop::default());
             }
+            (Told::Exec, _) => self.try_successor(None),
             (Told::Reload, _) => {
                 self.nudge.notify_one();
                 self.prove(Purpose::Reload(Reload::default(), None));
@@ -209,6 +230,7 @@ impl Daemon {
                 let all: Vec<&Finding> = self.findings.iter().chain(&self.host).collect();
                 reply.answer(Answer::Findings(serde_json::to_value(all).unwrap_or_default()));
             }
+            Ask::Reload(reload) if reload.exec => self.try_successor(Some(reply)),
             Ask::Reload(reload) => self.prove(Purpose::Reload(reload, Some(reply))),
             Ask::Down(stop) => {
                 let note = format!("{} planes are stopped, then the supervisor leaves", self.keeping.len());
@@ -219,7 +241,10 @@ impl Daemon {
             Ask::Keep { plane, allow } => self.prove(Purpose::Keep { plane, allow, reply }),
             Ask::Sealed { .. } if !peer.may_know() => reply.answer(crate::wire::not_yours()),
             Ask::Sealed { plane } => reply.answer(self.sealed(&plane)),
-            Ask::Follow
+            #[cfg(feature = "next-wire")]
+            Ask::Tomorrow => reply.answer(Answer::Daemon(self.status())),
+            Ask::Yield { .. }
+            | Ask::Follow
             | Ask::Start(_)
             | Ask::Stop(_)
             | Ask::Restart(_)
@@ -238,6 +263,7 @@ impl Daemon {
     fn said(&mut self, status: PlaneStatus) {
         self.voice.plane(&status);
         self.deaths.remove(&status.name);
+        self.want_another_release(&status);
         let is_adopted = status.keeper_pid.is_some_and(|pid| !self.keepers.has(pid));
         self.seen.insert(status.name.clone(), status);
         if is_adopted && !self.glancing {
@@ -248,11 +274,31 @@ impl Daemon {
 
     /// A keeper is gone. One that was told to go is let go; any other is given back at once, and more slowly if it dies again.
     fn gone(&mut self, plane: PlaneName) {
+        if self.yielding.get(&plane) == Some(&Yielding::Asked) {
+            // Its last word comes by another connection, which has ended with it: heard first, it tells a handover from a death.
+            let inputs = self.inputs.clone();
+            tokio::task::spawn_local(async move {
+                tokio::task::yield_now().await;
+                let _ = inputs.send(Input::Gone { plane });
+            });
+            return;
+        }
         self.keeping.remove(&plane);
         let before = self.seen.remove(&plane);
         if self.leaving.remove(&plane) || self.down.is_some() {
             self.voice.say(&format!("{plane}: stopped, its keeper has left"));
             return self.freed(plane);
+        }
+        if self.yielding.remove(&plane) == Some(Yielding::Leaves) {
+            self.note(
+                Some(&plane),
+                "keeper-replaced",
+                "a keeper of another release has left an empty plane",
+                "start ours",
+                "the gateway follows",
+            );
+            self.keep(&plane);
+            return;
         }
         let wanted = self.planes.get(&plane).is_some() || self.applied.contains_key(&plane);
         if !wanted {
@@ -289,7 +335,7 @@ impl Daemon {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the daemon's one look at a clock: a stamp for the journal")]
-fn now() -> jiff::Timestamp {
+pub(super) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 

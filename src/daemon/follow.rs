@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 
 use super::input::Input;
 use super::keepers::{self, BUDGET};
+use super::vigil;
 use crate::plane::PlaneName;
-use crate::rundir;
+use crate::rundir::{self, PlaneDir};
 use crate::socket::Caller;
 use crate::wire::{Answer, Ask};
 
@@ -24,7 +25,13 @@ pub enum Meeting {
 }
 
 /// Follows the keeper of `plane` until it is gone.
-pub async fn follow(run_dir: PathBuf, plane: PlaneName, meeting: Meeting, inputs: mpsc::UnboundedSender<Input>) {
+pub async fn follow(
+    run_dir: PathBuf,
+    folder: PlaneDir,
+    plane: PlaneName,
+    meeting: Meeting,
+    inputs: mpsc::UnboundedSender<Input>,
+) {
     if let Meeting::Begun(announcement) = meeting {
         announced(announcement).await;
     }
@@ -54,6 +61,8 @@ pub async fn follow(run_dir: PathBuf, plane: PlaneName, meeting: Meeting, inputs
     if let Err(error) = heard.await {
         tracing::info!(%plane, %error, "its keeper is no longer heard");
     }
+    // One that leaves in order hangs up first: another would find its lock held.
+    vigil::left(&folder).await;
     // The loop is gone only when the daemon leaves.
     let _ = inputs.send(Input::Gone { plane });
 }

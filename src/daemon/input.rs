@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::successor::{Successor, Yielding};
 use super::survey::held::Held;
 use super::vigil::Found;
 use crate::collision::finding::Finding;
@@ -79,6 +80,20 @@ pub enum Input {
     Signal(Told),
     /// The service manager is to hear that the loop turns.
     Alive,
+    /// The program that is to take our place was tried.
+    Tried {
+        /// It and its release, or why it cannot.
+        outcome: Result<Successor, String>,
+        /// Who asked, unless it was a signal.
+        reply: Option<Reply>,
+    },
+    /// What a keeper of another release said to our wish that it leave.
+    Yields {
+        /// Whose.
+        plane: PlaneName,
+        /// How far that is; nothing when it will not, or is gone.
+        word: Option<Yielding>,
+    },
 }
 
 /// What a signal says.
@@ -90,6 +105,8 @@ pub enum Told {
     Interrupt,
     /// SIGHUP.
     Reload,
+    /// SIGUSR2.
+    Exec,
 }
 
 /// Why a proof was made.

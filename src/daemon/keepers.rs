@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::os::launch::{Launch, Program, Stdio};
-use crate::os::{memfd, reap};
+use crate::os::{memfd, process, reap};
 use crate::plane::{PlaneName, Sealed};
 use crate::rundir;
 use crate::socket::{CallError, Caller};
@@ -42,7 +42,7 @@ impl Keepers {
     /// Takes hold of our own program.
     pub fn new() -> io::Result<Self> {
         let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
-        Ok(Self { exe: crate::os::exe::own()?, null, children: BTreeMap::new() })
+        Ok(Self { exe: crate::os::exe::own()?, null, children: children_before() })
     }
 
     /// Starts a keeper for a sealed plane. The descriptor becomes readable when its socket answers, and ends without a byte
@@ -92,6 +92,20 @@ impl Keepers {
         let stopped = self.children.iter().filter(|(pid, _)| reap::stopped(**pid).unwrap_or(false));
         stopped.map(|(_, name)| name.clone()).collect()
     }
+}
+
+/// Keepers that are our children from before this program was executed in our place.
+fn children_before() -> BTreeMap<i32, PlaneName> {
+    let pids = reap::children().unwrap_or_default();
+    let name = |pid: i32| match process::cmdline(pid).ok()?.as_slice() {
+        [_, verb, plane] if verb == "keeper" => PlaneName::new(plane).ok(),
+        _ => {
+            // One that has ended meanwhile says nothing any more.
+            let _ = reap::reap(pid);
+            None
+        }
+    };
+    pids.into_iter().filter_map(|pid| Some((pid, name(pid)?))).collect()
 }
 
 /// Names of all planes that have a socket in `run_dir`; whether anybody answers there is another question.

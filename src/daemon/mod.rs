@@ -18,6 +18,7 @@ mod proved;
 mod proving;
 mod reconcile;
 mod report;
+mod successor;
 mod vigil;
 mod voice;
 mod watch;
@@ -198,6 +199,9 @@ async fn supervise(planes: Planes, manner: Manner, sockets: Lock) -> io::Result<
         trouble: String::new(),
         troubles: BTreeMap::new(),
         deaths: BTreeMap::new(),
+        yielding: BTreeMap::new(),
+        begun: format!("{:.3}", core::now()),
+        program: crate::os::exe::called_by()?,
         doubted: BTreeSet::new(),
         glancing: false,
         sockets,
@@ -212,18 +216,21 @@ async fn supervise(planes: Planes, manner: Manner, sockets: Lock) -> io::Result<
     };
     let end = daemon.run(heard_inputs).await;
     // The loop's queue is closed, so the listener gives its last answers and comes back.
-    if let Ok(listener) = serving.await {
+    if let Ok(listener) = serving.await
+        && !matches!(end, End::Replaced { .. })
+    {
         listener.remove()?;
     }
     Ok(end)
 }
 
 fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
-    let wanted: [(SignalKind, fn() -> Input); 4] = [
+    let wanted: [(SignalKind, fn() -> Input); 5] = [
         (SignalKind::child(), || Input::ChildrenChanged),
         (SignalKind::terminate(), || Input::Signal(Told::Terminate)),
         (SignalKind::interrupt(), || Input::Signal(Told::Interrupt)),
         (SignalKind::hangup(), || Input::Signal(Told::Reload)),
+        (SignalKind::user_defined2(), || Input::Signal(Told::Exec)),
     ];
     for (kind, make) in wanted {
         let mut signals = signal(kind)?;
@@ -236,5 +243,7 @@ fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
             }
         });
     }
+    // One that executed us in place held them back until somebody would hear them.
+    crate::os::signals::let_through();
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::openclaw::environment;
 use crate::os::sweep;
 use crate::plan::{self, Living, Obstacles, Occasion, Standing, Step, Wanted};
 use crate::plane::{PlaneName, Sealed};
+use crate::rundir::PlaneDir;
 use crate::wire::{self, Answer, Ask, PlaneStatus, RefusalKind, State};
 
 /// How soon it is looked again whether anything is left of a plane whose keeper was killed.
@@ -218,7 +219,8 @@ impl Daemon {
     pub(super) fn listen(&mut self, name: PlaneName, meeting: Meeting) {
         self.keeping.insert(name.clone());
         let run_dir = self.planes.supervisor.run_dir.clone();
-        tokio::task::spawn_local(follow(run_dir, name, meeting, self.inputs.clone()));
+        let folder = PlaneDir::new(&self.planes.supervisor, &name);
+        tokio::task::spawn_local(follow(run_dir, folder, name, meeting, self.inputs.clone()));
     }
 
     fn replace(&mut self, name: &PlaneName) {

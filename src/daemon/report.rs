@@ -16,11 +16,12 @@ impl Daemon {
     pub(super) fn status(&self) -> DaemonStatus {
         DaemonStatus {
             pid: std::process::id().cast_signed(),
-            version: env!("CARGO_PKG_VERSION").into(),
+            version: crate::wire::RELEASE.into(),
             manifest: self.planes.supervisor.manifest.display().to_string(),
             trouble: self.troubled(),
             planes: self.planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect(),
             changes: self.changes(),
+            begun: self.begun.clone(),
         }
     }
 

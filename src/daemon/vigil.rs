@@ -4,6 +4,7 @@
 //! look is in `core`: a child that was stopped, somebody who got no answer, a glance at those that are not our children.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::keepers;
 use crate::os::lock::holder_of;
 use crate::os::pidfd::Pidfd;
 use crate::os::process;
+use crate::os::ready::ready;
 use crate::plane::PlaneName;
 use crate::rundir::PlaneDir;
 use crate::wire::Ask;
@@ -70,6 +72,22 @@ pub async fn look(run_dir: PathBuf, folder: PlaneDir, plane: PlaneName) -> Found
             return end(&keeper, is_stopped);
         }
         sleep(AGAIN).await;
+    }
+}
+
+/// Returns when the keeper's process has ended, its lock with it; or after a while, for one that does not get on with it.
+pub async fn left(folder: &PlaneDir) {
+    let ended = async {
+        while let Some(keeper) = keeper_of(folder) {
+            let handle = keeper.as_fd().try_clone_to_owned().and_then(ready)?;
+            drop(handle.readable().await?);
+        }
+        Ok::<(), io::Error>(())
+    };
+    match tokio::time::timeout(STOPPED, ended).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the end of a keeper cannot be waited for"),
+        Err(_) => tracing::warn!("a keeper has hung up and does not end"),
     }
 }
 

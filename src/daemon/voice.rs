@@ -76,6 +76,14 @@ impl Voice {
         format!("draining: {left} of {} planes not stopped yet", self.said.len())
     }
 
+    /// Tells the service manager, if there is one, that the same process will be ready again as another program.
+    pub fn replaced(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => self.notify(&[NotifyState::Reloading, now]),
+            Err(error) => tracing::debug!(%error, "the service manager was not told"),
+        }
+    }
+
     fn summary(&self) -> String {
         let up = self.said.values().filter(|(state, _, _)| *state == State::Up).count();
         format!("{up} of {} planes up", self.said.len())

@@ -42,6 +42,8 @@ pub enum Sort {
     Tell,
     /// Hand out the definitions, to whoever may know the secrets in them.
     Reveal,
+    /// Leave when the gateway would be spawned again by itself.
+    Yield,
     /// Not a keeper's business.
     NotHere,
 }
@@ -79,7 +81,10 @@ pub fn allowed(ask: &Ask) -> &[String] {
         | Ask::Keep { .. }
         | Ask::Findings
         | Ask::Held
+        | Ask::Yield { .. }
         | Ask::Sealed { .. } => &[],
+        #[cfg(feature = "next-wire")]
+        Ask::Tomorrow => &[],
     }
 }
 
@@ -98,6 +103,9 @@ pub fn sort(ask: Ask) -> Sort {
         Ask::Retire(stop) => Sort::Steer(Asking::Retire(haste(stop.now)), Validate::Skip),
         Ask::Sealed { .. } => Sort::Tell,
         Ask::Held => Sort::Reveal,
+        Ask::Yield { .. } => Sort::Yield,
+        #[cfg(feature = "next-wire")]
+        Ask::Tomorrow => Sort::Show(Often::Once),
         Ask::Reload(_) | Ask::Down(_) | Ask::Keep { .. } | Ask::Findings => Sort::NotHere,
     }
 }

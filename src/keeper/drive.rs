@@ -11,7 +11,7 @@ use super::hands::{self, Handoffs, Hands};
 use super::input::{Errand, Helped, Input};
 use super::perform::Onward;
 use crate::life::event::{AskId, Asking, Event, Haste, Told};
-use crate::life::phase::{Moment, Phase};
+use crate::life::phase::{Moment, Phase, Rest};
 use crate::life::{Life, Rules};
 use crate::openclaw::handoff::{self, Handoff};
 use crate::os::reap;
@@ -70,8 +70,26 @@ impl Keeper {
             };
             let events = self.hear(input);
             onward = self.tell_all(events);
+            if onward == Onward::Stay && self.rests() && self.hands.yields() {
+                let events = self.told_to_go();
+                onward = self.tell_all(events);
+            }
         }
         self
+    }
+
+    /// Whether nothing lives and nothing is to be spawned: a moment to leave to a keeper of another release.
+    fn rests(&self) -> bool {
+        match self.life.phase() {
+            Phase::Down { because: Rest::Fresh | Rest::Asked, .. } => true,
+            // It waits for files to change, and another keeper would try the same config once more.
+            Phase::Down { because: Rest::Parked(_), .. } => false,
+            Phase::Sweeping { .. }
+            | Phase::Starting { .. }
+            | Phase::Up { .. }
+            | Phase::Stopping { .. }
+            | Phase::Waiting { .. } => false,
+        }
     }
 
     /// After each turn: a changed phase changes what is probed and which files are watched; followers see what changed.
@@ -181,6 +199,10 @@ impl Keeper {
             Sort::Reveal => {
                 let ending = self.hands.ending.as_ref().filter(|_| asks::lives(&self.life));
                 heard.reply.answer(asks::revealed(heard.peer, &self.hands.sealed, ending));
+                Vec::new()
+            }
+            Sort::Yield => {
+                self.hands.heir = Some(heard.reply);
                 Vec::new()
             }
             Sort::NotHere => {

@@ -27,6 +27,7 @@ use crate::openclaw::environment;
 use crate::openclaw::handoff::Handoff;
 use crate::os::launch::{Launch, LaunchError, Prepared, Program};
 use crate::plane::Sealed;
+use crate::socket::Reply;
 
 /// The living gateway.
 #[derive(Debug)]
@@ -106,6 +107,8 @@ pub struct Hands {
     pub clock: Clock,
     /// The loop's own queue.
     pub inputs: mpsc::UnboundedSender<Input>,
+    /// The supervisor of another release whose keeper follows us at the next spawn.
+    pub heir: Option<Reply>,
     /// The kernel's count of processes killed for want of memory, when the gateway was spawned.
     pub kills_before: u64,
     /// CPU time at the last look of a start, to tell whether it comes along.

@@ -200,6 +200,7 @@ fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>
         clock: Clock::start(),
         inputs,
         kills_before: 0,
+        heir: None,
         boot_cpu: (Duration::ZERO, Duration::ZERO),
         sealed,
     })

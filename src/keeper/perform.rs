@@ -46,6 +46,11 @@ impl Hands {
                 self.broom.begin(now);
                 self.broom.look(&self.sealed.plane, &mut self.helpers, now)
             }
+            // The plane is proved empty: the one moment at which another keeper can take over without any loss.
+            Order::Spawn { .. } if self.yields() => {
+                onward = Onward::Leave;
+                None
+            }
             Order::Spawn { incarnation } => Some(self.spawn(incarnation)),
             Order::Terminate { incarnation } => {
                 self.signal(incarnation, Force::Term);
@@ -89,6 +94,13 @@ impl Hands {
             }
         };
         (event, onward)
+    }
+
+    /// Whether a keeper of another release waits to follow us; it is told that it may. One that has hung up cannot be relied on.
+    pub fn yields(&mut self) -> bool {
+        let Some(heir) = self.heir.take().filter(|heir| !heir.has_hung_up()) else { return false };
+        let note = "the plane is empty; its keeper leaves".to_owned();
+        heir.push(Answer::Accepted { replaces: None, note }).is_ok()
     }
 
     fn spawn(&mut self, incarnation: u64) -> Event {

@@ -57,7 +57,7 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
         live: since.is_some() && (known.live || unprobed(plane)),
         pid: known.pid,
         keeper_pid: Some(std::process::id().cast_signed()),
-        keeper_version: Some(env!("CARGO_PKG_VERSION").into()),
+        keeper_version: Some(crate::wire::RELEASE.into()),
         incarnation: life.incarnation(),
         restarts: life.restarts(),
         uptime_s: since.map(|since| now.saturating_sub(since).as_secs()),
@@ -81,6 +81,8 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
             .collect(),
         event_loop: known.readiness.event_loop.clone().filter(|_| up),
         log_lines_lost: known.log_lines_lost,
+        #[cfg(feature = "next-wire")]
+        tomorrow: Some("bright".into()),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Our own executable, held open from the start: the file on disk may be replaced while we run.
 //!
-//! It never looks the program up by name.
+//! Only a successor on disk is looked up, by the path that we were called by.
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -11,6 +13,35 @@ use rustix::fs::{Mode, OFlags};
 /// [`Program::Descriptor`](super::launch::Program::Descriptor) also when its file was replaced or removed.
 pub fn own() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/proc/self/exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Our own program by the path that leads to its successor: the word we were called by, if that leads here, else the file itself.
+#[allow(clippy::disallowed_methods, reason = "how we were called is in the arguments and PATH alone; read once")]
+pub fn called_by() -> io::Result<PathBuf> {
+    let file = std::env::current_exe()?;
+    let word = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    let called = if word.components().count() > 1 {
+        Some(std::path::absolute(&word)?)
+    } else {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).map(|folder| folder.join(&word)).find(|program| program.is_file())
+    };
+    let leads_here = |called: &PathBuf| std::fs::canonicalize(called).is_ok_and(|found| found == file);
+    Ok(called.filter(leads_here).unwrap_or(file))
+}
+
+/// Has `program` take the place of this process, with our own arguments and environment; failing that, our own file as it was
+/// when we began. Returns only when neither can be executed. Signals stay held back in the new program until it lets them through.
+pub fn give_way(program: &Path) -> io::Error {
+    super::signals::hold_back();
+    let again = |program: &Path| {
+        let mut words = std::env::args_os();
+        let name = words.next().unwrap_or_else(|| program.into());
+        std::process::Command::new(program).arg0(name).args(words).exec()
+    };
+    let error = again(program);
+    tracing::error!(%error, program = %program.display(), "it cannot be executed; going on as before");
+    again(Path::new("/proc/self/exe"))
 }
 
 #[cfg(test)]

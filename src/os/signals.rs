@@ -55,6 +55,20 @@ pub fn end_by(signal: i32) -> io::Error {
     io::Error::other("the signal is blocked or ignored")
 }
 
+/// Holds every signal back from this thread, so that none is lost while another program takes our place.
+pub fn hold_back() {
+    if let Err(error) = nix::sys::signal::SigSet::all().thread_block() {
+        tracing::warn!(%error, "signals are not held back");
+    }
+}
+
+/// Lets every signal through to this thread again.
+pub fn let_through() {
+    if let Err(error) = nix::sys::signal::SigSet::all().thread_unblock() {
+        tracing::warn!(%error, "signals stay held back");
+    }
+}
+
 /// The name of a signal, `SIGKILL`; of a realtime one `SIGRTMIN+3`.
 pub fn name(signal: i32) -> String {
     if let Ok(named) = nix::sys::signal::Signal::try_from(signal) {

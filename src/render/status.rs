@@ -210,6 +210,8 @@ pub fn unknown(name: PlaneName, role: &str, port: Option<u16>, why: String) -> P
         notes: Vec::new(),
         event_loop: None,
         log_lines_lost: 0,
+        #[cfg(feature = "next-wire")]
+        tomorrow: None,
     }
 }
 

@@ -224,7 +224,7 @@ async fn converse(mut connection: Connection, hear: mpsc::Sender<Heard>, asks: A
 
 /// Hands one request to the owner and carries its answers back.
 async fn pass_on(connection: &mut Connection, hear: &mpsc::Sender<Heard>, request: Request) -> Result<(), HungUp> {
-    let follows = matches!(request.ask, Ask::Follow);
+    let follows = matches!(request.ask, Ask::Follow | Ask::Yield { .. });
     let (answers, given) = mpsc::channel(ANSWERS_WAITING);
     let heard = Heard { request, peer: connection.peer(), reply: Reply(answers) };
     if hear.send(heard).await.is_ok() && carry_back(connection, given, follows).await? > 0 {

@@ -23,6 +23,7 @@ pub struct Gateward {
     scratch: Scratch,
     planes: Vec<TestPlane>,
     manifest: PathBuf,
+    program: PathBuf,
     daemon: Option<Child>,
     dirt: Vec<(String, String)>,
     account: Option<(u32, u32)>,
@@ -82,7 +83,17 @@ impl Gateward {
             scratch.folder(folder);
         }
         let manifest = manifest::write(&scratch, lines, &planes);
-        Self { scratch, planes, manifest, daemon: None, dirt: Vec::new(), account: None }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_gateward"));
+        Self { scratch, planes, manifest, program, daemon: None, dirt: Vec::new(), account: None }
+    }
+
+    /// Installs `program` in the world's own folder, in one step as a package does; every run from now on uses it.
+    pub fn install(&mut self, program: &Path) {
+        let place = self.scratch.folder("bin").join("gateward");
+        let fresh = self.scratch.join("bin/.fresh");
+        std::fs::copy(program, &fresh).expect("a copy of the program");
+        std::fs::rename(&fresh, &place).expect("in place");
+        self.program = place;
     }
 
     /// Adds variables to the environment of every run from now on.
@@ -120,7 +131,12 @@ impl Gateward {
 
     /// The binary with these arguments, in the test's own world: nothing of our environment reaches it.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
+        self.command_of(&self.program, arguments)
+    }
+
+    /// The same with another program than the installed one.
+    pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .arg("--manifest")
             .arg(&self.manifest)
