@@ -141,6 +141,11 @@ impl PlaneDir {
         self.0.join("incarnation")
     }
 
+    /// What the keeper at work has done so far; there as long as it works, and left behind by one that dies.
+    pub fn tenure(&self) -> PathBuf {
+        self.0.join("tenure.json")
+    }
+
     /// The keeper's own log.
     pub fn keeper_log(&self) -> PathBuf {
         self.0.join("keeper.log")

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use super::follow::Meeting;
-use super::input::{Input, Purpose, Told};
+use super::input::{Input, Met, Purpose, Told};
 use super::keepers::{self, Keepers};
 use super::proving;
 use super::successor::Yielding;
@@ -126,7 +126,7 @@ impl Daemon {
         match input {
             Input::Heard(heard) => self.heard(heard),
             Input::Said(status) => self.said(*status),
-            Input::Gone { plane } => self.gone(plane),
+            Input::Gone { plane, met } => self.gone(plane, met),
             Input::Again { plane } => {
                 if self.down.is_none() {
                     self.keep(&plane);
@@ -273,13 +273,13 @@ impl Daemon {
     }
 
     /// A keeper is gone. One that was told to go is let go; any other is given back at once, and more slowly if it dies again.
-    fn gone(&mut self, plane: PlaneName) {
+    fn gone(&mut self, plane: PlaneName, met: Met) {
         if self.yielding.get(&plane) == Some(&Yielding::Asked) {
             // Its last word comes by another connection, which has ended with it: heard first, it tells a handover from a death.
             let inputs = self.inputs.clone();
             tokio::task::spawn_local(async move {
                 tokio::task::yield_now().await;
-                let _ = inputs.send(Input::Gone { plane });
+                let _ = inputs.send(Input::Gone { plane, met });
             });
             return;
         }
@@ -308,9 +308,12 @@ impl Daemon {
         *deaths += 1;
         let wait =
             if *deaths == 1 { Duration::ZERO } else { AGAIN.saturating_mul(1 << (*deaths).min(16)).min(AGAIN_AT_MOST) };
-        let saw = match before.and_then(|status| status.keeper_pid) {
-            Some(pid) => format!("its keeper (pid {pid}) died, and its gateway with it"),
-            None => "its keeper did not begin; see its keeper.log".to_owned(),
+        let saw = match (before.and_then(|status| status.keeper_pid), met) {
+            (Some(pid), _) => format!("its keeper (pid {pid}) died, and its gateway with it"),
+            (None, Met::Begun) => "its keeper did not begin; see its keeper.log".to_owned(),
+            (None, Met::Found) => {
+                "its keeper had died before this supervisor began; only its socket is left".to_owned()
+            }
         };
         self.voice.say(&format!("{plane}: {saw}; another one in {:.1} s", wait.as_secs_f64()));
         self.note(Some(&plane), "keeper-gone", &saw, "start another", "it sweeps before it spawns");

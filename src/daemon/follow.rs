@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use super::input::Input;
+use super::input::{Input, Met};
 use super::keepers::{self, BUDGET};
 use super::vigil;
 use crate::plane::PlaneName;
@@ -32,9 +32,13 @@ pub async fn follow(
     meeting: Meeting,
     inputs: mpsc::UnboundedSender<Input>,
 ) {
-    if let Meeting::Begun(announcement) = meeting {
-        announced(announcement).await;
-    }
+    let met = match meeting {
+        Meeting::Begun(announcement) => {
+            announced(announcement).await;
+            Met::Begun
+        }
+        Meeting::Found => Met::Found,
+    };
     let path = rundir::keeper_socket(&run_dir, &plane);
     let heard = async {
         let mut caller = Caller::connect(&path, BUDGET).await?;
@@ -64,7 +68,7 @@ pub async fn follow(
     // One that leaves in order hangs up first: another would find its lock held.
     vigil::left(&folder).await;
     // The loop is gone only when the daemon leaves.
-    let _ = inputs.send(Input::Gone { plane });
+    let _ = inputs.send(Input::Gone { plane, met });
 }
 
 /// Waits for the keeper's first word, or for its end. Either way the socket is tried: another keeper may have the plane.

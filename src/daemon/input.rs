@@ -23,6 +23,8 @@ pub enum Input {
     Gone {
         /// Whose.
         plane: PlaneName,
+        /// How it had been met.
+        met: Met,
     },
     /// It is time to give a plane whose keeper died another one.
     Again {
@@ -94,6 +96,15 @@ pub enum Input {
         /// How far that is; nothing when it will not, or is gone.
         word: Option<Yielding>,
     },
+}
+
+/// How a keeper was met that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// By its socket, which an earlier supervisor's keeper had made.
+    Found,
+    /// We had started it.
+    Begun,
 }
 
 /// What a signal says.

@@ -1,6 +1,8 @@
 //! The one place of a keeper that reads a clock.
 //!
-//! Decides nothing. Moments are monotonic and stand still while the host is suspended; stamps are wall time for people.
+//! Decides nothing. Moments are monotonic (CLOCK_MONOTONIC) and stand still while the host is suspended; what the kernel does
+//! not take out, a stretch in which this process alone or the whole machine was frozen, is taken out here. Stamps are wall
+//! time for people, and nothing is reckoned from them.
 
 #![allow(clippy::disallowed_methods, reason = "this is the room that owns the clock")]
 
@@ -8,24 +10,51 @@ use std::time::{Duration, Instant};
 
 use crate::life::phase::Moment;
 
+/// A wake-up later than this was no busy host: this process did not run at all (frozen, stopped, a paused machine).
+const LATE: Duration = Duration::from_secs(5);
+
+/// The moment at which a clock starts: what an earlier keeper saw can be told as a moment before that.
+pub const START: Moment = Duration::from_secs(3600);
+
 /// A monotonic clock that starts with the keeper.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock(Instant);
+#[derive(Clone, Debug)]
+pub struct Clock {
+    start: Instant,
+    /// Time that was nobody's.
+    lost: Duration,
+    expected: Option<Moment>,
+}
 
 impl Clock {
-    /// Starts at zero.
+    /// Starts at [`START`].
     pub fn start() -> Self {
-        Self(Instant::now())
+        Self { start: Instant::now(), lost: Duration::ZERO, expected: None }
     }
 
-    /// Time since the start.
+    /// Time since the start, without what was lost.
     pub fn now(&self) -> Moment {
-        self.0.elapsed()
+        START + self.start.elapsed().saturating_sub(self.lost)
     }
 
     /// The runtime's form of a moment, to sleep until.
     pub fn instant(&self, at: Moment) -> tokio::time::Instant {
-        (self.0 + at).into()
+        (self.start + self.lost + at.saturating_sub(START)).into()
+    }
+
+    /// The loop is about to sleep until `due` at the latest.
+    pub fn expect(&mut self, due: Option<Moment>) {
+        self.expected = due;
+    }
+
+    /// The loop is awake. Waking long after what was expected, it did not run meanwhile: that time is lost to everybody, and
+    /// given back here.
+    pub fn awake(&mut self) -> Option<Duration> {
+        let late = self.now().saturating_sub(self.expected.take()?);
+        if late < LATE {
+            return None;
+        }
+        self.lost += late;
+        Some(late)
     }
 
     /// Wall time, RFC 3339 in UTC with milliseconds.
@@ -38,6 +67,21 @@ impl Clock {
         let now = jiff::Timestamp::now();
         let half = Duration::from_millis(500);
         format!("{:.0}", now.checked_add(ahead + half).unwrap_or(now))
+    }
+}
+
+impl Clock {
+    /// A moment as seconds of the Unix epoch, for a file.
+    pub fn epoch_second(&self, at: Moment) -> i64 {
+        let ago = self.now().saturating_sub(at).as_secs();
+        jiff::Timestamp::now().as_second().saturating_sub_unsigned(ago)
+    }
+
+    /// The moment of a second of the Unix epoch, unless it lies further back than `within`, or ahead.
+    pub fn moment_of(&self, second: i64, within: Duration) -> Option<Moment> {
+        let ago = u64::try_from(jiff::Timestamp::now().as_second().checked_sub(second)?).ok()?;
+        let ago = Duration::from_secs(ago);
+        (ago < within).then(|| self.now().saturating_sub(ago))
     }
 }
 

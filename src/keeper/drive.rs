@@ -3,24 +3,24 @@
 //! One owner for everything; nothing here waits for anything but the next input or the next deadline.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::asks::{self, Sort, Validate, Waiting};
-use super::hands::{self, Handoffs, Hands};
+use super::hands::{self, CleanExit, Handoffs, Hands};
 use super::input::{Errand, Helped, Input};
 use super::perform::Onward;
-use crate::life::event::{AskId, Asking, Event, Haste, Told};
+use crate::life::event::{AskId, Asking, Event, Haste};
 use crate::life::phase::{Moment, Phase, Rest};
 use crate::life::{Life, Rules};
-use crate::openclaw::handoff::{self, Handoff};
 use crate::os::reap;
 use crate::plane::Sealed;
 use crate::socket::{Heard, Reply};
 use crate::wire::{Answer, PlaneStatus};
 
-/// How often a handoff is asked for once more.
-const ASKED_AGAIN: u32 = 4;
+/// How often the loop wakes at least while a start or a grace runs out.
+const GLANCE: Duration = Duration::from_secs(5);
 
 /// A keeper at work.
 pub struct Keeper {
@@ -60,6 +60,7 @@ impl Keeper {
         while onward == Onward::Stay {
             self.settle();
             let due = self.due();
+            self.hands.clock.expect(due);
             let input = tokio::select! {
                 biased;
                 input = inputs.recv() => match input {
@@ -68,6 +69,12 @@ impl Keeper {
                 },
                 () = sleep_until(due, &self.hands) => Input::Due,
             };
+            if let Some(lost) = self.hands.clock.awake() {
+                tracing::warn!(
+                    seconds = lost.as_secs(),
+                    "the keeper itself did not run for so long; nobody's time ran"
+                );
+            }
             let events = self.hear(input);
             onward = self.tell_all(events);
             if onward == Onward::Stay && self.rests() && self.hands.yields() {
@@ -113,12 +120,19 @@ impl Keeper {
             let Hands { watcher, sealed, inputs, .. } = &mut self.hands;
             watcher.look(self.life.phase(), &sealed.plane, pid, inputs, now);
         }
+        let Hands { tenure, clock, .. } = &mut self.hands;
+        if let Err(error) = tenure.keep(&self.life, clock) {
+            tracing::warn!(%error, "if this keeper dies, the next one will not know");
+        }
         self.show_followers(now);
     }
 
     fn due(&self) -> Option<Moment> {
         let probe = self.hands.running.as_ref().and_then(|_| self.hands.watcher.due());
-        [self.life.deadline().map(|deadline| deadline.at), probe, self.hands.broom.due()].into_iter().flatten().min()
+        let deadline = self.life.deadline().map(|deadline| deadline.at);
+        // While a start or a grace runs out, a stretch in which this process did not run must not count against the gateway.
+        let glance = deadline.filter(|_| self.life.living().is_some()).map(|_| self.hands.clock.now() + GLANCE);
+        [deadline, probe, glance, self.hands.broom.due()].into_iter().flatten().min()
     }
 
     fn hear(&mut self, input: Input) -> Vec<Event> {
@@ -261,6 +275,9 @@ impl Keeper {
             }
         };
         let pid = running.pid;
+        if exit.code == Some(0) && !matches!(self.life.phase(), Phase::Stopping { .. }) {
+            self.hands.notice_left_behind(incarnation);
+        }
         if let Err(error) = crate::os::signals::kill_group(pid, libc::SIGKILL) {
             tracing::warn!(%error, pid, "the gateway's group could not be signalled");
         }
@@ -269,9 +286,10 @@ impl Keeper {
             tracing::error!(%error, pid, "the gateway could not be reaped");
         }
         self.hands.running = None;
-        self.hands.ended_pid = pid;
-        self.hands.ended_at = self.hands.clock.now();
-        self.hands.asked_again = 0;
+        if exit.code == Some(0) {
+            let at = self.hands.clock.now();
+            self.hands.clean = Some(CleanExit { incarnation, pid, at, asked_again: 0 });
+        }
         self.hands.known.pid = None;
         vec![self.judge(incarnation, exit)]
     }
@@ -302,25 +320,6 @@ impl Keeper {
         }
     }
 
-    /// A store that could not be opened is asked again while the row may still be there: the successor boots beside us.
-    fn consumed(&mut self, incarnation: u64, helped: &Helped) -> Vec<Event> {
-        let handoff = match &helped.exit {
-            Ok(exit) => handoff::consumed(exit.code, &helped.stdout, &helped.stderr),
-            Err(error) => Handoff::Unknown(error.clone()),
-        };
-        let age = self.hands.clock.now().saturating_sub(self.hands.ended_at);
-        match handoff {
-            Handoff::Unknown(why) if age < handoff::ROW_LIVES && self.hands.asked_again < ASKED_AGAIN => {
-                self.hands.asked_again += 1;
-                tracing::info!(incarnation, why, "the handoff is asked for again");
-                self.hands.start_consume(incarnation, self.hands.ended_pid).into_iter().collect()
-            }
-            Handoff::Unknown(_) | Handoff::Accepted(_) | Handoff::Nothing(_) => {
-                vec![Event::HandoffTold { incarnation, told: hands::told(handoff) }]
-            }
-        }
-    }
-
     fn validated(&mut self, ask: AskId, helped: &Helped) -> Vec<Event> {
         match asks::judged(helped, &self.hands.sealed) {
             Ok(()) => {
@@ -332,24 +331,6 @@ impl Keeper {
                     waiting.reply.answer(Answer::Refused(refusal));
                 }
                 Vec::new()
-            }
-        }
-    }
-
-    fn capabilities(&mut self, helped: &Helped) -> Vec<Event> {
-        let Handoffs::Asking(pending) = self.hands.handoffs else { return Vec::new() };
-        self.hands.handoffs = match &helped.exit {
-            Ok(_) if handoff::spoken(&helped.stdout) => Handoffs::Spoken,
-            Ok(_) => Handoffs::Unspoken,
-            // Not heard is not unspoken: asked again when it matters.
-            Err(_) => Handoffs::Unasked,
-        };
-        let Some((incarnation, pid)) = pending else { return Vec::new() };
-        match self.hands.handoffs {
-            Handoffs::Spoken => self.hands.start_consume(incarnation, pid).into_iter().collect(),
-            Handoffs::Unspoken | Handoffs::Unasked | Handoffs::Asking(_) => {
-                let told = Told::Unknown("the runtime did not say that it speaks restart handoff".into());
-                vec![Event::HandoffTold { incarnation, told }]
             }
         }
     }

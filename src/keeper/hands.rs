@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -19,13 +19,16 @@ use super::logbook::Logbook;
 use super::memory::Memory;
 use super::origin::Origin;
 use super::publish::Known;
+use super::tenure::TenureFile;
 use super::usage::Usage;
 use super::watcher::Watcher;
 use crate::journal::Journal;
 use crate::life::event::Told;
+use crate::life::phase::Moment;
 use crate::openclaw::environment;
 use crate::openclaw::handoff::Handoff;
 use crate::os::launch::{Launch, LaunchError, Prepared, Program};
+use crate::os::process;
 use crate::plane::Sealed;
 use crate::socket::Reply;
 
@@ -40,13 +43,35 @@ pub struct Running {
     pub pidfd: OwnedFd,
 }
 
+/// Who counts the kernel's kills for want of memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// The plane's own cgroup.
+    Confinement,
+    /// The cgroup that it shares with others, or the host.
+    File(PathBuf),
+}
+
+/// A gateway that ended with code 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CleanExit {
+    /// Its number.
+    pub incarnation: u64,
+    /// Its pid, under which OpenClaw knows it.
+    pub pid: i32,
+    /// When it ended.
+    pub at: Moment,
+    /// How often its handoff was asked for once more.
+    pub asked_again: u32,
+}
+
 /// Whether this runtime speaks handoff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handoffs {
     /// Not asked yet.
     Unasked,
-    /// Being asked; a consume for this ended incarnation and pid waits for the answer.
-    Asking(Option<(u64, i32)>),
+    /// Being asked; a consume for this clean exit waits for the answer.
+    Asking(Option<CleanExit>),
     /// It does.
     Spoken,
     /// It does not.
@@ -77,12 +102,8 @@ pub struct Hands {
     pub confinement: Confinement,
     /// The gateway, while it lives or is unreaped.
     pub running: Option<Running>,
-    /// The pid of the incarnation that ended last.
-    pub ended_pid: i32,
-    /// When it ended.
-    pub ended_at: Duration,
-    /// How often its handoff was asked for once more.
-    pub asked_again: u32,
+    /// The last clean exit, which may have been a handoff.
+    pub clean: Option<CleanExit>,
     /// Ends leftovers.
     pub broom: Broom,
     /// Short errands.
@@ -93,6 +114,8 @@ pub struct Hands {
     pub journal: Journal,
     /// Wants and numbers.
     pub memory: Memory,
+    /// What the next keeper must know.
+    pub tenure: TenureFile,
     /// Probes.
     pub watcher: Watcher,
     /// What `status` shows beside the life.
@@ -109,17 +132,33 @@ pub struct Hands {
     pub inputs: mpsc::UnboundedSender<Input>,
     /// The supervisor of another release whose keeper follows us at the next spawn.
     pub heir: Option<Reply>,
-    /// The kernel's count of processes killed for want of memory, when the gateway was spawned.
-    pub kills_before: u64,
+    /// Where the kernel counts its kills for want of memory, and its count at the last look at a living gateway.
+    pub memory_kills: Option<(Witness, u64)>,
     /// CPU time at the last look of a start, to tell whether it comes along.
     pub boot_cpu: (Duration, Duration),
 }
 
 impl Hands {
-    /// The kernel's count of processes that it killed for want of memory: in the plane's own cgroup, else in ours where it
-    /// tells, else on the host.
-    pub fn memory_kills(&self) -> u64 {
-        self.confinement.kills().or_else(crate::os::process::memory_kills).unwrap_or(0)
+    /// Counts the kernel's kills for want of memory beside the living `pid`: at each look, so that one elsewhere long ago makes
+    /// no other kill look like its own. The plane's own cgroup is the best witness.
+    pub fn count_memory_kills(&mut self, pid: i32) {
+        self.memory_kills = match self.confinement.kills() {
+            Some(count) => Some((Witness::Confinement, count)),
+            None => process::memory_counter(pid).and_then(|counter| {
+                let count = process::memory_kills(&counter)?;
+                Some((Witness::File(counter), count))
+            }),
+        };
+    }
+
+    /// Whether the kernel has killed for want of memory since.
+    pub fn memory_ran_out(&self) -> bool {
+        let Some((witness, before)) = &self.memory_kills else { return false };
+        let now = match witness {
+            Witness::Confinement => self.confinement.kills(),
+            Witness::File(counter) => process::memory_kills(counter),
+        };
+        now.is_some_and(|now| now > *before)
     }
 }
 

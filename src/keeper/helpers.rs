@@ -32,7 +32,7 @@ const REMAINDER: Duration = Duration::from_millis(200);
 /// The helpers that run now.
 #[derive(Debug, Default)]
 pub struct Helpers {
-    running: HashMap<i32, oneshot::Sender<Exit>>,
+    running: HashMap<i32, (Errand, oneshot::Sender<Exit>)>,
 }
 
 impl Helpers {
@@ -48,7 +48,7 @@ impl Helpers {
 
     /// Takes over the exit of a reaped child, if it was a helper.
     pub fn ended(&mut self, pid: i32, exit: Exit) {
-        if let Some(waiting) = self.running.remove(&pid) {
+        if let Some((_, waiting)) = self.running.remove(&pid) {
             // Its budget ran out before: nobody waits.
             let _ = waiting.send(exit);
         }
@@ -56,8 +56,17 @@ impl Helpers {
 
     /// Ends all that run, with what they have started: the keeper is about to leave.
     pub fn end_all(&mut self) {
-        for (pid, _) in self.running.drain() {
-            if let Err(error) = signals::kill_group(pid, libc::SIGKILL) {
+        self.end(|_| true);
+        self.running.clear();
+    }
+
+    /// Ends those on such an errand, with what they have started; their ends are still told.
+    pub fn end(&self, such: impl Fn(&Errand) -> bool) {
+        for (pid, (errand, _)) in &self.running {
+            // Unreaped, so the group is still its own.
+            if such(errand)
+                && let Err(error) = signals::kill_group(*pid, libc::SIGKILL)
+            {
                 tracing::warn!(pid, %error, "a helper could not be ended");
             }
         }
@@ -77,7 +86,7 @@ impl Helpers {
         let child = launch.prepare()?.spawn(stdio, &[])?;
         drop((stdout_end, stderr_end));
         let (told, ending) = oneshot::channel();
-        self.running.insert(child.pid, told);
+        self.running.insert(child.pid, (errand.clone(), told));
         let inputs = inputs.clone();
         tokio::task::spawn_local(async move {
             let texts = Rc::new(RefCell::new((Vec::new(), Vec::new())));

@@ -57,8 +57,11 @@ pub enum Listener {
     NotExpected,
     /// Nobody yet.
     Nobody,
-    /// The plane's own process.
-    Own,
+    /// The plane's own process, or one below it.
+    Own {
+        /// It.
+        pid: i32,
+    },
     /// Another process, described.
     Foreign(String),
 }

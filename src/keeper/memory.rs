@@ -69,7 +69,7 @@ impl Memory {
 }
 
 /// Writes beside, then renames over: a reader sees the old text or the new one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }

@@ -13,17 +13,20 @@ mod confine;
 mod drive;
 mod files;
 mod folders;
+mod handing;
 mod hands;
 mod helpers;
 mod includes;
 mod input;
 mod memory;
+mod notices;
 mod observe;
 mod origin;
 mod perform;
 mod proof;
 mod publish;
 mod shown;
+mod tenure;
 mod usage;
 mod watcher;
 
@@ -47,12 +50,13 @@ use crate::os::lock::{Lock, NotTaken};
 use crate::os::{harden, memfd, process, reap};
 use crate::plane::Sealed;
 use crate::rundir::{self, PlaneDir};
-
 use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
+use crate::wire::LastExit;
 use clock::Clock;
 use drive::Keeper;
 use hands::{Handoffs, Hands};
 use input::Input;
+use tenure::{Tenure, TenureFile};
 
 /// The descriptor under which a keeper finds its sealed plane.
 pub const SEALED_FD: i32 = 3;
@@ -157,12 +161,17 @@ async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> i
         let _ = rustix::io::write(&announce, b"1");
     }
 
-    let hands = hands(sealed, folder, inputs)?;
-    let (life, first) = life(&hands);
+    let boot = process::boot_id()?;
+    let (tenure, before) = TenureFile::new(folder.tenure(), &boot);
+    let mut hands = hands(sealed, folder, &boot, tenure, inputs)?;
+    let (life, first) = life(&mut hands, before, &boot);
     let mut keeper = Keeper::new(hands, life).drive(first, heard_inputs).await;
     tracing::info!(plane = %name, "the keeper leaves");
     keeper.hands.helpers.end_all();
     keeper.hands.confinement.remove();
+    if let Err(error) = keeper.hands.tenure.end() {
+        tracing::warn!(%error, "the next keeper will take this one for killed");
+    }
     keeper.hands.logbook.close(LAST_WRITES);
     // Dropping the queue lets the listener give its last answers and come back.
     drop(keeper);
@@ -172,11 +181,16 @@ async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> i
     Ok(())
 }
 
-fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>) -> io::Result<Hands> {
+fn hands(
+    sealed: Sealed,
+    folder: &PlaneDir,
+    boot: &str,
+    tenure: TenureFile,
+    inputs: mpsc::UnboundedSender<Input>,
+) -> io::Result<Hands> {
     let plane = &sealed.plane;
     let prefix = environment::cookie_prefix(&sealed.supervisor_id, plane.name.as_str());
     let want = rundir::want(&sealed.supervisor.run_dir, &plane.name);
-    let boot = process::boot_id()?;
     let prepared = hands::prepare(&sealed).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Hands {
         ending: None,
@@ -184,14 +198,13 @@ fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>
         origin: origin::Origin::default(),
         confinement: confine::Confinement::new(&sealed),
         running: None,
-        ended_pid: 0,
-        ended_at: Duration::ZERO,
-        asked_again: 0,
+        clean: None,
         broom: clear::Broom::new(&prefix, folder.plane_lock()),
         helpers: helpers::Helpers::default(),
         logbook: logbook::Logbook::open(&folder.logs(), plane.log.clone()),
         journal: crate::journal::Journal::open(&folder.journal()),
-        memory: memory::Memory::new(want, folder.incarnation(), boot),
+        memory: memory::Memory::new(want, folder.incarnation(), boot.to_owned()),
+        tenure,
         watcher: watcher::Watcher::new(),
         known: publish::Known { definition: sealed.definition.clone(), ..publish::Known::default() },
         usage: usage::Usage::new(),
@@ -199,29 +212,40 @@ fn hands(sealed: Sealed, folder: &PlaneDir, inputs: mpsc::UnboundedSender<Input>
         null: helpers::null()?,
         clock: Clock::start(),
         inputs,
-        kills_before: 0,
         heir: None,
+        memory_kills: None,
         boot_cpu: (Duration::ZERO, Duration::ZERO),
         sealed,
     })
 }
 
-/// The operator's word holds; without one, `autostart` decides.
-fn life(hands: &Hands) -> (Life, Vec<crate::life::order::Order>) {
+/// The operator's word holds; without one, `autostart` decides. What a keeper that died has left is told and counted.
+fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<crate::life::order::Order>) {
     let rules = Rules::from(&hands.sealed.plane);
     let wanted = hands.memory.wanted();
     let seed = u64::from(std::process::id()) << 32 | u64::from(hands.sealed.plane.port.unwrap_or_default());
     let last = hands.memory.last_incarnation();
     let now = hands.clock.now();
-    match (wanted, hands.sealed.plane.autostart) {
-        (Some(want), _) => begun(Life::new(rules, want, last, seed), |life| life.begin(now)),
-        (None, true) => begun(Life::new(rules, Want::Up, last, seed), |life| life.begin(now)),
-        (None, false) => begun(Life::new(rules, Want::Down, last, seed), |life| life.begin_at_rest(now)),
+    let autostart = hands.sealed.plane.autostart;
+    let want = wanted.unwrap_or(if autostart { Want::Up } else { Want::Down });
+    let mut life = Life::new(rules, want, last, seed);
+    if let Some(before) = before {
+        life.inherit(before.past(boot, &hands.clock));
+        let follows = match want {
+            Want::Up => "then spawned",
+            Want::Down => "then left down, as wanted",
+        };
+        hands.record(before.told(boot, follows));
+        if before.living.is_some() {
+            hands.known.last_exit = Some(LastExit {
+                code: None,
+                signal: Some(libc::SIGKILL),
+                at: hands.clock.stamp(),
+                meaning: format!("ended with its keeper (pid {}), which died", before.pid),
+            });
+        }
     }
-}
-
-fn begun<T>(mut life: Life, begin: impl FnOnce(&mut Life) -> T) -> (Life, T) {
-    let first = begin(&mut life);
+    let first = if wanted.is_none() && !autostart { life.begin_at_rest(now) } else { life.begin(now) };
     (life, first)
 }
 

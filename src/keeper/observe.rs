@@ -5,7 +5,6 @@
 use super::drive::Keeper;
 use super::input::{Listener, Seen, Startup};
 use crate::life::event::Event;
-use crate::life::pace::BREAKER_WINDOW;
 use crate::life::phase::{Moment, Phase};
 use crate::openclaw::exits::{self, Exit, Stage};
 use crate::os::reap;
@@ -22,34 +21,23 @@ impl Keeper {
         let events = if living { self.facts(seen, now) } else { Vec::new() };
         if living {
             self.look_at_origin();
-            self.note_breaker(events.iter().any(|event| matches!(event, Event::Started { .. })));
+            if let Some(pid) = self.hands.running.as_ref().map(|running| running.pid) {
+                self.hands.count_memory_kills(pid);
+            }
+            let started = events.iter().any(|event| matches!(event, Event::Started { .. }));
+            self.notice(seen, started);
         }
         let ready = self.hands.known.readiness.ready;
         self.hands.watcher.seen(self.life.phase(), &self.hands.sealed.plane, ready, now);
         events
     }
 
-    /// OpenClaw's breaker: up, but with every channel off. It says so only in its log, at the start and when it recovers.
-    fn note_breaker(&mut self, started: bool) {
-        let known = &mut self.hands.known;
-        if started && self.hands.logbook.tail().contains(exits::BREAKER_TRIPPED) {
-            let until = self.hands.clock.stamp_in(BREAKER_WINDOW);
-            known.suppressed =
-                Some(format!("OpenClaw's crash-loop breaker keeps every channel off, until about {until}"));
-        } else if known.suppressed.is_some() && self.hands.logbook.tail().contains(exits::BREAKER_RECOVERED) {
-            known.suppressed = None;
-        }
-    }
-
     fn facts(&mut self, seen: &Seen, now: Moment) -> Vec<Event> {
         let incarnation = seen.incarnation;
+        self.notice_generation(seen);
         let known = &mut self.hands.known;
         match &seen.ready {
             Some(Ok(readiness)) => {
-                // The same process, but younger than before: it has restarted within itself.
-                if readiness.uptime_ms < known.readiness.uptime_ms && readiness.uptime_ms.is_some() {
-                    known.generations += 1;
-                }
                 known.readiness = readiness.clone();
             }
             Some(Err(error)) => {
@@ -73,7 +61,10 @@ impl Keeper {
                 None => Vec::new(),
             },
             Phase::Stopping { .. } => match seen.startup {
-                Some(Ok(Startup::Draining)) => vec![Event::Drained { incarnation }],
+                Some(Ok(Startup::Draining)) => {
+                    known.left_to_drain = exits::left_to_drain(&self.hands.logbook.tail());
+                    vec![Event::Drained { incarnation }]
+                }
                 Some(_) | None => Vec::new(),
             },
             Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => Vec::new(),
@@ -92,7 +83,9 @@ impl Keeper {
             (Some(Ok(Startup::Draining)), _) => "listening; draining".into(),
             (Some(Err(error)), _) => format!("listening; {error}"),
             (None, Listener::Foreign(holder)) => format!("its port is answered by {holder}"),
-            (None, Listener::Own | Listener::Nobody | Listener::NotExpected) => "booting; not listening yet".into(),
+            (None, Listener::Own { .. } | Listener::Nobody | Listener::NotExpected) => {
+                "booting; not listening yet".into()
+            }
         };
         if busy || now_at != reached {
             return vec![Event::Progressed { incarnation, reached: now_at }];
@@ -104,7 +97,7 @@ impl Keeper {
     pub(super) fn judge(&mut self, incarnation: u64, ended: reap::Exit) -> Event {
         let exit = match (ended.code, ended.signal) {
             (Some(code), _) => Exit::Code(code),
-            (None, Some(libc::SIGKILL)) if self.hands.memory_kills() > self.hands.kills_before => Exit::OutOfMemory,
+            (None, Some(libc::SIGKILL)) if self.hands.memory_ran_out() => Exit::OutOfMemory,
             (None, Some(signal)) => Exit::Signal(signal),
             (None, None) => Exit::Code(-1),
         };
@@ -125,6 +118,7 @@ impl Keeper {
         });
         self.hands.logbook.note(&format!("incarnation {incarnation} ended: {exit}, {}", meaning.sentence()));
         self.hands.known.live = false;
+        self.hands.known.left_to_drain = None;
         self.hands.known.readiness = super::input::Readiness::default();
         Event::Exited { incarnation, exit, meaning }
     }

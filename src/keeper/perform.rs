@@ -6,16 +6,14 @@ use std::collections::HashMap;
 use std::os::fd::AsFd;
 
 use super::asks::Waiting;
-use super::hands::{self, Handoffs, Hands, Running};
+use super::hands::{self, Hands, Running};
 use super::input::{Errand, Input, Readiness};
 use super::origin::Origin;
-use crate::journal::Entry;
-use crate::life::event::{AskId, Event, Hope, Told};
+use crate::life::event::{AskId, Event, Hope};
 use crate::life::order::{Order, Reply};
-use crate::openclaw::{environment, handoff};
+use crate::openclaw::environment;
 use crate::os::launch::Stdio;
 use crate::os::{pidfd, signals};
-use crate::plane::Contract;
 use crate::wire::{Answer, Refusal, RefusalKind};
 
 /// Whether the keeper goes on.
@@ -69,23 +67,7 @@ impl Hands {
                 None
             }
             Order::Record(record) => {
-                tracing::info!(
-                    incarnation = record.incarnation,
-                    event = record.event,
-                    saw = record.saw,
-                    decided = record.decided,
-                    follows = record.follows
-                );
-                self.journal.add(Entry {
-                    at: self.clock.stamp(),
-                    plane: Some(self.sealed.plane.name.clone()),
-                    incarnation: record.incarnation,
-                    event: record.event.into(),
-                    saw: record.saw,
-                    decided: record.decided,
-                    follows: record.follows,
-                    lost_before: 0,
-                });
+                self.record(record);
                 None
             }
             Order::Leave => {
@@ -121,7 +103,6 @@ impl Hands {
         self.origin = Origin::of(&self.sealed);
         let (door, shortfalls) = self.confinement.prepare(&self.sealed.plane.limits);
         self.prepared.enter(door);
-        self.kills_before = self.memory_kills();
         let (stdout, stderr) = self.logbook.attach().map_err(|error| failed(&error, error.raw_os_error()))?;
         if let Some(account) = &self.sealed.plane.account {
             // Or the account could not open its own /dev/stdout. A pipe that stays root's is written all the same.
@@ -130,6 +111,8 @@ impl Hands {
             }
         }
         let stdio = Stdio { stdin: self.null.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
+        // OpenClaw's answer comes out of the store that a booting gateway opens.
+        self.helpers.end(|errand| matches!(errand, Errand::Consume { .. }));
         let keep: Vec<_> = self.broom.lock().map(|lock| (lock.fd(), LOCK_FD)).into_iter().collect();
         let child = self.prepared.spawn(stdio, &keep).map_err(|error| failed(&error, error.errno()))?;
         self.known.notes = shortfalls;
@@ -141,6 +124,9 @@ impl Hands {
         self.known.exchanged = None;
         self.known.generations = 0;
         self.known.suppressed = None;
+        self.known.output_closed = false;
+        self.known.left_to_drain = None;
+        self.count_memory_kills(child.pid);
         self.await_end(incarnation, &child.pidfd);
         self.running = Some(Running { incarnation, pid: child.pid, pidfd: child.pidfd });
         self.ending = None;
@@ -174,61 +160,12 @@ impl Hands {
         }
     }
 
-    fn consume(&mut self, incarnation: u64) -> Option<Event> {
-        let pid = self.ended_pid;
-        match self.handoffs {
-            Handoffs::Spoken => self.start_consume(incarnation, pid),
-            Handoffs::Unspoken => {
-                let told = Told::Nothing("this runtime speaks no restart handoff".into());
-                Some(Event::HandoffTold { incarnation, told })
-            }
-            Handoffs::Unasked | Handoffs::Asking(_) => {
-                let asked = matches!(self.handoffs, Handoffs::Asking(_));
-                self.handoffs = Handoffs::Asking(Some((incarnation, pid)));
-                if asked { None } else { self.ask_capabilities() }
-            }
-        }
-    }
-
-    /// Asks, once for this runtime, whether it speaks handoff.
-    pub fn ask_capabilities(&mut self) -> Option<Event> {
-        let pending = match self.handoffs {
-            Handoffs::Asking(pending) => pending,
-            Handoffs::Unasked | Handoffs::Spoken | Handoffs::Unspoken => None,
-        };
-        self.handoffs = Handoffs::Asking(pending);
-        let launch = hands::helper(&self.sealed, &handoff::CAPABILITIES);
-        match self.helpers.start(Errand::Capabilities, launch, &self.null, &self.inputs) {
-            Ok(()) => None,
-            Err(error) => {
-                self.handoffs = Handoffs::Unasked;
-                let (incarnation, _) = pending?;
-                Some(Event::HandoffTold { incarnation, told: Told::Unknown(error.to_string()) })
-            }
-        }
-    }
-
-    /// Starts the consume of an ended incarnation's handoff.
-    pub fn start_consume(&mut self, incarnation: u64, pid: i32) -> Option<Event> {
-        let args = handoff::consume(pid);
-        let launch = hands::helper(&self.sealed, &args.each_ref().map(String::as_str));
-        match self.helpers.start(Errand::Consume { incarnation }, launch, &self.null, &self.inputs) {
-            Ok(()) => None,
-            Err(error) => Some(Event::HandoffTold { incarnation, told: Told::Unknown(error.to_string()) }),
-        }
-    }
-
     fn restart_safely(&mut self, incarnation: u64) -> Option<Event> {
         let launch = hands::helper(&self.sealed, &["gateway", "restart", "--safe"]);
         match self.helpers.start(Errand::SafeRestart { incarnation }, launch, &self.null, &self.inputs) {
             Ok(()) => None,
             Err(error) => Some(Event::SafeRestartRefused { incarnation, why: error.to_string() }),
         }
-    }
-
-    /// Whether the plane's contract knows handoffs and validation.
-    pub fn speaks_openclaw(&self) -> bool {
-        self.sealed.plane.contract == Contract::Openclaw
     }
 }
 

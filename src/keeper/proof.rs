@@ -98,9 +98,15 @@ fn passing(port: u16) -> String {
     }
 }
 
-/// Who listens on `port`, given the gateway's pid and the inode last proved to be its own. Also gives the inode that is
-/// proved now.
-pub fn listener(port: u16, pid: i32, proved: Option<u64>) -> (Listener, Option<u64>) {
+/// A listening socket that was proved to be the plane's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proved {
+    inode: u64,
+    pid: i32,
+}
+
+/// Who listens on `port`, given the gateway's pid and what was proved last. Also gives what is proved now.
+pub fn listener(port: u16, pid: i32, proved: Option<Proved>) -> (Listener, Option<Proved>) {
     let listening = match sockets::listeners(port..=port) {
         Ok(listening) => listening,
         Err(error) => {
@@ -109,16 +115,26 @@ pub fn listener(port: u16, pid: i32, proved: Option<u64>) -> (Listener, Option<u
         }
     };
     let Some(first) = listening.first() else { return (Listener::Nobody, None) };
-    if let Some(inode) = proved.filter(|inode| listening.iter().any(|it| it.inode == *inode)) {
-        return (Listener::Own, Some(inode));
+    if let Some(proved) = proved.filter(|proved| listening.iter().any(|it| it.inode == proved.inode)) {
+        return (Listener::Own { pid: proved.pid }, Some(proved));
     }
-    let mut tree = sweep::tree(pid).unwrap_or_default();
-    tree.push(pid);
+    let mut tree = vec![pid];
+    tree.extend(sweep::tree(pid).unwrap_or_default());
     let inodes: Vec<u64> = listening.iter().map(|it| it.inode).collect();
-    match sockets::owners(&inodes, &tree).keys().next() {
-        Some(inode) => (Listener::Own, Some(*inode)),
+    // A helper may have inherited the socket; the gateway itself comes first in the tree.
+    let owner = sockets::owners(&inodes, &tree).into_iter().find_map(|(inode, pids)| Some((inode, *pids.first()?)));
+    match owner {
+        Some((inode, pid)) => (Listener::Own { pid }, Some(Proved { inode, pid })),
         None => (Listener::Foreign(holder(first)), None),
     }
+}
+
+/// The child of this keeper, or a process below one, that listens on `port` although the gateway has ended.
+pub fn left_listening(port: u16) -> Option<i32> {
+    let listening = sockets::listeners(port..=port).ok()?;
+    let inodes: Vec<u64> = listening.iter().map(|it| it.inode).collect();
+    let ours = sweep::tree(std::process::id().cast_signed()).ok()?;
+    sockets::owners(&inodes, &ours).into_values().flatten().next()
 }
 
 /// A process in words: its name and number.

@@ -32,6 +32,10 @@ pub struct Known {
     pub felt: Vec<String>,
     /// OpenClaw's breaker keeps the channels off, in words.
     pub suppressed: Option<String>,
+    /// The gateway has closed its stdout and stderr.
+    pub output_closed: bool,
+    /// What a draining gateway says that it still waits for.
+    pub left_to_drain: Option<String>,
     /// In-process restarts of the living incarnation.
     pub generations: u64,
     /// Lines of output that the disk did not take.
@@ -123,7 +127,7 @@ fn why(life: &Life, known: &Known, name: &PlaneName) -> String {
             format!("not ready: {}", known.readiness.failing.join(", "))
         }
         Phase::Up { .. } => String::new(),
-        Phase::Stopping { why, drain, .. } => stopping(why, *drain),
+        Phase::Stopping { why, drain, .. } => stopping(why, *drain, known.left_to_drain.as_deref()),
     }
 }
 
@@ -157,7 +161,7 @@ fn waiting(because: &Wait) -> String {
     }
 }
 
-fn stopping(why: &StopCause, drain: Drain) -> String {
+fn stopping(why: &StopCause, drain: Drain, left: Option<&str>) -> String {
     let cause = match why {
         StopCause::Asked => "asked to stop".to_owned(),
         StopCause::Unhealthy(how) => format!("replaced, as it gave no sign of life ({how})"),
@@ -165,7 +169,10 @@ fn stopping(why: &StopCause, drain: Drain) -> String {
     };
     match drain {
         Drain::Unseen => format!("{cause}; SIGTERM sent"),
-        Drain::Seen => format!("{cause}; draining its work"),
+        Drain::Seen => match left {
+            Some(left) => format!("{cause}; draining its work: {left}"),
+            None => format!("{cause}; draining its work"),
+        },
         Drain::Killed => format!("{cause}; SIGKILL sent"),
     }
 }

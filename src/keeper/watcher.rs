@@ -42,7 +42,7 @@ pub struct Watcher {
     looked: u32,
     busy: bool,
     /// The listening socket last proved to be the plane's own.
-    own: Option<u64>,
+    own: Option<proof::Proved>,
 }
 
 impl Watcher {
@@ -113,8 +113,8 @@ impl Watcher {
         let Some(port) = plane.port.filter(|_| plane.contract == Contract::Openclaw) else {
             return Listener::NotExpected;
         };
-        let (listener, inode) = proof::listener(port, pid, self.own);
-        self.own = inode;
+        let (listener, proved) = proof::listener(port, pid, self.own);
+        self.own = proved;
         listener
     }
 }
@@ -180,7 +180,7 @@ async fn ask(round: Round, plane: &Plane, seen: &mut Seen) {
 
 async fn ask_gateway(round: Round, plane: &Plane, seen: &mut Seen, budget: Duration) {
     match &seen.listener {
-        Listener::Own => {}
+        Listener::Own { .. } => {}
         Listener::Nobody | Listener::NotExpected => {
             seen.live = Some(Err("nothing listens on its port".into()));
             return;

@@ -5,7 +5,7 @@
 use super::event::{AskId, Asking, Haste};
 use super::order::{Order, Reply, Want};
 use super::phase::{Drain, Moment, Next, Phase, Rest, StopCause};
-use super::{Life, Tenure};
+use super::{Life, Origin, Tenure};
 
 impl Life {
     pub(super) fn asked(&mut self, id: AskId, asking: Asking, by: &str, now: Moment) {
@@ -80,7 +80,7 @@ impl Life {
             Phase::Stopping { then, .. } => {
                 *then = Next::Spawn;
                 let note = self.insist(by, "restart", "spawned once the present one has gone");
-                self.hasten(haste);
+                self.hasten(haste, by, "restart");
                 note
             }
             Phase::Sweeping { .. } | Phase::Waiting { .. } | Phase::Down { .. } => {
@@ -145,11 +145,20 @@ impl Life {
             }
             Phase::Stopping { then, .. } => {
                 *then = Next::Down(Rest::Asked);
-                self.hasten(haste);
+                match haste {
+                    Haste::Graceful => {
+                        self.record("asked", format!("{word} by {by}"), "already stopping", "its grace stays as it is");
+                    }
+                    Haste::Now => self.hasten(haste, by, word),
+                }
                 "already stopping"
             }
             Phase::Starting { .. } | Phase::Up { .. } => {
-                self.record("asked", format!("{word} by {by}"), "stopped", "SIGTERM, then its own drain");
+                let (saw, follows) = match haste {
+                    Haste::Graceful => (format!("{word} by {by}"), "SIGTERM, then its own drain"),
+                    Haste::Now => (format!("{word} --now by {by}"), "SIGKILL, without a drain"),
+                };
+                self.record("asked", saw, "stopped", follows);
                 self.end(haste, Next::Down(Rest::Asked), now);
                 "stopping"
             }
@@ -172,12 +181,13 @@ impl Life {
     }
 
     /// `--now` cuts a running grace short; a second graceful ask does not.
-    fn hasten(&mut self, haste: Haste) {
+    fn hasten(&mut self, haste: Haste, by: &str, word: &'static str) {
         if let (Haste::Now, Phase::Stopping { incarnation, drain, .. }) = (haste, &mut self.phase)
             && *drain != Drain::Killed
         {
             *drain = Drain::Killed;
             let incarnation = *incarnation;
+            self.record("asked", format!("{word} --now by {by}"), "SIGKILL", "the rest of its grace is skipped");
             self.orders.push(Order::Kill { incarnation });
         }
     }
@@ -189,7 +199,7 @@ impl Life {
 
     fn insist(&mut self, by: &str, word: &'static str, follows: &'static str) -> &'static str {
         self.pace.insist();
-        self.insisted = true;
+        self.origin = Origin::Asked;
         self.waits = 0;
         self.handoff = None;
         self.record("asked", format!("{word} by {by}"), "accepted", follows);

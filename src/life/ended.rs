@@ -2,11 +2,10 @@
 //!
 //! The only place that decides whether a death is followed by another spawn.
 
-use super::event::Told;
-use super::order::{Order, Want};
+use super::order::Want;
 use super::pace::Verdict;
 use super::phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
-use super::{HANDOFF_WAIT, Life, Tenure};
+use super::{Life, Tenure};
 use crate::openclaw::exits::{Exit, Meaning};
 use crate::plane::{Contract, Policy};
 
@@ -14,6 +13,9 @@ impl Life {
     pub(super) fn exited(&mut self, incarnation: u64, exit: Exit, meaning: Meaning, now: Moment) {
         if self.living() != Some(incarnation) {
             return;
+        }
+        if !matches!(self.phase, Phase::Stopping { .. }) {
+            self.count_pending();
         }
         let next = match &self.phase {
             Phase::Stopping { then, why, since, drain, .. } => {
@@ -34,7 +36,13 @@ impl Life {
             }
             Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => return,
         };
-        self.record("exited", format!("{exit}: {}", meaning.sentence()), decision(&next), consequence(&next, now));
+        let follows = match (&next, meaning) {
+            (Next::Spawn, Meaning::Clean) if self.handoff.is_some() => {
+                "swept, then spawned at once; OpenClaw is asked afterwards whether it wanted a successor".to_owned()
+            }
+            (next, _) => consequence(next, now),
+        };
+        self.record("exited", format!("{exit}: {}", meaning.sentence()), decision(&next), follows);
         self.sweep(next, now);
     }
 
@@ -78,23 +86,17 @@ impl Life {
                 }
             }
             Meaning::Clean if self.rules.contract == Contract::Openclaw => {
-                self.orders.push(Order::ConsumeHandoff { incarnation });
-                self.handoff = Some(incarnation);
-                match policy {
-                    Policy::Always => self.paced(since, None, words, now),
-                    Policy::OnFailure | Policy::Never => {
-                        Next::Wait { retry_at: now + HANDOFF_WAIT, attempt: 1, because: Wait::Handoff }
-                    }
-                }
+                self.after_clean_exit(incarnation, since, now)
             }
-            Meaning::Clean if policy == Policy::OnFailure => park(words, "on-failure"),
+            Meaning::Clean if policy == Policy::OnFailure => park(words, policy),
             Meaning::Clean
             | Meaning::Crash
             | Meaning::Killed
             | Meaning::OutOfMemory
             | Meaning::Asked
-            | Meaning::AskedForced => match policy {
-                Policy::Never => park(words, "never"),
+            | Meaning::AskedForced
+            | Meaning::Ended => match policy {
+                Policy::Never => park(words, policy),
                 Policy::Always | Policy::OnFailure => {
                     self.paced(since, meaning.unclean().then_some(counted), words, now)
                 }
@@ -103,7 +105,12 @@ impl Life {
     }
 
     fn paced(&mut self, since: Moment, unclean: Option<Moment>, words: String, now: Moment) -> Next {
-        match self.pace.died(since, now, unclean) {
+        let verdict = self.pace.died(since, now, unclean);
+        self.after_verdict(verdict, words, now)
+    }
+
+    pub(super) fn after_verdict(&self, verdict: Verdict, words: String, now: Moment) -> Next {
+        match verdict {
             Verdict::AtOnce => Next::Spawn,
             Verdict::After(delay, attempt) => {
                 Next::Wait { retry_at: now + delay, attempt, because: Wait::Backoff(words) }
@@ -117,74 +124,13 @@ impl Life {
         let floor = super::CONFLICT_WAITS[0].max(self.pace.rules().min_delay);
         Next::Wait { retry_at: now + floor, attempt: self.waits, because }
     }
-
-    pub(super) fn handoff_told(&mut self, incarnation: u64, told: Told, now: Moment) {
-        if self.handoff != Some(incarnation) {
-            return;
-        }
-        self.handoff = None;
-        match told {
-            Told::Accepted(reason) => self.handed_off(reason, now),
-            Told::Nothing(reason) | Told::Unknown(reason) => self.not_handed_off(reason, now),
-        }
-    }
-
-    fn handed_off(&mut self, reason: String, now: Moment) {
-        self.pace.forgive();
-        self.record("handoff", reason, "no penalty", "the successor is spawned at once");
-        match &mut self.phase {
-            Phase::Waiting { .. } => {
-                self.insisted = true;
-                self.sweep(Next::Spawn, now);
-            }
-            Phase::Sweeping { then: then @ Next::Wait { .. }, .. } => {
-                self.insisted = true;
-                *then = Next::Spawn;
-            }
-            Phase::Starting { .. } | Phase::Up { .. } => self.restarts = self.restarts.saturating_sub(1),
-            Phase::Sweeping { .. } | Phase::Down { .. } | Phase::Stopping { .. } => {}
-        }
-    }
-
-    /// Nobody asked for a successor: the policy decides. Under `always` it has decided already.
-    fn not_handed_off(&mut self, reason: String, now: Moment) {
-        let policy = match self.rules.restart.policy {
-            Policy::Always => "always",
-            Policy::OnFailure => "on-failure",
-            Policy::Never => "never",
-        };
-        let awaited = matches!(
-            self.phase,
-            Phase::Waiting { because: Wait::Handoff, .. }
-                | Phase::Sweeping { then: Next::Wait { because: Wait::Handoff, .. }, .. }
-        );
-        if !awaited {
-            return self.record("handoff", reason, "none", format!("restart policy `{policy}` has decided"));
-        }
-        match self.rules.restart.policy {
-            // The definition changed while the answer was awaited.
-            Policy::Always => self.sweep(Next::Spawn, now),
-            Policy::OnFailure | Policy::Never => {
-                self.record("handoff", reason, "parked", format!("restart policy `{policy}` leaves a clean exit"));
-                let rest = Rest::Parked(Park::Policy(format!("it exited cleanly and restart.policy is `{policy}`")));
-                match &mut self.phase {
-                    Phase::Sweeping { then, .. } => *then = Next::Down(rest),
-                    Phase::Waiting { .. }
-                    | Phase::Down { .. }
-                    | Phase::Starting { .. }
-                    | Phase::Up { .. }
-                    | Phase::Stopping { .. } => self.rest(rest),
-                }
-            }
-        }
-    }
 }
 
-fn park(words: String, policy: &str) -> Next {
+fn park(words: String, policy: Policy) -> Next {
     Next::Down(Rest::Parked(Park::Policy(format!("{words}, and restart.policy is `{policy}`"))))
 }
 
-fn decision(next: &Next) -> &'static str {
+pub(super) fn decision(next: &Next) -> &'static str {
     match next {
         Next::Spawn => "respawn",
         Next::Wait { because: Wait::Backoff(_), .. } => "back off",
@@ -196,7 +142,7 @@ fn decision(next: &Next) -> &'static str {
     }
 }
 
-fn consequence(next: &Next, now: Moment) -> String {
+pub(super) fn consequence(next: &Next, now: Moment) -> String {
     match next {
         Next::Spawn => "swept, then spawned at once".into(),
         Next::Wait { retry_at, because, .. } => {

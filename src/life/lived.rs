@@ -2,8 +2,9 @@
 //!
 //! Every one names its incarnation, and a stale one changes nothing.
 
+use super::Life;
+use super::due::HUNG_AFTER;
 use super::phase::{Drain, Moment, Next, Phase, StopCause};
-use super::{HUNG_AFTER, Life};
 
 impl Life {
     pub(super) fn progressed(&mut self, incarnation: u64, now_at: String, now: Moment) {
@@ -24,6 +25,7 @@ impl Life {
         self.phase = Phase::Up { incarnation, since: *since, failures: 0 };
         self.waits = 0;
         self.record("started", format!("started after {:.1} s", took.as_secs_f64()), "up", "liveness is watched");
+        self.put_question();
     }
 
     pub(super) fn lived(&mut self, incarnation: u64) {

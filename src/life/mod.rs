@@ -13,6 +13,7 @@
 //! Every end of an incarnation leads through `Sweeping`, and so does every wait that ends in a spawn: nothing is spawned
 //! that a clean sweep did not directly precede. What is wanted ([`Want`]) and what is ([`Phase`]) are two fields.
 
+pub mod due;
 pub mod event;
 pub mod order;
 pub mod pace;
@@ -20,6 +21,7 @@ pub mod phase;
 
 mod asked;
 mod ended;
+mod handed;
 mod lived;
 #[cfg(test)]
 mod tests;
@@ -27,21 +29,10 @@ mod tests;
 use std::time::Duration;
 
 use crate::plane::{Contract, Health, Plane, Restart};
-use event::{Conflict, Event, Hope, Told};
+use event::{Conflict, Event, Hope};
 use order::{Order, Record, Want};
 use pace::Pace;
 use phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
-
-/// A gateway that was sent SIGTERM because it did not answer, and shows no drain for so long, is hung (contract: an idle
-/// gateway leaves within 2 s, a busy one says `draining` at once).
-pub const HUNG_AFTER: Duration = Duration::from_secs(30);
-
-/// The longest start, as a multiple of the longest time without progress: a process that burns CPU for ever makes
-/// "progress" for ever.
-const CEILING: u32 = 3;
-
-/// How long the answer about a handoff may take before it counts as none (13 s seen, 60 s allowed by the contract).
-pub const HANDOFF_WAIT: Duration = Duration::from_secs(60);
 
 /// The wait between two looks at a conflict: short at first, since the holder is often just leaving.
 const CONFLICT_WAITS: [Duration; 4] =
@@ -71,11 +62,31 @@ impl From<&Plane> for Rules {
     }
 }
 
+/// What a machine takes over from one whose keeper died.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Respawns that nobody asked for; none when the host was started afresh since.
+    pub restarts: Option<u64>,
+    /// When OpenClaw's breaker counts an unclean end.
+    pub unclean: Vec<Moment>,
+}
+
 /// Whether the keeper stays when the plane is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tenure {
     Stays,
     Leaves,
+}
+
+/// Whose wish a spawn is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// An operator's: respawns are counted afresh.
+    Asked,
+    /// Nobody's: a respawn.
+    Own,
+    /// The ended gateway's.
+    Handoff,
 }
 
 /// The machine.
@@ -90,34 +101,12 @@ pub struct Life {
     incarnation: u64,
     /// Respawns that no operator asked for, since the last that one did.
     restarts: u64,
-    /// Whether the next spawn was asked for by somebody.
-    insisted: bool,
+    /// Whose wish the next spawn is.
+    origin: Origin,
     waits: u32,
-    /// The ended incarnation whose handoff is being asked for, and that was counted as a death.
-    handoff: Option<u64>,
+    /// A clean exit of which it is not known yet whether it was a handoff.
+    handoff: Option<handed::Pending>,
     orders: Vec<Order>,
-}
-
-/// A moment at which `handle(Event::DeadlinePassed, …)` is due, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadline {
-    /// When.
-    pub at: Moment,
-    /// Why.
-    pub why: DeadlineReason,
-}
-
-/// Why a deadline is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeadlineReason {
-    /// A start without progress.
-    Startup,
-    /// The grace of a stop ends.
-    Grace,
-    /// A hung gateway shows no drain.
-    Hung,
-    /// The next attempt is due.
-    Retry,
 }
 
 impl Life {
@@ -132,17 +121,33 @@ impl Life {
             pace,
             incarnation: last_incarnation,
             restarts: 0,
-            insisted: true,
+            origin: Origin::Asked,
             waits: 0,
             handoff: None,
             orders: Vec::new(),
         }
     }
 
+    /// Takes over from a machine whose keeper died, and its gateway with it.
+    pub fn inherit(&mut self, past: Past) {
+        if let Some(restarts) = past.restarts {
+            self.restarts = restarts;
+            self.origin = Origin::Own;
+        }
+        self.pace.inherit(past.unclean);
+    }
+
     /// The first orders: a sweep, whatever is wanted, since a killed predecessor may have left processes behind.
     pub fn begin(&mut self, now: Moment) -> Vec<Order> {
         let then = match self.want {
-            Want::Up => Next::Spawn,
+            Want::Up => match self.pace.held_back(now) {
+                Some(retry_at) => Next::Wait {
+                    retry_at,
+                    attempt: 1,
+                    because: Wait::Breaker("its gateway died with its keeper".into()),
+                },
+                None => Next::Spawn,
+            },
             Want::Down => Next::Down(Rest::Asked),
         };
         self.sweep(then, now);
@@ -182,6 +187,19 @@ impl Life {
         self.restarts
     }
 
+    /// When the living incarnation was spawned.
+    pub fn since(&self) -> Option<Moment> {
+        match &self.phase {
+            Phase::Starting { since, .. } | Phase::Up { since, .. } | Phase::Stopping { since, .. } => Some(*since),
+            Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => None,
+        }
+    }
+
+    /// The unclean ends that OpenClaw's breaker may still count.
+    pub fn unclean(&self) -> &[Moment] {
+        self.pace.unclean()
+    }
+
     /// The living incarnation, if one lives.
     pub fn living(&self) -> Option<u64> {
         match &self.phase {
@@ -189,28 +207,6 @@ impl Life {
             | Phase::Up { incarnation, .. }
             | Phase::Stopping { incarnation, .. } => Some(*incarnation),
             Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => None,
-        }
-    }
-
-    /// When `DeadlinePassed` is due. None in `Down`, `Up` and `Sweeping`, which others move.
-    pub fn deadline(&self) -> Option<Deadline> {
-        match &self.phase {
-            Phase::Down { .. } | Phase::Up { .. } | Phase::Sweeping { .. } => None,
-            Phase::Starting { since, moved, .. } => {
-                let quiet = *moved + self.rules.health.startup;
-                let ceiling = *since + self.rules.health.startup.saturating_mul(CEILING);
-                Some(Deadline { at: quiet.min(ceiling), why: DeadlineReason::Startup })
-            }
-            Phase::Stopping { why, termed, kill_at, drain, .. } => match (drain, why, termed) {
-                (Drain::Killed, _, _) => None,
-                (Drain::Unseen, StopCause::Unhealthy(_) | StopCause::Stuck(_), Some(at)) => {
-                    let hung = Deadline { at: *at + HUNG_AFTER, why: DeadlineReason::Hung };
-                    let grace = Deadline { at: *kill_at, why: DeadlineReason::Grace };
-                    Some(if hung.at < grace.at { hung } else { grace })
-                }
-                (Drain::Unseen | Drain::Seen, _, _) => Some(Deadline { at: *kill_at, why: DeadlineReason::Grace }),
-            },
-            Phase::Waiting { retry_at, .. } => Some(Deadline { at: *retry_at, why: DeadlineReason::Retry }),
         }
     }
 
@@ -260,10 +256,10 @@ impl Life {
     fn spawn(&mut self, now: Moment) {
         self.incarnation += 1;
         let incarnation = self.incarnation;
-        if std::mem::replace(&mut self.insisted, false) {
-            self.restarts = 0;
-        } else {
-            self.restarts += 1;
+        match std::mem::replace(&mut self.origin, Origin::Own) {
+            Origin::Asked => self.restarts = 0,
+            Origin::Own => self.restarts += 1,
+            Origin::Handoff => {}
         }
         self.phase = Phase::Starting { incarnation, since: now, moved: now, reached: "spawned".into() };
         self.orders.push(Order::Spawn { incarnation });
@@ -300,39 +296,8 @@ impl Life {
     fn files_changed(&mut self, now: Moment) {
         if let Phase::Down { because: Rest::Parked(Park::Config) } = self.phase {
             self.record("files-changed", "config, an include or .env changed", "try again", "swept, then spawned");
-            self.insisted = true;
+            self.origin = Origin::Asked;
             self.sweep(Next::Spawn, now);
-        }
-    }
-
-    fn deadline_passed(&mut self, now: Moment) {
-        let Some(deadline) = self.deadline() else { return };
-        if now < deadline.at {
-            return;
-        }
-        match &mut self.phase {
-            Phase::Down { .. } | Phase::Up { .. } | Phase::Sweeping { .. } => {}
-            Phase::Starting { incarnation, since, reached, .. } => {
-                let (incarnation, since, reached) = (*incarnation, *since, reached.clone());
-                let saw = format!("no progress past `{reached}`");
-                self.record("stuck", saw.clone(), "replaced", "SIGTERM, then SIGKILL");
-                self.stop(incarnation, since, StopCause::Stuck(saw), Next::Spawn, now);
-            }
-            Phase::Stopping { incarnation, drain, .. } => {
-                *drain = Drain::Killed;
-                let incarnation = *incarnation;
-                let saw = match deadline.why {
-                    DeadlineReason::Hung => "no drain after SIGTERM from a gateway that does not answer",
-                    DeadlineReason::Grace | DeadlineReason::Startup | DeadlineReason::Retry => "the grace ran out",
-                };
-                self.record("killed", saw, "SIGKILL", "to the gateway, then its group, then every child left");
-                self.orders.push(Order::Kill { incarnation });
-            }
-            Phase::Waiting { because: Wait::Handoff, .. } => {
-                let told = Told::Unknown(format!("no answer within {} s", HANDOFF_WAIT.as_secs()));
-                self.handoff_told(self.incarnation, told, now);
-            }
-            Phase::Waiting { .. } => self.sweep(Next::Spawn, now),
         }
     }
 
@@ -368,6 +333,7 @@ impl Life {
     fn rest(&mut self, because: Rest) {
         self.phase = Phase::Down { because };
         self.waits = 0;
+        self.handoff = None;
         if self.tenure == Tenure::Leaves {
             self.orders.push(Order::Leave);
         }

@@ -73,10 +73,32 @@ impl Pace {
         self.last_delay = Duration::ZERO;
     }
 
+    /// Takes over the unclean ends that a predecessor saw.
+    pub fn inherit(&mut self, unclean: Vec<Moment>) {
+        self.unclean.extend(unclean);
+    }
+
+    /// The unclean ends that may still count.
+    pub fn unclean(&self) -> &[Moment] {
+        &self.unclean
+    }
+
+    /// Until when a spawn at `now` would be too soon for the breaker.
+    pub fn held_back(&mut self, now: Moment) -> Option<Moment> {
+        self.breaker_opens().filter(|at| *at > now)
+    }
+
     /// The last death turned out to have been wanted.
     pub fn forgive(&mut self) {
         self.early = self.early.saturating_sub(1);
         self.deaths.pop();
+    }
+
+    /// Whether one more death at `now` would be one too many.
+    pub fn would_give_up(&self, now: Moment) -> bool {
+        let standing = self.deaths.iter().filter(|at| now.saturating_sub(**at) < self.rules.window).count();
+        let count = u32::try_from(standing).unwrap_or(u32::MAX).saturating_add(1);
+        self.rules.max_deaths > 0 && count >= self.rules.max_deaths
     }
 
     /// A death at `now` of an incarnation spawned at `since`. `counted` is the moment under which OpenClaw counts an

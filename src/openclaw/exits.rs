@@ -16,6 +16,17 @@ pub const BREAKER_TRIPPED: &str = "restart-loop breaker tripped";
 /// What it logs when its channels may start again.
 pub const BREAKER_RECOVERED: &str = "restart-loop breaker recovered";
 
+/// How it begins to say what it drains (`run-loop-drain`): once at the beginning, then every 30 s.
+const DRAINING: &str = "draining active work before";
+
+/// What a draining gateway last said that it waits for, in its own words: `embeddedRuns=1 cronRuns=2`.
+pub fn left_to_drain(tail: &str) -> Option<String> {
+    let line = tail.lines().rfind(|line| line.contains(DRAINING))?;
+    let (_, said) = line.split_once(DRAINING)?;
+    let (_, left) = said.split_once(": ")?;
+    Some(left.trim().to_owned()).filter(|left| !left.is_empty())
+}
+
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -83,6 +94,8 @@ pub enum Meaning {
     Asked,
     /// We asked, it went, but work in flight was cut off (code 1 while stopping).
     AskedForced,
+    /// We asked, and ended it ourselves: its grace was over, or skipped, or it was hung.
+    Ended,
     /// Code 0 that nobody of ours asked for: perhaps a restart handoff.
     Clean,
     /// Code 78: the gateway refuses its config.
@@ -101,6 +114,7 @@ pub enum Meaning {
 pub fn meaning(contract: Contract, exit: Exit, stage: Stage, tail: &str) -> Meaning {
     match (stage, exit) {
         (_, Exit::OutOfMemory) => Meaning::OutOfMemory,
+        (Stage::Stopping, Exit::Signal(9)) => Meaning::Ended,
         (Stage::Stopping, Exit::Code(0) | Exit::Signal(_)) => Meaning::Asked,
         (Stage::Stopping, Exit::Code(_)) => Meaning::AskedForced,
         (Stage::Starting | Stage::Up, Exit::Signal(_)) => Meaning::Killed,
@@ -140,6 +154,7 @@ impl Meaning {
         match self {
             Self::Asked => "stopped as asked",
             Self::AskedForced => "stopped as asked, with work cut off when its own drain ran out",
+            Self::Ended => "told to stop, and ended by SIGKILL",
             Self::Clean => "exited cleanly though nobody asked",
             Self::Config => "refused its config",
             Self::Conflict => "found its port or state dir held by another process",
@@ -153,7 +168,7 @@ impl Meaning {
     pub fn unclean(self) -> bool {
         match self {
             Self::Asked | Self::AskedForced | Self::Clean | Self::Config => false,
-            Self::Conflict | Self::Crash | Self::Killed | Self::OutOfMemory => true,
+            Self::Ended | Self::Conflict | Self::Crash | Self::Killed | Self::OutOfMemory => true,
         }
     }
 }
@@ -161,6 +176,15 @@ impl Meaning {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_to_drain_is_what_was_said_last() {
+        let tail = "2026-11-23T09:00:00Z [gateway] draining active work before stop with timeout 315000ms: embeddedRuns=2\n\
+                    2026-11-23T09:00:30Z [gateway] still draining active work before stop: embeddedRuns=1 cronRuns=1\n\
+                    2026-11-23T09:00:31Z [ws] closed\n";
+        assert_eq!(left_to_drain(tail).as_deref(), Some("embeddedRuns=1 cronRuns=1"));
+        assert_eq!(left_to_drain("2026-11-23T09:00:00Z [gateway] signal SIGTERM received\n"), None);
+    }
 
     #[test]
     fn code_78_is_config_unless_the_text_speaks_of_an_owner() {
@@ -185,7 +209,8 @@ mod tests {
 
     #[test]
     fn whatever_ends_it_while_stopping_was_asked_for() {
-        assert_eq!(meaning(Contract::Openclaw, Exit::Signal(9), Stage::Stopping, ""), Meaning::Asked);
+        assert_eq!(meaning(Contract::Openclaw, Exit::Signal(9), Stage::Stopping, ""), Meaning::Ended);
+        assert_eq!(meaning(Contract::Openclaw, Exit::Signal(15), Stage::Stopping, ""), Meaning::Asked);
         assert_eq!(meaning(Contract::Openclaw, Exit::Code(1), Stage::Stopping, ""), Meaning::AskedForced);
     }
 }

@@ -196,17 +196,40 @@ fn unit_of(cgroups: &str) -> Option<String> {
     paths.filter_map(|path| path.split('/').rfind(named)).next().map(str::to_owned)
 }
 
-/// How many processes the kernel has killed for want of memory so far: in our own cgroup (v2 `memory.events`) where that is
-/// told, else on the whole host (/proc/vmstat). `None` where neither is.
-pub fn memory_kills() -> Option<u64> {
-    let count = |text: String| {
-        text.lines().find_map(|line| line.strip_prefix("oom_kill ")).and_then(|count| count.trim().parse().ok())
+/// Where the kernel counts the processes that it killed for want of memory beside `pid`: in its cgroup (v2 `memory.events`, v1
+/// `memory.oom_control`), else on the whole host (/proc/vmstat). Look while it lives: v1 takes a process out of its cgroup
+/// when it ends.
+pub fn memory_counter(pid: i32) -> Option<PathBuf> {
+    let groups = read(pid, "cgroup").map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
+    let files = memory_events(&groups).into_iter().chain(["/proc/vmstat".to_owned()]).map(PathBuf::from);
+    files.into_iter().find(|file| memory_kills(file).is_some())
+}
+
+/// How many there are by now; `None` where that is not told.
+pub fn memory_kills(counter: &std::path::Path) -> Option<u64> {
+    killed(&std::fs::read_to_string(counter).ok()?)
+}
+
+/// The files in which the cgroups of a process, as /proc/PID/cgroup names them, may count such kills.
+fn memory_events(groups: &str) -> Vec<String> {
+    let file = |line: &str| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let path = path.trim_end_matches(" (deleted)");
+        match controllers {
+            "" => Some(format!("/sys/fs/cgroup{path}/memory.events")),
+            some if some.split(',').any(|one| one == "memory") => {
+                Some(format!("/sys/fs/cgroup/memory{path}/memory.oom_control"))
+            }
+            _ => None,
+        }
     };
-    let own = std::fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| {
-        let path = text.lines().find_map(|line| line.strip_prefix("0::"))?.to_owned();
-        std::fs::read_to_string(format!("/sys/fs/cgroup{path}/memory.events")).ok()
-    });
-    own.and_then(count).or_else(|| std::fs::read_to_string("/proc/vmstat").ok().and_then(count))
+    groups.lines().filter_map(file).collect()
+}
+
+/// The count in any of these files, which name it alike.
+fn killed(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")).and_then(|count| count.trim().parse().ok())
 }
 
 /// Our own file mode mask, read without changing it. Linux tells it since 4.7.
@@ -297,6 +320,21 @@ mod tests {
         for broken in [&b""[..], b"1", b"1 (x", b"1 (x)", b"x (y) S 1 1 1", b")1 (", b"1 (a) S 1 1 1 1"] {
             assert_eq!(parse_stat(broken), None);
         }
+    }
+
+    #[test]
+    fn kills_for_want_of_memory_are_counted_where_they_are_told() {
+        let events = "low 0\nhigh 12\nmax 90\noom 3\noom_kill 2\noom_group_kill 0\n";
+        assert_eq!(killed(events), Some(2));
+        assert_eq!(killed("nr_free_pages 1\noom_kill 7\n"), Some(7));
+        assert_eq!(killed("low 0\nhigh 0\n"), None);
+        assert_eq!(killed("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"), Some(1));
+        assert_eq!(
+            memory_events("4:cpu,memory:/a\n1:name=systemd:/b\n0::/c (deleted)\n"),
+            ["/sys/fs/cgroup/memory/a/memory.oom_control", "/sys/fs/cgroup/c/memory.events"]
+        );
+        let counter = memory_counter(std::process::id().cast_signed()).expect("this kernel tells at least the host's");
+        assert!(memory_kills(&counter).is_some());
     }
 
     #[test]

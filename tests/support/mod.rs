@@ -13,7 +13,7 @@ mod openclaw;
 mod ports;
 pub mod processes;
 mod scratch;
-mod wait;
+pub mod wait;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -109,6 +109,12 @@ impl Logbook {
         if sources.iter().all(|(source, _)| source.has_ended()) { Heard::All } else { Heard::SoFar }
     }
 
+    /// Whether all who could write are gone: a living gateway that gave up both its streams.
+    pub fn is_closed(&self) -> bool {
+        let sources = self.sources.borrow();
+        !sources.is_empty() && sources.iter().all(|(source, _)| source.has_ended())
+    }
+
     /// The last 8 KiB of what the present incarnation has said, stdout and stderr as they came.
     pub fn tail(&self) -> String {
         self.desk.tail.borrow().text()

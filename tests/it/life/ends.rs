@@ -155,12 +155,3 @@ fn what_is_not_ready_is_reported_and_never_restarted_for_it() {
     eventually(SOON, "ten probes", || world.plane("main").uptime_s.is_some_and(|seconds| seconds >= 3));
     assert_eq!(world.plane("main").incarnation, 1);
 }
-
-#[test]
-fn a_gateway_that_closes_its_output_lives_on() {
-    let mut world = Gateward::new("closed-stdout", vec![quick("main").env("PRACTICE_CLOSE_STDOUT", "1")]);
-    world.up();
-    world.until("main", SOON, "up", up);
-    eventually(SOON, "several probes", || world.plane("main").uptime_s.is_some_and(|seconds| seconds >= 2));
-    assert_eq!(world.plane("main").incarnation, 1);
-}

@@ -3,7 +3,7 @@
 use gateward::wire::State;
 use rustix::process::Signal;
 
-use super::{SOON, quick, up};
+use super::{SOON, journal, quick, told, up};
 use crate::support::processes::{is_alive, kill};
 use crate::support::{Gateward, TestPlane, eventually};
 
@@ -20,8 +20,13 @@ fn a_killed_keeper_takes_its_gateway_along_and_only_that_plane_comes_back() {
     assert_ne!(again.keeper_pid, main.keeper_pid);
     let untouched = world.plane("rescue");
     assert_eq!((untouched.pid, untouched.keeper_pid), (rescue.pid, rescue.keeper_pid));
+    assert_eq!((again.restarts, again.last_exit.as_ref().and_then(|exit| exit.signal)), (1, Some(9)), "{again:#?}");
     let events = world.run(&["events"]).code(0).out;
     assert!(events.contains("keeper-gone"), "{events}");
+    let words = format!("(pid {}) died without a word, and incarnation 1", main.keeper_pid.expect("a keeper"));
+    assert!(told(&world, "main", "keeper-lost", &words), "{:#?}", journal(&world, "main"));
+    let why = world.run(&["why", "main"]).code(0).out;
+    assert!(why.contains("keeper-lost") && why.contains("ended with its keeper"), "{why}");
 }
 
 #[test]
@@ -45,6 +50,38 @@ fn a_killed_daemon_is_a_non_event() {
     assert_eq!(world.plane("main").pid, again.pid);
     assert_eq!(world.plane("rescue").pid, restarted.pid);
     assert_ne!(restarted.pid, rescue.pid);
+}
+
+#[test]
+fn a_keeper_that_died_before_the_supervisor_began_is_not_said_to_have_failed() {
+    let mut world = Gateward::new("keeper-before", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    world.end_daemon(Signal::KILL, SOON);
+    let (keeper, pid) = (main.keeper_pid.expect("a keeper"), main.pid.expect("it runs"));
+    kill(keeper, Signal::KILL);
+    eventually(SOON, "the end of both", || !is_alive(keeper) && !is_alive(pid));
+    world.up();
+    world.until("main", SOON, "up again", |plane| up(plane) && plane.incarnation == 2);
+    let said = std::fs::read_to_string(world.scratch().join("daemon.out")).expect("a log");
+    assert!(!said.contains("did not begin"), "{said}");
+    assert!(said.contains("had died before this supervisor began"), "{said}");
+}
+
+#[test]
+fn two_keepers_killed_within_300_s_hold_the_third_incarnation_back_for_the_breakers_sake() {
+    let mut world = Gateward::new("keepers-breaker", vec![TestPlane::practice("main")]);
+    world.up();
+    for incarnation in 1..=2 {
+        let plane = world.until("main", SOON, "up", |plane| up(plane) && plane.incarnation == incarnation);
+        kill(plane.keeper_pid.expect("a keeper"), Signal::KILL);
+        let pid = plane.pid.expect("it runs");
+        eventually(SOON, "the end of the gateway", || !is_alive(pid));
+    }
+    let held = world.until("main", SOON, "held back", |plane| plane.why.contains("held back"));
+    assert_eq!((held.state, held.incarnation), (State::Backoff, 2));
+    world.run(&["start", "main"]).code(0);
+    assert_eq!(world.until("main", SOON, "up", up).incarnation, 3);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod ends;
 mod keepers;
+mod odd;
 mod stops;
 mod survival;
 

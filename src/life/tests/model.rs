@@ -1,26 +1,30 @@
-//! The machine against a second, simpler model of the world, over random sequences; and a few readable transcripts.
+//! The machine against a second, simpler model of the world, over random sequences.
 //!
-//! No processes and no clock.
+//! The model knows only what lives, what was swept, who asked for haste and what the gateway showed; every order is held
+//! against it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::event::{Asking, Conflict, Event, Haste, Hope, Told};
-use super::order::{Order, Reply, Want};
-use super::phase::{Park, Phase, Rest, Wait};
-use super::{Life, Rules};
+use super::{S, rules};
+use crate::life::Life;
+use crate::life::due::HUNG_AFTER;
+use crate::life::event::{Asking, Conflict, Event, Haste, Hope, Told};
+use crate::life::order::{Order, Want};
+use crate::life::phase::{Drain, Phase};
 use crate::openclaw::exits::{Exit, Meaning, Stage, meaning};
-use crate::plane::{Contract, Health, Policy, Restart};
+use crate::plane::{Contract, Policy};
 
-const S: fn(u64) -> Duration = Duration::from_secs;
+/// The grace of the model's planes.
+const GRACE: Duration = Duration::from_secs(330);
 
-fn rules(contract: Contract, policy: Policy) -> Rules {
-    Rules { contract, stop_grace: S(330), restart: Restart { policy, ..Restart::default() }, health: Health::default() }
-}
-
-fn life() -> Life {
-    Life::new(rules(Contract::Openclaw, Policy::Always), Want::Up, 0, 1)
+/// Whether OpenClaw was asked about a clean exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    NotYet,
+    Yes,
 }
 
 /// The world as the orders leave it, checked at every step.
@@ -32,6 +36,10 @@ struct World {
     sweeping: bool,
     termed: Option<Duration>,
     haste: bool,
+    /// It failed its probes or its start, and has shown no drain since.
+    hung: bool,
+    /// Incarnations that ended with code 0 though nobody had asked, and whether OpenClaw was asked about them.
+    clean: BTreeMap<u64, Asked>,
     latest: u64,
     remembered: Option<Want>,
     asks: u64,
@@ -53,7 +61,7 @@ impl World {
                     assert!(*incarnation > self.latest, "incarnations rise");
                     self.latest = *incarnation;
                     self.alive = Some(*incarnation);
-                    (self.termed, self.haste) = (None, false);
+                    (self.termed, self.haste, self.hung) = (None, false, false);
                 }
                 Order::Terminate { incarnation } => {
                     assert_eq!(self.alive, Some(*incarnation), "SIGTERM to the living one only");
@@ -62,15 +70,17 @@ impl World {
                 }
                 Order::Kill { incarnation } => {
                     assert_eq!(self.alive, Some(*incarnation), "SIGKILL to the living one only");
-                    let graced = self.termed.is_some_and(|at| self.now >= at + super::HUNG_AFTER);
-                    assert!(graced || self.haste, "SIGKILL before its time");
+                    let since = self.termed.map(|at| self.now.saturating_sub(at));
+                    let graced = since.is_some_and(|since| since >= GRACE || self.hung && since >= HUNG_AFTER);
+                    assert!(graced || self.haste, "SIGKILL before its time: {since:?} after SIGTERM");
+                }
+                Order::ConsumeHandoff { incarnation } => {
+                    assert!(!matches!(life.phase(), Phase::Starting { .. }), "a question beside a booting gateway");
+                    let before = self.clean.insert(*incarnation, Asked::Yes);
+                    assert_eq!(before, Some(Asked::NotYet), "one question for each clean exit of {incarnation}");
                 }
                 Order::Remember(want) => self.remembered = Some(*want),
-                Order::Answer { .. }
-                | Order::ConsumeHandoff { .. }
-                | Order::RestartSafely { .. }
-                | Order::Record(_)
-                | Order::Leave => {}
+                Order::Answer { .. } | Order::RestartSafely { .. } | Order::Record(_) | Order::Leave => {}
             }
         }
         if let Some(want) = self.remembered {
@@ -89,7 +99,19 @@ impl World {
         assert_eq!(answers, usize::from(asked), "exactly one answer an ask");
         self.obey(life, &orders);
         self.swept = false;
+        self.check_deadline(life);
         orders
+    }
+
+    /// A deadline is missing only where something else moves the plane: nobody (Down), the broom (Sweeping), the probes (Up),
+    /// or the kernel, after SIGKILL.
+    fn check_deadline(&self, life: &Life) {
+        let moved_by_others = match life.phase() {
+            Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Up { .. } => true,
+            Phase::Stopping { drain, .. } => *drain == Drain::Killed,
+            Phase::Starting { .. } | Phase::Waiting { .. } => false,
+        };
+        assert_eq!(life.deadline().is_none(), moved_by_others, "{:?}", life.phase());
     }
 }
 
@@ -162,10 +184,21 @@ fn apply(world: &mut World, life: &mut Life, step: Move) {
         (Move::Progress, Some(incarnation)) => Event::Progressed { incarnation, reached: "listening".into() },
         (Move::Started, Some(incarnation)) => Event::Started { incarnation },
         (Move::Lived, Some(incarnation)) => Event::Lived { incarnation },
-        (Move::Drained, Some(incarnation)) => Event::Drained { incarnation },
-        (Move::Failed, Some(incarnation)) => Event::Failed { incarnation, how: "timed out".into() },
+        (Move::Drained, Some(incarnation)) => {
+            // Heard only of one that was told to go.
+            world.hung &= world.termed.is_none();
+            Event::Drained { incarnation }
+        }
+        (Move::Failed, Some(incarnation)) => {
+            world.hung |= world.termed.is_none() && matches!(life.phase(), Phase::Up { .. });
+            Event::Failed { incarnation, how: "timed out".into() }
+        }
         (Move::Exit(number, signal), Some(incarnation)) => {
             world.alive = None;
+            let asked = matches!(life.phase(), Phase::Stopping { .. });
+            if number == 0 && !signal && !asked {
+                world.clean.insert(incarnation, Asked::NotYet);
+            }
             let exit = if signal { Exit::Signal(number.max(1)) } else { Exit::Code(number) };
             let stage = match life.phase() {
                 Phase::Stopping { .. } => Stage::Stopping,
@@ -186,7 +219,10 @@ fn apply(world: &mut World, life: &mut Life, step: Move) {
         (Move::Deadline, _) => {
             let Some(deadline) = life.deadline() else { return };
             world.now = world.now.max(deadline.at);
-            Event::DeadlinePassed
+            world.hung |= matches!(life.phase(), Phase::Starting { .. });
+            world.tell(life, Event::DeadlinePassed);
+            assert_ne!(life.deadline(), Some(deadline), "a deadline that was met is over");
+            return;
         }
         (Move::Later(seconds), _) => {
             world.now += S(seconds);
@@ -244,134 +280,4 @@ proptest! {
         let orders = world.tell(&mut life, Event::Asked { id: 0, asking: Asking::Retire(Haste::Graceful), by: "t".into() });
         prop_assert!(orders.contains(&Order::Leave));
     }
-}
-
-fn up(life: &mut Life, at: Duration) -> u64 {
-    if life.phase() == &(Phase::Down { because: Rest::Fresh }) {
-        life.begin(at);
-    }
-    life.handle(Event::Swept { survivors: vec![], conflicts: vec![] }, at);
-    let incarnation = life.living().expect("spawned");
-    life.handle(Event::Spawned { incarnation }, at);
-    life.handle(Event::Started { incarnation }, at);
-    assert!(matches!(life.phase(), Phase::Up { .. }));
-    incarnation
-}
-
-fn died(life: &mut Life, incarnation: u64, exit: Exit, meaning: Meaning, at: Duration) -> Vec<Order> {
-    life.handle(Event::Exited { incarnation, exit, meaning }, at)
-}
-
-#[test]
-fn a_kill_after_a_stable_time_is_followed_by_a_spawn_at_once() {
-    let mut life = life();
-    let first = up(&mut life, S(0));
-    let orders = died(&mut life, first, Exit::Signal(9), Meaning::Killed, S(100));
-    assert!(orders.contains(&Order::Sweep));
-    let orders = life.handle(Event::Swept { survivors: vec![], conflicts: vec![] }, S(100));
-    assert!(orders.contains(&Order::Spawn { incarnation: first + 1 }), "{orders:?}");
-    assert_eq!(life.restarts(), 1);
-}
-
-#[test]
-fn exit_78_parks_until_a_file_changes() {
-    let mut life = life();
-    let first = up(&mut life, S(0));
-    died(&mut life, first, Exit::Code(78), Meaning::Config, S(2));
-    life.handle(Event::Swept { survivors: vec![], conflicts: vec![] }, S(2));
-    assert_eq!(life.phase(), &Phase::Down { because: Rest::Parked(Park::Config) });
-    assert!(life.handle(Event::FilesChanged, S(50)).contains(&Order::Sweep));
-}
-
-#[test]
-fn a_clean_exit_is_respawned_beside_the_question_whether_it_was_a_handoff() {
-    let mut life = life();
-    let first = up(&mut life, S(0));
-    let orders = died(&mut life, first, Exit::Code(0), Meaning::Clean, S(5));
-    assert!(orders.contains(&Order::ConsumeHandoff { incarnation: first }));
-    life.handle(Event::Swept { survivors: vec![], conflicts: vec![] }, S(5));
-    assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Backoff(_), .. }));
-    let orders = life.handle(Event::HandoffTold { incarnation: first, told: Told::Accepted("update".into()) }, S(6));
-    assert!(orders.contains(&Order::Sweep), "an accepted handoff ends the wait: {orders:?}");
-}
-
-#[test]
-fn under_policy_on_failure_a_clean_exit_waits_for_the_answer_before_it_parks() {
-    let mut life = Life::new(rules(Contract::Openclaw, Policy::OnFailure), Want::Up, 0, 1);
-    let first = up(&mut life, S(0));
-    died(&mut life, first, Exit::Code(0), Meaning::Clean, S(100));
-    life.handle(Event::Swept { survivors: vec![], conflicts: vec![] }, S(100));
-    assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Handoff, .. }));
-    life.handle(Event::HandoffTold { incarnation: first, told: Told::Nothing("missing".into()) }, S(105));
-    assert!(matches!(life.phase(), Phase::Down { because: Rest::Parked(Park::Policy(_)) }), "{:?}", life.phase());
-}
-
-#[test]
-fn a_frozen_gateway_costs_three_probes_and_thirty_seconds_not_the_whole_grace() {
-    let mut life = life();
-    let first = up(&mut life, S(0));
-    for n in 1..=3 {
-        life.handle(Event::Failed { incarnation: first, how: "timed out".into() }, S(100 + n));
-    }
-    let deadline = life.deadline().expect("a hung gateway has one");
-    assert_eq!(deadline.at, S(103) + super::HUNG_AFTER);
-    assert!(life.handle(Event::DeadlinePassed, deadline.at).contains(&Order::Kill { incarnation: first }));
-}
-
-#[test]
-fn one_that_drains_after_failing_its_probes_gets_the_whole_grace() {
-    let mut life = life();
-    let first = up(&mut life, S(0));
-    for n in 1..=3 {
-        life.handle(Event::Failed { incarnation: first, how: "timed out".into() }, S(100 + n));
-    }
-    life.handle(Event::Drained { incarnation: first }, S(110));
-    assert_eq!(life.deadline().map(|deadline| deadline.at), Some(S(103 + 330)));
-}
-
-#[test]
-fn a_held_port_is_waited_for_and_never_counts_as_a_death() {
-    let mut life = life();
-    life.begin(S(0));
-    let held = || vec![Conflict { what: "port 21000".into(), holder: "python3 (pid 7)".into() }];
-    for n in 0..5 {
-        life.handle(Event::Swept { survivors: vec![], conflicts: held() }, S(n * 20));
-        assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Conflict(_), .. }));
-        life.handle(Event::DeadlinePassed, S(n * 20 + 15));
-    }
-    let orders = life.handle(Event::Swept { survivors: vec![], conflicts: vec![] }, S(200));
-    assert!(orders.contains(&Order::Spawn { incarnation: 1 }));
-    assert_eq!(life.restarts(), 0);
-}
-
-#[test]
-fn a_second_stop_does_not_shorten_the_grace_but_now_does() {
-    let mut life = life();
-    let first = up(&mut life, S(0));
-    let ask = |id, haste| Event::Asked { id, asking: Asking::Stop(haste), by: "test".into() };
-    life.handle(ask(1, Haste::Graceful), S(10));
-    let before = life.deadline();
-    let orders = life.handle(ask(2, Haste::Graceful), S(20));
-    assert_eq!(life.deadline(), before);
-    assert!(matches!(
-        &orders[..],
-        [Order::Remember(Want::Down), Order::Answer { id: 2, reply: Reply::Accepted { .. } }]
-    ));
-    assert!(life.handle(ask(3, Haste::Now), S(30)).contains(&Order::Kill { incarnation: first }));
-}
-
-#[test]
-fn a_start_of_what_is_up_replaces_nothing_and_a_restart_names_what_it_replaces() {
-    let mut life = life();
-    let first = up(&mut life, S(0));
-    let replaces = |orders: Vec<Order>| {
-        orders.into_iter().find_map(|order| match order {
-            Order::Answer { reply: Reply::Accepted { replaces, .. }, .. } => Some(replaces),
-            _ => None,
-        })
-    };
-    let ask = |id, asking| Event::Asked { id, asking, by: "test".into() };
-    assert_eq!(replaces(life.handle(ask(1, Asking::Start), S(1))), Some(None));
-    assert_eq!(replaces(life.handle(ask(2, Asking::Restart(Haste::Graceful)), S(2))), Some(Some(first)));
-    assert_eq!(replaces(life.handle(ask(3, Asking::Start), S(3))), Some(Some(first)));
 }

@@ -1,0 +1,142 @@
+//! What is noticed of a gateway and changes nothing about its life: said in `status`, and once in the journal.
+//!
+//! Orders nothing; a launcher that forks, an output that was closed, a restart within the process, channels kept off.
+
+use super::drive::Keeper;
+use super::hands::Hands;
+use super::input::{Listener, Seen};
+use super::proof;
+use crate::journal::Entry;
+use crate::life::order::Record;
+use crate::life::pace::BREAKER_WINDOW;
+use crate::openclaw::exits;
+
+impl Keeper {
+    /// Looks at what one round of probes brought along.
+    pub(super) fn notice(&mut self, seen: &Seen, started: bool) {
+        if started {
+            self.notice_fork(seen);
+        }
+        self.notice_output();
+        self.notice_breaker(started);
+    }
+
+    /// The same process, but younger than before: it has restarted within itself.
+    pub(super) fn notice_generation(&mut self, seen: &Seen) {
+        let Some(Ok(now)) = &seen.ready else { return };
+        let known = &mut self.hands.known;
+        if now.uptime_ms.is_none() || now.uptime_ms >= known.readiness.uptime_ms {
+            return;
+        }
+        known.generations += 1;
+        let count = known.generations;
+        self.hands.record(Record {
+            incarnation: seen.incarnation,
+            event: "generation",
+            saw: "the same process counts its time up afresh: it has restarted within itself".into(),
+            decided: "none".into(),
+            follows: format!("counted apart from restarts: {count} so far in this incarnation"),
+        });
+    }
+
+    /// The listener belongs to a child of what was spawned: SIGTERM goes to the launcher, and may end there.
+    fn notice_fork(&mut self, seen: &Seen) {
+        let Some(spawned) = self.hands.running.as_ref().map(|running| running.pid) else { return };
+        let Listener::Own { pid } = seen.listener else { return };
+        if pid == spawned {
+            return;
+        }
+        let (launcher, gateway) = (proof::describe(spawned), proof::describe(pid));
+        let saw = format!("the launcher {launcher} did not exec: its child {gateway} listens");
+        self.hands.known.notes.push(format!(
+            "{saw}; a stop reaches the launcher alone, so let it `exec` the gateway, or pass SIGTERM on and wait"
+        ));
+        let follows =
+            "a stop is SIGTERM to the launcher; if that ends without waiting, the gateway is killed without its drain";
+        self.hands.record(Record {
+            incarnation: seen.incarnation,
+            event: "launcher-forked",
+            saw,
+            decided: "left".into(),
+            follows: follows.into(),
+        });
+    }
+
+    /// Nothing more of it can be captured; it lives on all the same.
+    fn notice_output(&mut self) {
+        let known = &mut self.hands.known;
+        if known.output_closed || !self.hands.logbook.is_closed() {
+            return;
+        }
+        known.output_closed = true;
+        known.notes.push("it has closed its stdout and stderr: `logs` shows nothing more of it".into());
+        let incarnation = self.life.incarnation();
+        self.hands.record(Record {
+            incarnation,
+            event: "output-closed",
+            saw: "the gateway closed its stdout and stderr, and lives".into(),
+            decided: "left".into(),
+            follows: "nothing more of this incarnation is captured".into(),
+        });
+    }
+
+    /// OpenClaw's breaker: up, but with every channel off. It says so only in its log, at the start and when it recovers.
+    fn notice_breaker(&mut self, started: bool) {
+        let known = &mut self.hands.known;
+        let (saw, decided) = if started && self.hands.logbook.tail().contains(exits::BREAKER_TRIPPED) {
+            let until = self.hands.clock.stamp_in(BREAKER_WINDOW);
+            let words = format!("OpenClaw's crash-loop breaker keeps every channel off, until about {until}");
+            known.suppressed = Some(words.clone());
+            (words, "left")
+        } else if known.suppressed.is_some() && self.hands.logbook.tail().contains(exits::BREAKER_RECOVERED) {
+            known.suppressed = None;
+            ("OpenClaw's crash-loop breaker lets the channels start again".to_owned(), "none")
+        } else {
+            return;
+        };
+        let incarnation = self.life.incarnation();
+        self.hands.record(Record {
+            incarnation,
+            event: "breaker",
+            saw,
+            decided: decided.into(),
+            follows: "the gateway is up all the while; OpenClaw starts its channels by itself".into(),
+        });
+    }
+}
+
+impl Hands {
+    /// A launcher that forked and went: what it left behind is the gateway, and is ended like any leftover.
+    pub(super) fn notice_left_behind(&mut self, incarnation: u64) {
+        let Some(left) = self.sealed.plane.port.and_then(proof::left_listening) else { return };
+        let saw = format!("what was spawned has ended, and left {} listening on its port", proof::describe(left));
+        self.record(Record {
+            incarnation,
+            event: "launcher-left",
+            saw,
+            decided: "ended".into(),
+            follows: "a gateway is kept as a child: let its launcher `exec` it, or wait for it".into(),
+        });
+    }
+
+    /// Writes one decision, or one thing of note, into the keeper's log and the plane's journal.
+    pub(super) fn record(&mut self, record: Record) {
+        tracing::info!(
+            incarnation = record.incarnation,
+            event = record.event,
+            saw = record.saw,
+            decided = record.decided,
+            follows = record.follows
+        );
+        self.journal.add(Entry {
+            at: self.clock.stamp(),
+            plane: Some(self.sealed.plane.name.clone()),
+            incarnation: record.incarnation,
+            event: record.event.into(),
+            saw: record.saw,
+            decided: record.decided,
+            follows: record.follows,
+            lost_before: 0,
+        });
+    }
+}

@@ -1,0 +1,157 @@
+//! What the next keeper must know if this one dies: a file that is there for as long as a keeper works.
+//!
+//! Told and counted, never acted upon: no process is signalled by what stands here, and the world is looked at all the same.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Clock;
+use super::memory::replace;
+use crate::life::order::Record;
+use crate::life::pace::BREAKER_WINDOW;
+use crate::life::{Life, Past};
+
+/// The file's content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tenure {
+    /// The keeper, for people.
+    pub pid: u32,
+    /// The boot in which it works.
+    pub boot: String,
+    /// The incarnation that lives, if one does, and since when, in seconds of the Unix epoch.
+    pub living: Option<(u64, i64)>,
+    /// Respawns that nobody asked for.
+    pub restarts: u64,
+    /// The unclean ends that OpenClaw may still count, in seconds of the Unix epoch.
+    pub unclean: Vec<i64>,
+}
+
+/// The file of this keeper.
+#[derive(Debug)]
+pub struct TenureFile {
+    path: PathBuf,
+    boot: String,
+    written: Tenure,
+}
+
+impl TenureFile {
+    /// The file at `path`, not yet written, and what a keeper that died has left there.
+    pub fn new(path: PathBuf, boot: &str) -> (Self, Option<Tenure>) {
+        let left = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        (Self { path, boot: boot.to_owned(), written: Tenure::default() }, left)
+    }
+
+    /// Writes how it stands, if that is news.
+    pub fn keep(&mut self, life: &Life, clock: &Clock) -> io::Result<()> {
+        let second = |at| clock.epoch_second(at);
+        let now = Tenure {
+            pid: std::process::id(),
+            boot: self.boot.clone(),
+            living: life.living().zip(life.since()).map(|(incarnation, since)| (incarnation, second(since))),
+            restarts: life.restarts(),
+            unclean: life.unclean().iter().map(|at| second(*at)).collect(),
+        };
+        if same(&now, &self.written) {
+            return Ok(());
+        }
+        replace(&self.path, &serde_json::to_string(&now)?)?;
+        self.written = now;
+        Ok(())
+    }
+
+    /// The keeper leaves in good order.
+    pub fn end(&self) -> io::Result<()> {
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+}
+
+/// Seconds of the epoch are reckoned anew each time, and a wall clock that was set moves them: that is no news.
+fn same(one: &Tenure, other: &Tenure) -> bool {
+    let bare = |tenure: &Tenure| {
+        (tenure.pid, tenure.living.map(|(incarnation, _)| incarnation), tenure.restarts, tenure.unclean.len())
+    };
+    bare(one) == bare(other)
+}
+
+impl Tenure {
+    /// What the machine takes over. A keeper that died killed its gateway: to OpenClaw that is an unclean end.
+    pub fn past(&self, boot: &str, clock: &Clock) -> Past {
+        let seconds = self.unclean.iter().copied().chain(self.living.map(|(_, since)| since));
+        Past {
+            restarts: if self.boot == boot { Some(self.restarts) } else { None },
+            unclean: seconds.filter_map(|second| clock.moment_of(second, BREAKER_WINDOW)).collect(),
+        }
+    }
+
+    /// For the journal.
+    pub fn told(&self, boot: &str, follows: &str) -> Record {
+        let how = if self.boot == boot { "died without a word" } else { "ended with the host" };
+        let what = match self.living {
+            Some((incarnation, _)) => format!("and incarnation {incarnation} of the gateway with it"),
+            None => "while nothing ran".to_owned(),
+        };
+        Record {
+            incarnation: self.living.map_or(0, |(incarnation, _)| incarnation),
+            event: "keeper-lost",
+            saw: format!("the keeper before this one (pid {}) {how}, {what}", self.pid),
+            decided: "sweep".into(),
+            follows: follows.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::life::Rules;
+    use crate::life::order::Want;
+    use crate::plane::{Contract, Health, Restart};
+
+    #[test]
+    fn what_a_dead_keeper_left_is_told_and_what_one_that_left_took_along_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("main/tenure.json");
+        let rules = Rules {
+            contract: Contract::Openclaw,
+            stop_grace: Duration::from_secs(330),
+            restart: Restart::default(),
+            health: Health::default(),
+        };
+        let (life, clock) = (Life::new(rules, Want::Up, 0, 1), Clock::start());
+        let (mut first, none) = TenureFile::new(path.clone(), "boot-1");
+        assert_eq!(none, None);
+        first.keep(&life, &clock).expect("written");
+        let (second, left) = TenureFile::new(path.clone(), "boot-1");
+        let left = left.expect("the first did not leave");
+        assert_eq!((left.pid, left.boot.as_str(), left.living), (std::process::id(), "boot-1", None));
+        assert!(left.told("boot-1", "").saw.ends_with("died without a word, while nothing ran"));
+        assert!(left.told("boot-2", "").saw.contains("ended with the host"));
+        second.end().expect("removed");
+        assert_eq!(TenureFile::new(path, "boot-1").1, None);
+    }
+
+    #[test]
+    fn unclean_ends_of_long_ago_do_not_matter_and_the_living_one_counts_by_its_start() {
+        let clock = Clock::start();
+        let now = clock.epoch_second(clock.now());
+        let left = Tenure {
+            boot: "boot-1".into(),
+            living: Some((4, now - 20)),
+            restarts: 3,
+            unclean: vec![now - 400, now - 100],
+            ..Tenure::default()
+        };
+        let past = left.past("boot-1", &clock);
+        assert_eq!((past.restarts, past.unclean.len()), (Some(3), 2));
+        assert!(past.unclean[0] < past.unclean[1] && past.unclean[1] < clock.now());
+        assert_eq!(left.past("boot-2", &clock).restarts, None);
+    }
+}

@@ -1,0 +1,171 @@
+//! Single scenes of a life, each a rule that can be read.
+//!
+//! Sequences that nobody thought of are `model`'s.
+
+use super::{S, died, life, rules, spawned, swept, up};
+use crate::life::Life;
+use crate::life::due::HUNG_AFTER;
+use crate::life::event::{Asking, Conflict, Event, Haste, Told};
+use crate::life::order::{Order, Reply, Want};
+use crate::life::phase::{Park, Phase, Rest, Wait};
+use crate::openclaw::exits::{Exit, Meaning};
+use crate::plane::{Contract, Policy};
+
+#[test]
+fn a_kill_after_a_stable_time_is_followed_by_a_spawn_at_once() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    let orders = died(&mut life, first, Exit::Signal(9), Meaning::Killed, S(100));
+    assert!(orders.contains(&Order::Sweep));
+    let orders = life.handle(Event::Swept { survivors: vec![], conflicts: vec![] }, S(100));
+    assert!(orders.contains(&Order::Spawn { incarnation: first + 1 }), "{orders:?}");
+    assert_eq!(life.restarts(), 1);
+}
+
+#[test]
+fn exit_78_parks_until_a_file_changes() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    died(&mut life, first, Exit::Code(78), Meaning::Config, S(2));
+    swept(&mut life, S(2));
+    assert_eq!(life.phase(), &Phase::Down { because: Rest::Parked(Park::Config) });
+    assert!(life.handle(Event::FilesChanged, S(50)).contains(&Order::Sweep));
+}
+
+#[test]
+fn a_clean_exit_is_respawned_at_once_and_asked_about_when_the_successor_has_started() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    let orders = died(&mut life, first, Exit::Code(0), Meaning::Clean, S(5));
+    assert!(!orders.contains(&Order::ConsumeHandoff { incarnation: first }), "not while the successor boots");
+    let second = spawned(&mut life, S(5));
+    let orders = life.handle(Event::Started { incarnation: second }, S(15));
+    assert!(orders.contains(&Order::ConsumeHandoff { incarnation: first }), "{orders:?}");
+    life.handle(Event::HandoffTold { incarnation: first, told: Told::Accepted("update".into()) }, S(20));
+    assert_eq!(life.restarts(), 0, "a successor that was wanted is no restart");
+    died(&mut life, second, Exit::Code(1), Meaning::Crash, S(30));
+    swept(&mut life, S(30));
+    assert!(matches!(life.phase(), Phase::Waiting { attempt: 1, .. }), "the first early death: {:?}", life.phase());
+}
+
+#[test]
+fn a_clean_exit_that_was_no_handoff_counts_for_the_next_death() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    died(&mut life, first, Exit::Code(0), Meaning::Clean, S(5));
+    let second = up(&mut life, S(6));
+    life.handle(Event::HandoffTold { incarnation: first, told: Told::Nothing("missing".into()) }, S(10));
+    assert_eq!(life.restarts(), 1);
+    died(&mut life, second, Exit::Code(1), Meaning::Crash, S(30));
+    swept(&mut life, S(30));
+    assert!(matches!(life.phase(), Phase::Waiting { attempt: 2, .. }), "the second early death: {:?}", life.phase());
+}
+
+#[test]
+fn a_second_clean_exit_before_the_first_was_answered_waits_for_its_own_answer() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    died(&mut life, first, Exit::Code(0), Meaning::Clean, S(5));
+    let second = spawned(&mut life, S(5));
+    let orders = died(&mut life, second, Exit::Code(0), Meaning::Clean, S(7));
+    assert!(orders.contains(&Order::ConsumeHandoff { incarnation: second }), "nothing boots now: {orders:?}");
+    swept(&mut life, S(7));
+    assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Handoff, .. }), "{:?}", life.phase());
+    life.handle(Event::HandoffTold { incarnation: second, told: Told::Nothing("missing".into()) }, S(12));
+    assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Backoff(_), attempt: 2, .. }), "{:?}", life.phase());
+}
+
+#[test]
+fn a_crash_of_the_successor_leaves_the_question_to_the_one_after_it() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    died(&mut life, first, Exit::Code(0), Meaning::Clean, S(5));
+    let second = spawned(&mut life, S(5));
+    died(&mut life, second, Exit::Code(1), Meaning::Crash, S(9));
+    swept(&mut life, S(9));
+    life.handle(Event::DeadlinePassed, S(20));
+    let third = spawned(&mut life, S(20));
+    let orders = life.handle(Event::Started { incarnation: third }, S(30));
+    assert!(orders.contains(&Order::ConsumeHandoff { incarnation: first }), "{orders:?}");
+}
+
+#[test]
+fn under_policy_on_failure_a_clean_exit_waits_for_the_answer_before_it_parks() {
+    let mut life = Life::new(rules(Contract::Openclaw, Policy::OnFailure), Want::Up, 0, 1);
+    let first = up(&mut life, S(0));
+    died(&mut life, first, Exit::Code(0), Meaning::Clean, S(100));
+    life.handle(Event::Swept { survivors: vec![], conflicts: vec![] }, S(100));
+    assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Handoff, .. }));
+    life.handle(Event::HandoffTold { incarnation: first, told: Told::Nothing("missing".into()) }, S(105));
+    assert!(matches!(life.phase(), Phase::Down { because: Rest::Parked(Park::Policy(_)) }), "{:?}", life.phase());
+}
+
+#[test]
+fn a_frozen_gateway_costs_three_probes_and_thirty_seconds_not_the_whole_grace() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    for n in 1..=3 {
+        life.handle(Event::Failed { incarnation: first, how: "timed out".into() }, S(100 + n));
+    }
+    let deadline = life.deadline().expect("a hung gateway has one");
+    assert_eq!(deadline.at, S(103) + HUNG_AFTER);
+    assert!(life.handle(Event::DeadlinePassed, deadline.at).contains(&Order::Kill { incarnation: first }));
+}
+
+#[test]
+fn one_that_drains_after_failing_its_probes_gets_the_whole_grace() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    for n in 1..=3 {
+        life.handle(Event::Failed { incarnation: first, how: "timed out".into() }, S(100 + n));
+    }
+    life.handle(Event::Drained { incarnation: first }, S(110));
+    assert_eq!(life.deadline().map(|deadline| deadline.at), Some(S(103 + 330)));
+}
+
+#[test]
+fn a_held_port_is_waited_for_and_never_counts_as_a_death() {
+    let mut life = life();
+    life.begin(S(0));
+    let held = || vec![Conflict { what: "port 21000".into(), holder: "python3 (pid 7)".into() }];
+    for n in 0..5 {
+        life.handle(Event::Swept { survivors: vec![], conflicts: held() }, S(n * 20));
+        assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Conflict(_), .. }));
+        life.handle(Event::DeadlinePassed, S(n * 20 + 15));
+    }
+    let orders = life.handle(Event::Swept { survivors: vec![], conflicts: vec![] }, S(200));
+    assert!(orders.contains(&Order::Spawn { incarnation: 1 }));
+    assert_eq!(life.restarts(), 0);
+}
+
+#[test]
+fn a_second_stop_does_not_shorten_the_grace_but_now_does() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    let ask = |id, haste| Event::Asked { id, asking: Asking::Stop(haste), by: "test".into() };
+    life.handle(ask(1, Haste::Graceful), S(10));
+    let before = life.deadline();
+    let orders = life.handle(ask(2, Haste::Graceful), S(20));
+    assert_eq!(life.deadline(), before);
+    assert!(matches!(
+        &orders[..],
+        [Order::Remember(Want::Down), Order::Record(_), Order::Answer { id: 2, reply: Reply::Accepted { .. } }]
+    ));
+    assert!(life.handle(ask(3, Haste::Now), S(30)).contains(&Order::Kill { incarnation: first }));
+}
+
+#[test]
+fn a_start_of_what_is_up_replaces_nothing_and_a_restart_names_what_it_replaces() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    let replaces = |orders: Vec<Order>| {
+        orders.into_iter().find_map(|order| match order {
+            Order::Answer { reply: Reply::Accepted { replaces, .. }, .. } => Some(replaces),
+            _ => None,
+        })
+    };
+    let ask = |id, asking| Event::Asked { id, asking, by: "test".into() };
+    assert_eq!(replaces(life.handle(ask(1, Asking::Start), S(1))), Some(None));
+    assert_eq!(replaces(life.handle(ask(2, Asking::Restart(Haste::Graceful)), S(2))), Some(Some(first)));
+    assert_eq!(replaces(life.handle(ask(3, Asking::Start), S(3))), Some(Some(first)));
+}
