@@ -6,6 +6,8 @@ mod support;
 
 #[path = "openclaw/agreement/mod.rs"]
 mod agreement;
+#[path = "openclaw/active_work.rs"]
+mod active_work;
 #[path = "openclaw/custody.rs"]
 mod custody;
 #[path = "openclaw/demo.rs"]
@@ -16,3 +18,5 @@ mod life;
 mod planes;
 #[path = "openclaw/runtime.rs"]
 mod runtime;
+#[path = "openclaw/theft.rs"]
+mod theft;

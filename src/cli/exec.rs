@@ -108,6 +108,10 @@ fn replace(words: &[OsString], sealed: &Sealed) -> Failure {
     let error = Command::new(program).args(args).env_clear().envs(terminal).envs(&sealed.environ).exec();
     let program = program.to_string_lossy();
     match error.kind() {
+        io::ErrorKind::NotFound if program.contains('/') => Failure::failed(
+            format!("`{program}` is not there, as seen from {}", plane.cwd.display()),
+            "a script is not there either when the interpreter that it names is missing",
+        ),
         io::ErrorKind::NotFound => {
             let path = sealed.environ.get("PATH").map_or("", String::as_str);
             Failure::failed(

@@ -66,10 +66,11 @@ impl Spectator {
             }
             Self::Pipe { said } => {
                 for plane in planes {
-                    let line = plain(plane);
-                    if said.get(&plane.name) != Some(&line) {
-                        say(&format!("{line}\n"));
-                        said.insert(plane.name.clone(), line);
+                    // The end of a grace is reckoned anew each time, and may differ by a second: that is no news.
+                    let news = format!("{:?}: {}", plane.state, plane.why);
+                    if said.get(&plane.name) != Some(&news) {
+                        say(&format!("{}\n", plain(plane)));
+                        said.insert(plane.name.clone(), news);
                     }
                 }
             }

@@ -233,7 +233,11 @@ impl Daemon {
             Ask::Reload(reload) if reload.exec => self.try_successor(Some(reply)),
             Ask::Reload(reload) => self.prove(Purpose::Reload(reload, Some(reply))),
             Ask::Down(stop) => {
-                let note = format!("{} planes are stopped, then the supervisor leaves", self.keeping.len());
+                let note = match self.keeping.len() {
+                    0 => "nothing runs; the supervisor leaves".to_owned(),
+                    1 => "1 plane is stopped, then the supervisor leaves".to_owned(),
+                    count => format!("{count} planes are stopped, then the supervisor leaves"),
+                };
                 self.go_down(stop);
                 reply.answer(Answer::Accepted { replaces: None, note });
             }

@@ -77,6 +77,11 @@ impl Clock {
         jiff::Timestamp::now().as_second().saturating_sub_unsigned(ago)
     }
 
+    /// Wall time as milliseconds of the Unix epoch.
+    pub fn epoch_millisecond(&self) -> i64 {
+        jiff::Timestamp::now().as_millisecond()
+    }
+
     /// The moment of a second of the Unix epoch, unless it lies further back than `within`, or ahead.
     pub fn moment_of(&self, second: i64, within: Duration) -> Option<Moment> {
         let ago = u64::try_from(jiff::Timestamp::now().as_second().checked_sub(second)?).ok()?;

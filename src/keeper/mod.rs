@@ -229,13 +229,8 @@ fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<cra
     let autostart = hands.sealed.plane.autostart;
     let want = wanted.unwrap_or(if autostart { Want::Up } else { Want::Down });
     let mut life = Life::new(rules, want, last, seed);
-    if let Some(before) = before {
+    if let Some(before) = &before {
         life.inherit(before.past(boot, &hands.clock));
-        let follows = match want {
-            Want::Up => "then spawned",
-            Want::Down => "then left down, as wanted",
-        };
-        hands.record(before.told(boot, follows));
         if before.living.is_some() {
             hands.known.last_exit = Some(LastExit {
                 code: None,
@@ -246,6 +241,9 @@ fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<cra
         }
     }
     let first = if wanted.is_none() && !autostart { life.begin_at_rest(now) } else { life.begin(now) };
+    if let Some(before) = before {
+        hands.record(before.told(boot, &life.coming(now)));
+    }
     (life, first)
 }
 

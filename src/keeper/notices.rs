@@ -11,6 +11,9 @@ use crate::life::order::Record;
 use crate::life::pace::BREAKER_WINDOW;
 use crate::openclaw::exits;
 
+/// Beginnings of one generation differ by what a probe takes on a busy host, in milliseconds.
+const SAME_BEGINNING: i64 = 4_000;
+
 impl Keeper {
     /// Looks at what one round of probes brought along.
     pub(super) fn notice(&mut self, seen: &Seen, started: bool) {
@@ -21,11 +24,14 @@ impl Keeper {
         self.notice_breaker(started);
     }
 
-    /// The same process, but younger than before: it has restarted within itself.
+    /// The same process, but with a later beginning than before: it has restarted within itself. The beginning is reckoned by
+    /// the wall clock, as OpenClaw reckons its time up: set anew, it moves both.
     pub(super) fn notice_generation(&mut self, seen: &Seen) {
-        let Some(Ok(now)) = &seen.ready else { return };
+        let Some(uptime) = seen.ready.as_ref().and_then(|ready| ready.as_ref().ok()?.uptime_ms) else { return };
+        let began = self.hands.clock.epoch_millisecond().saturating_sub_unsigned(uptime);
         let known = &mut self.hands.known;
-        if now.uptime_ms.is_none() || now.uptime_ms >= known.readiness.uptime_ms {
+        let before = known.began.replace(began);
+        if before.is_none_or(|before| began - before < SAME_BEGINNING) {
             return;
         }
         known.generations += 1;

@@ -123,6 +123,7 @@ impl Hands {
         self.known.trouble = None;
         self.known.exchanged = None;
         self.known.generations = 0;
+        self.known.began = None;
         self.known.suppressed = None;
         self.known.output_closed = false;
         self.known.left_to_drain = None;

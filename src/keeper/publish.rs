@@ -38,6 +38,8 @@ pub struct Known {
     pub left_to_drain: Option<String>,
     /// In-process restarts of the living incarnation.
     pub generations: u64,
+    /// When its present generation began, in milliseconds of the Unix epoch.
+    pub began: Option<i64>,
     /// Lines of output that the disk did not take.
     pub log_lines_lost: u64,
     /// Resident bytes of the plane's processes.

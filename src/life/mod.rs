@@ -195,6 +195,18 @@ impl Life {
         }
     }
 
+    /// What follows the sweep under way, in words.
+    pub fn coming(&self, now: Moment) -> String {
+        match &self.phase {
+            Phase::Sweeping { then, .. } => ended::consequence(then, now),
+            Phase::Down { .. }
+            | Phase::Starting { .. }
+            | Phase::Up { .. }
+            | Phase::Stopping { .. }
+            | Phase::Waiting { .. } => String::new(),
+        }
+    }
+
     /// The unclean ends that OpenClaw's breaker may still count.
     pub fn unclean(&self) -> &[Moment] {
         self.pace.unclean()

@@ -65,11 +65,11 @@ impl Pace {
         &self.rules
     }
 
-    /// An operator insists: early deaths are forgotten, and so is the breaker's count.
+    /// An operator insists: early deaths are forgotten. What OpenClaw's breaker counts is not, since nobody makes it forget: the
+    /// spawn that was asked for goes ahead, and the next one that nobody asks for heeds it again.
     pub fn insist(&mut self) {
         self.early = 0;
         self.deaths.clear();
-        self.unclean.clear();
         self.last_delay = Duration::ZERO;
     }
 
@@ -204,6 +204,15 @@ mod tests {
         assert_eq!(pace.died(S(3), S(3), None), Verdict::GiveUp(3));
         pace.insist();
         assert_eq!(pace.died(S(4), S(4), None), Verdict::After(S(1), 1));
+    }
+
+    #[test]
+    fn insisting_does_not_make_the_breaker_forget() {
+        let mut pace = pace(Contract::Openclaw);
+        pace.died(S(0), S(70), Some(S(0)));
+        assert_eq!(pace.died(S(70), S(140), Some(S(70))), Verdict::Breaker(S(300)));
+        pace.insist();
+        assert_eq!(pace.died(S(150), S(220), Some(S(150))), Verdict::Breaker(S(370)));
     }
 
     proptest! {

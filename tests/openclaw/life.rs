@@ -1,8 +1,7 @@
-//! The life of a real plane: every exit of the contract that a config can cause, the restart handoff end to end, port theft, and
-//! the verbs from inside.
+//! The life of a real plane: every exit of the contract that a config can cause, the restart handoff end to end, and a restart
+//! asked from inside.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -114,21 +113,6 @@ fn a_gateway_that_restarts_itself_is_handed_over_without_penalty() {
     assert!(journal.lines().any(|line| line.contains("\"asked\"") && line.contains("restart by")), "{journal}");
     let refused = from_inside(&inside, env!("CARGO_BIN_EXE_gateward"), &["run"]).wait_with_output().expect("it runs");
     assert_eq!(refused.status.code(), Some(1), "{refused:#?}");
-}
-
-#[test]
-fn a_stolen_port_is_waited_for_and_the_thief_is_named() {
-    let Some(_) = openclaw() else { return };
-    let plane = TestPlane::real("main");
-    let thief = TcpListener::bind(("127.0.0.1", plane.base())).expect("the base port");
-    let mut world = Gateward::new("stolen-port", vec![plane]);
-    world.up();
-    let waiting = world.until("main", REFUSED, "waiting for the thief", |plane| plane.why.contains("is held by"));
-    assert!(waiting.why.contains(&std::process::id().to_string()), "{}", waiting.why);
-    assert_eq!((waiting.state, waiting.incarnation), (State::Backoff, 0));
-    let _boots = Boots::take(1);
-    drop(thief);
-    assert_eq!(world.until_ready("main").incarnation, 1);
 }
 
 /// Waits for the successor and for OpenClaw's word that it was wanted. A gateway that boots while its store is asked for the

@@ -12,6 +12,7 @@ pub mod manifest;
 mod openclaw;
 mod ports;
 pub mod processes;
+mod provider;
 mod scratch;
 pub mod wait;
 
@@ -24,6 +25,7 @@ pub use gateward::{BOOT, Gateward, Said, Status, said, tail};
 pub use manifest::TestPlane;
 pub use openclaw::{openclaw, runtimes};
 pub use ports::Family;
+pub use provider::Provider;
 pub use scratch::Scratch;
 pub use wait::{Look, eventually, within};
 
