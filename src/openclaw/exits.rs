@@ -19,6 +19,9 @@ pub const BREAKER_RECOVERED: &str = "restart-loop breaker recovered";
 /// How it begins to say what it drains (`run-loop-drain`): once at the beginning, then every 30 s.
 const DRAINING: &str = "draining active work before";
 
+/// What it says when its own time for work in flight, 315 s, is over (`run-loop-drain`).
+const DRAIN_TIMED_OUT: &str = "active-work drain timeout reached";
+
 /// What a draining gateway last said that it waits for, in its own words: `embeddedRuns=1 cronRuns=2`.
 pub fn left_to_drain(tail: &str) -> Option<String> {
     let line = tail.lines().rfind(|line| line.contains(DRAINING))?;
@@ -92,7 +95,7 @@ pub enum Stage {
 pub enum Meaning {
     /// We asked, it went.
     Asked,
-    /// We asked, it went, but work in flight was cut off (code 1 while stopping).
+    /// We asked, it went, but work in flight was cut off: it says so (and exits with 0, measured), or its own end failed.
     AskedForced,
     /// We asked, and ended it ourselves: its grace was over, or skipped, or it was hung.
     Ended,
@@ -115,6 +118,7 @@ pub fn meaning(contract: Contract, exit: Exit, stage: Stage, tail: &str) -> Mean
     match (stage, exit) {
         (_, Exit::OutOfMemory) => Meaning::OutOfMemory,
         (Stage::Stopping, Exit::Signal(9)) => Meaning::Ended,
+        (Stage::Stopping, Exit::Code(0)) if tail.contains(DRAIN_TIMED_OUT) => Meaning::AskedForced,
         (Stage::Stopping, Exit::Code(0) | Exit::Signal(_)) => Meaning::Asked,
         (Stage::Stopping, Exit::Code(_)) => Meaning::AskedForced,
         (Stage::Starting | Stage::Up, Exit::Signal(_)) => Meaning::Killed,
@@ -212,5 +216,7 @@ mod tests {
         assert_eq!(meaning(Contract::Openclaw, Exit::Signal(9), Stage::Stopping, ""), Meaning::Ended);
         assert_eq!(meaning(Contract::Openclaw, Exit::Signal(15), Stage::Stopping, ""), Meaning::Asked);
         assert_eq!(meaning(Contract::Openclaw, Exit::Code(1), Stage::Stopping, ""), Meaning::AskedForced);
+        let cut = "[gateway] active-work drain timeout reached; proceeding with shutdown: activeTasks=1";
+        assert_eq!(meaning(Contract::Openclaw, Exit::Code(0), Stage::Stopping, cut), Meaning::AskedForced);
     }
 }

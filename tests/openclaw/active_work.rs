@@ -1,6 +1,6 @@
 //! Real gateways with real work in flight: an agent's turn against a model provider on loopback, which runs `sleep`.
 //!
-//! One world for all of it. Main's drain is forced by OpenClaw itself after 325 s; everything else happens meanwhile, on
+//! One world for all of it. Main's drain is cut short by OpenClaw itself after 315 s; everything else happens meanwhile, on
 //! rescue and staging, so that the whole costs no more than that one drain. It is named to begin first in its binary.
 
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use crate::support::processes::{environ, is_alive, kill, tree};
 use crate::support::{BOOT, Boots, Gateward, Provider, Said, TestPlane, eventually, openclaw, said, say};
 
-/// OpenClaw's own end of a drain: 315 s for the work, 10 s for the rest (contract); and what a busy machine adds.
+/// OpenClaw's own end of a drain: 315 s for the work, at most 10 s for the rest; and what a busy machine adds.
 const FORCED: std::ops::Range<Duration> = Duration::from_secs(310)..Duration::from_secs(400);
 
 /// A turn reaches its tool a few seconds after it was asked for; the client takes some to load.
@@ -53,7 +53,7 @@ fn work_in_flight_is_drained_shown_and_cut_short_only_by_those_who_may() {
     let exit = stopped.last_exit.expect("it ended");
     say(&format!("a drain with work that never ends: {:.0} s, {exit:?}", took.as_secs_f64()));
     assert!(FORCED.contains(&took), "{took:?}");
-    assert_eq!((exit.code, exit.signal), (Some(1), None), "its own end, not ours: {exit:#?}");
+    assert_eq!((exit.code, exit.signal), (Some(0), None), "its own end, not ours: {exit:#?}");
     assert!(exit.meaning.contains("work cut off"), "{exit:#?}");
     assert!(!is_alive(draining) && !is_alive(turn.sleeper), "nothing of it is left");
     assert_eq!(world.written("main").family().busy(), Vec::<u16>::new());
