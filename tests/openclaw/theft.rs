@@ -23,7 +23,7 @@ fn what_others_hold_is_waited_for_by_name_and_the_breaker_is_shown() {
     let plane = TestPlane::real("main");
     let thief = TcpListener::bind(("127.0.0.1", plane.base())).expect("the base port");
     let mut world = Gateward::new("theft", vec![plane]);
-    let _boots = Boots::take(2);
+    let _boots = Boots::take(1);
     let foreign = Foreign::start(bin, &world);
     foreign.until_it_owns_the_state_dir();
     world.up();
