@@ -9,7 +9,9 @@ use super::proof;
 use crate::journal::Entry;
 use crate::life::order::Record;
 use crate::life::pace::BREAKER_WINDOW;
+use crate::life::phase::Phase;
 use crate::openclaw::exits;
+use crate::os::reap;
 
 /// Beginnings of one generation differ by what a probe takes on a busy host, in milliseconds.
 const SAME_BEGINNING: i64 = 4_000;
@@ -71,7 +73,9 @@ impl Keeper {
     /// Nothing more of it can be captured; it lives on all the same.
     fn notice_output(&mut self) {
         let known = &mut self.hands.known;
-        if known.output_closed || !self.hands.logbook.is_closed() {
+        let lives = self.hands.running.as_ref().is_some_and(|it| matches!(reap::peek(&it.pidfd), Ok(None)));
+        let stays = matches!(self.life.phase(), Phase::Starting { .. } | Phase::Up { .. });
+        if known.output_closed || !lives || !stays || !self.hands.logbook.is_closed() {
             return;
         }
         known.output_closed = true;

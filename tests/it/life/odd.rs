@@ -67,9 +67,15 @@ fn a_stretch_in_which_nobody_ran_is_no_failure() {
     world.up();
     let starting = world.until("main", SOON, "starting", |plane| plane.state == State::Starting && plane.pid.is_some());
     let (gateway, keeper) = (starting.pid.expect("it runs"), starting.keeper_pid.expect("a keeper"));
-    // Frozen as a paused machine freezes them: for longer than a whole start may take without progress.
+    // Frozen as a paused machine freezes everybody: for longer than a whole start may take without progress.
+    let everybody = [world.daemon_pid(), keeper, gateway];
     for signal in [Signal::STOP, Signal::CONT] {
-        for pid in [gateway, keeper] {
+        let mut order = everybody;
+        if signal == Signal::CONT {
+            // The daemon ends a keeper that it finds stopped.
+            order.reverse();
+        }
+        for pid in order {
             kill(pid, signal);
         }
         if signal == Signal::STOP {
