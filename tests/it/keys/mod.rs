@@ -3,7 +3,9 @@
 mod environ;
 mod limits;
 mod order;
+mod plain;
 mod releases;
+mod restarts;
 mod user;
 
 use std::fs;

@@ -1,0 +1,104 @@
+//! `contract = "plain"`: nothing is added, nothing is expected; probed only where a url is given. And how its log looks.
+
+use std::fs;
+
+use gateward::wire::State;
+
+use super::{SOON, proc, sleeper, up};
+use crate::support::{Family, Gateward, TestPlane, eventually, processes, say};
+
+/// The stand-in as a plain process: it serves `/healthz` and `/readyz` on a port of its own choice.
+fn served(family: &Family, path: &str) -> TestPlane {
+    let port = family.base();
+    let words = [env!("CARGO_BIN_EXE_gateward"), "practice", "gateway", "run", "--port", &port.to_string()];
+    TestPlane::plain("main", &words)
+        .table(
+            "health",
+            &format!(
+                "url = \"http://127.0.0.1:{port}{path}\"\ninterval = \"200ms\"\ntimeout = \"500ms\"\nfailures = 2"
+            ),
+        )
+        .table("restart", "min_delay = \"10ms\"\nmax_delay = \"20ms\"")
+}
+
+/// Gives the stand-in the folders that only contract openclaw would name to it.
+fn with_folders(world: &Gateward, plane: &str) {
+    let text = fs::read_to_string(world.manifest()).expect("a manifest");
+    let at = |inside: &str| world.scratch().join(&format!("{plane}/{inside}")).display().to_string();
+    let (config, state) = (at("openclaw.json"), at("state"));
+    let env = format!("env = {{ OPENCLAW_CONFIG_PATH = {config:?}, OPENCLAW_STATE_DIR = {state:?}, ");
+    world.scratch().write("supervisor.toml", &text.replace("env = { ", &env));
+}
+
+#[test]
+fn a_plain_process_gets_its_own_words_and_nothing_of_openclaw() {
+    let mut world = Gateward::new("plain-words", vec![sleeper("main").key("args", "[\"5\"]")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    assert!(main.ready && main.live, "unprobed, it is taken at its being there: {main:#?}");
+    let pid = main.pid.expect("it runs");
+    assert_eq!(proc(pid, "cmdline"), "/bin/sleep\x001000000\x005\0");
+    assert!(!proc(pid, "environ").contains("OPENCLAW_"), "{}", proc(pid, "environ"));
+}
+
+#[test]
+fn a_plain_process_with_a_url_is_up_when_that_answers_and_replaced_when_it_stops_to() {
+    let family = Family::lease();
+    let plane = served(&family, "/healthz").env("PRACTICE_HANG_AFTER_MS", "1500").env("PRACTICE_BOOT_MS", "400");
+    let mut world = Gateward::new("plain-url", vec![plane.key("stop_grace", "\"1s\"")]);
+    with_folders(&world, "main");
+    world.up();
+    let first = world.until("main", SOON, "up and ready", |plane| up(plane) && plane.ready && plane.live);
+    assert_eq!(processes::listeners(family.base(), &[first.pid.expect("it runs")]), [first.pid.expect("it runs")]);
+    world.until("main", SOON, "another, as the first gave no sign of life", |plane| plane.incarnation >= 2);
+    let events = world.run(&["events", "main", "-n", "1000"]).out;
+    assert!(events.contains("no sign of life, 2 times in a row"), "{events}");
+}
+
+#[test]
+fn a_url_that_never_answers_2xx_is_no_start() {
+    let family = Family::lease();
+    let plane = served(&family, "/readyz").env("PRACTICE_READY_FAILING", "telegram");
+    let mut world = Gateward::new("plain-503", vec![plane]);
+    with_folders(&world, "main");
+    world.up();
+    let port = family.base();
+    let main = world.until("main", SOON, "listening", |plane| {
+        plane.pid.is_some_and(|pid| !processes::listeners(port, &[pid]).is_empty())
+    });
+    assert!(!main.ready, "{main:#?}");
+    eventually(SOON, "a second of probes", || world.plane("main").uptime_s.is_some_and(|seconds| seconds >= 1));
+    assert_ne!(world.plane("main").state, State::Up);
+}
+
+#[test]
+fn planes_have_a_colour_each_on_a_terminal_and_none_elsewhere() {
+    let speaks = |name: &str| TestPlane::plain(name, &["/bin/sh", "-c", "echo a word; exec sleep 1000000"]);
+    let mut world = Gateward::new("log-colour", vec![speaks("main"), speaks("rescue")]);
+    world.up();
+    let logs = || world.run(&["logs"]).out;
+    eventually(SOON, "both words", || if logs().matches("a word").count() == 2 { Ok(()) } else { Err(logs()) });
+    assert!(!logs().contains('\u{1b}'), "no colour on a pipe: {:?}", logs());
+    let Some(script) = ["/usr/bin/script", "/bin/script"].into_iter().find(|path| fs::exists(path).unwrap_or(false))
+    else {
+        say("skipped: `script` is not here to lend a terminal");
+        return;
+    };
+    let shown = |extra: &[(&str, &str)]| {
+        let ours = world.command(&["logs"]);
+        let words = std::iter::once(ours.get_program()).chain(ours.get_args()).map(|word| word.to_string_lossy());
+        let line = words.collect::<Vec<_>>().join(" ");
+        let mut command = std::process::Command::new(script);
+        command.args(["-qec", &line, "/dev/null"]).env_clear().env("TERM", "xterm").stdin(std::process::Stdio::null());
+        command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(extra.iter().copied());
+        String::from_utf8_lossy(&command.output().expect("script runs").stdout).into_owned()
+    };
+    let coloured = shown(&[]);
+    let colour = |plane: &str| {
+        let line = coloured.lines().find(|line| line.contains(plane)).unwrap_or_else(|| panic!("{coloured:?}"));
+        line.split(plane).next().expect("what stands before it").to_owned()
+    };
+    let (main, rescue) = (colour("main"), colour("rescue"));
+    assert!(main.starts_with('\u{1b}') && rescue.starts_with('\u{1b}') && main != rescue, "{coloured:?}");
+    assert!(!shown(&[("NO_COLOR", "1")]).contains("\u{1b}[3"), "NO_COLOR is heeded");
+}
