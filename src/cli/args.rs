@@ -109,9 +109,9 @@ impl Verb {
             Self::Why(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Events(args) => args.json,
+            Self::Service(args) => args.json(),
             Self::Init(_)
             | Self::Run(_)
-            | Self::Service(_)
             | Self::Down(_)
             | Self::Exec(_)
             | Self::Demo(_)

@@ -25,7 +25,9 @@ Examples:
   gateward card --markdown > planes.md
   gateward card main --json | jq -r .planes[0].remote.tunnel
 
-No card ever holds a token.")]
+No card ever holds a token.
+
+Exit codes: 0 shown; 4 no such plane; 6 the manifest cannot be read or is invalid.")]
 pub struct Args {
     #[arg(value_name = "PLANE", help = PLANES, add = super::completions::planes())]
     planes: Vec<String>,

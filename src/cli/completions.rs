@@ -23,7 +23,9 @@ const VARIABLE: &str = "GATEWARD_COMPLETE";
 Examples:
   gateward completions bash > /etc/bash_completion.d/gateward
   gateward completions zsh > ~/.zfunc/_gateward
-  gateward completions fish > ~/.config/fish/completions/gateward.fish")]
+  gateward completions fish > ~/.config/fish/completions/gateward.fish
+
+Exit codes: 0 printed; 2 no such shell.")]
 pub struct Args {
     /// Which shell
     shell: Shell,

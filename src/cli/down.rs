@@ -34,7 +34,10 @@ Examples:
   gateward down          every gateway finishes what it does, within its stop_grace
   gateward down --now    work in flight is lost
 
-What the operator wanted of each plane is kept: the next `gateward run` starts those that were not stopped by hand.")]
+What the operator wanted of each plane is kept: the next `gateward run` starts those that were not stopped by hand.
+
+Exit codes: 0 everything is down; 1 something is not, or the waiting was ended; 5 neither supervisor nor keeper answers; \
+6 the manifest cannot be read and was never applied.")]
 pub struct Args {
     /// Skip the grace: kill what has not ended yet
     #[arg(long)]

@@ -9,6 +9,7 @@ use super::logs::{Shape, Source, Stamp, show};
 use super::outcome::{Failure, Outcome};
 use super::since::since;
 use super::target::{Scope, Target};
+use super::terminal::say;
 use crate::rundir;
 
 /// The words of `events`.
@@ -19,7 +20,9 @@ Examples:
   gateward events main --since 1h
   gateward events -f | jq -c 'select(.event == \"exited\") | {at, plane, saw}'
 
-Each line has at, plane, incarnation, event, saw, decided, follows; fields are only ever added.")]
+Each line has at, plane, incarnation, event, saw, decided, follows; fields are only ever added.
+
+Exit codes: 0 shown; 1 the files cannot be read; 4 no such plane; 6 the manifest cannot be read and was never applied.")]
 pub struct Args {
     #[arg(value_name = "PLANE", help = PLANES, add = super::completions::planes())]
     planes: Vec<String>,
@@ -53,5 +56,8 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let sources = journals.into_iter().map(open).collect::<Result<Vec<_>, _>>().map_err(|error| {
         Failure::failed(format!("a journal cannot be read: {error}"), "use the supervisor's own user, or root")
     })?;
+    if !args.follow && !sources.iter().any(Source::has_any) {
+        say("nothing has happened yet: no journal is there\n");
+    }
     show(sources, args.lines, since, Shape::Bare, args.follow)
 }

@@ -13,7 +13,9 @@ use super::terminal::print;
 #[command(after_help = "\
 Examples:
   gateward man | man -l -
-  gateward man --dir /usr/share/man/man1")]
+  gateward man --dir /usr/share/man/man1
+
+Exit codes: 0 printed or written; 1 the folder cannot be written to.")]
 pub struct Args {
     /// Write every page into this folder instead of printing the first
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
@@ -30,7 +32,8 @@ pub fn run(args: &Args) -> Outcome {
         return Ok(Code::Done);
     };
     clap_mangen::generate_to(words, folder).map_err(|error| {
-        Failure::failed(format!("cannot write manual pages into {}: {error}", folder.display()), "")
+        let hint = "name a folder that is there and that you may write to; without `--dir` the first page is printed";
+        Failure::failed(format!("cannot write manual pages into {}: {error}", folder.display()), hint)
     })?;
     Ok(Code::Done)
 }

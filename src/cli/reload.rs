@@ -30,8 +30,11 @@ Examples:
   gateward reload              does that; planes whose definition did not change are not touched
   gateward reload --exec       the supervisor becomes the binary now on disk; planes live on
 
-Nothing is changed while the manifest cannot be read (exit code 6). A plane that an error finding stands against is left \
-as it is (exit code 7), unless that finding is named with --allow.")]
+Nothing is changed while the manifest cannot be read. A plane that an error finding stands against is left as it is, unless \
+that finding is named with --allow.
+
+Exit codes: 0 applied, or shown; 1 it failed; 5 the supervisor does not answer; 6 the manifest cannot be read or is invalid; \
+7 a finding stands against a plane.")]
 pub struct Args {
     /// Print what would be done, do nothing
     #[arg(long)]

@@ -2,6 +2,8 @@
 //!
 //! Refuses inside a plane: what runs there would die with it.
 
+use std::io;
+
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
 use super::trouble;
@@ -50,9 +52,17 @@ pub fn run(_args: &Args, scope: &Scope) -> Outcome {
             error.to_string(),
             "`gateward down` stops what lives there (it finds it by itself), then `gateward run` starts it in the new place",
         ))),
-        Err(error @ RunError::Host { .. }) => {
-            Err(Failure::Failed(Told::new(error.to_string(), "run_dir and state_dir are set in [supervisor]")))
+        Err(error @ RunError::Host { .. }) => Err(Failure::Failed(Told::new(error.to_string(), hint(&error)))),
+    }
+}
+
+fn hint(error: &RunError) -> &'static str {
+    match error {
+        RunError::Host { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            "run it as the account that these folders belong to, or set others as run_dir and state_dir in [supervisor]"
         }
+        RunError::Host { .. } => "run_dir and state_dir are set in [supervisor]",
+        RunError::Manifest(_) | RunError::Second { .. } | RunError::Moved { .. } => "",
     }
 }
 

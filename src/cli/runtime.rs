@@ -29,7 +29,9 @@ Examples:
 
 Releases are kept in $GATEWARD_RUNTIMES_DIR, else as root in /var/lib/gateward/runtimes, else in \
 $XDG_DATA_HOME/gateward/runtimes (~/.local/share). Each takes about 850 MB. A plane runs on one through \
-`[runtimes.NAME] version = \"…\"` and `runtime = \"NAME\"` in the manifest.")]
+`[runtimes.NAME] version = \"…\"` and `runtime = \"NAME\"` in the manifest.
+
+Exit codes: 0 done; 1 it failed, and nothing is left that could be taken for a release; 2 usage.")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -39,17 +41,34 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Install OpenClaw with the Node it needs, through npm; prints the folder of its programs
+    #[command(after_help = "\
+Examples:
+  gateward runtime install 2026.9.6
+  PATH=\"$(gateward runtime install 2026.9.6):$PATH\" openclaw --version
+
+Exit codes: 0 it is here; 1 npm failed, or this host has no Node package.")]
     Install {
         /// The release, such as 2026.9.6
         version: String,
     },
     /// Show the releases that are installed, and which planes run on them
+    #[command(after_help = "\
+Examples:
+  gateward runtime list
+  gateward runtime list --json
+
+Exit codes: 0 shown; 1 the folder cannot be read.")]
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Remove a release that no plane runs on, and that the manifest gives to none
+    #[command(after_help = "\
+Examples:
+  gateward runtime remove 2026.8.1
+
+Exit codes: 0 removed; 1 a plane runs on it, or it is not there.")]
     Remove {
         /// The release
         version: String,

@@ -10,7 +10,9 @@ use crate::manifest::schema::schema;
 Examples:
   gateward schema > supervisor.schema.json
   # then, as the first line of supervisor.toml, for editors that know taplo:
-  #:schema ./supervisor.schema.json")]
+  #:schema ./supervisor.schema.json
+
+Exit codes: 0 printed.")]
 pub struct Args {}
 
 /// Runs `schema`.

@@ -17,7 +17,10 @@ Examples:
   gateward start staging --allow port-family-overlap    in spite of that one finding; the journal keeps it
 
 A plane that is up stays as it is. One that was stopped is wanted again, also after a restart of the supervisor. \
-Ctrl-C ends the waiting, not the start.")]
+Ctrl-C ends the waiting, not the start.
+
+Exit codes: 0 up; 1 it did not come up, or the waiting was ended; 4 no such plane; 5 neither supervisor nor keeper answers; \
+6 the manifest cannot be read and was never applied; 7 a finding stands against it.")]
 pub struct Args {
     #[arg(value_name = "PLANE", required = true, help = PLANES_NAMED, add = super::completions::planes())]
     planes: Vec<String>,

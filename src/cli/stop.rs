@@ -16,7 +16,10 @@ Examples:
   gateward stop main --now      skips the grace: work in flight is lost
 
 A gateway finishes what it is doing first, for as long as its `stop_grace` lets it. A second `stop`, or Ctrl-C here, \
-does not shorten that; `--now` does. A stopped plane stays down across upgrades and crashes of the supervisor.")]
+does not shorten that; `--now` does. A stopped plane stays down across upgrades and crashes of the supervisor.
+
+Exit codes: 0 stopped; 1 it could not be stopped, or the waiting was ended; 4 no such plane; 5 neither supervisor nor keeper \
+answers; 6 the manifest cannot be read and was never applied.")]
 pub struct Args {
     #[arg(value_name = "PLANE", required = true, help = PLANES_NAMED, add = super::completions::planes())]
     planes: Vec<String>,

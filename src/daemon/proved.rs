@@ -21,6 +21,10 @@ use crate::wire::{Answer, Plan, RefusalKind, Reload};
 /// The pause before another look at a host that alone kept a plane from starting; it grows to the second.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
+fn differing(planes: usize) -> String {
+    if planes == 1 { "1 plane differs".to_owned() } else { format!("{planes} planes differ") }
+}
+
 /// On the way down nothing is started or changed any more, whatever the manifest says by now.
 fn too_late(purpose: Purpose) {
     match purpose {
@@ -182,7 +186,7 @@ impl Daemon {
         let steps = self.plan(Occasion::Reload, &reload.allow);
         if !reload.dry_run {
             let changed = steps.values().filter(|step| !matches!(step, Step::Leave)).count();
-            self.note(None, "reload", &format!("{changed} planes differ"), "applied", "only they are touched");
+            self.note(None, "reload", &differing(changed), "applied", "only they are touched");
             let touched = steps.iter().filter(|(_, step)| !matches!(step, Step::Leave | Step::Blocked));
             for (name, _) in touched.clone() {
                 self.note_allowed(name, &reload.allow);

@@ -148,7 +148,8 @@ impl Sandbox {
         let openclaw = world.scratch().write("bin/openclaw", &format!("#!/bin/sh\nexec {program} practice \"$@\"\n"));
         std::fs::set_permissions(openclaw, std::fs::Permissions::from_mode(0o755)).expect("executable");
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display());
-        Self { world, path, up: false }
+        // The supervisor has it too: what `exec` runs is looked up on the plane's PATH.
+        Self { world: world.dirty(&[("PATH", &path)]), path, up: false }
     }
 
     /// Runs a block line by line, as a reader would type it.

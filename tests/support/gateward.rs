@@ -129,6 +129,18 @@ impl Gateward {
         self.planes.iter().find(|plane| plane.name() == name).expect("a plane of that name")
     }
 
+    /// Lets anybody come as far as the run dir, whose own rights must then hold.
+    pub fn open_the_way(&self) {
+        use std::os::unix::fs::PermissionsExt;
+        let open = |path: PathBuf, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("our own path");
+        };
+        for folder in ["", "main", "main/state", "main/home", "main/workspace", "home", "xdg", "xdg/config"] {
+            open(self.scratch.join(folder), 0o755);
+        }
+        open(self.manifest.clone(), 0o644);
+    }
+
     /// The binary with these arguments, in the test's own world: nothing of our environment reaches it.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(&self.program, arguments)

@@ -29,6 +29,14 @@ pub use provider::Provider;
 pub use scratch::Scratch;
 pub use wait::{Look, eventually, within};
 
+/// A copy of our binary at `to`, made by another process: a descriptor of ours that a child of another thread inherits would
+/// keep it from being executed.
+pub fn copy_of_our_binary(to: &std::path::Path) {
+    let mut copy = std::process::Command::new("cp");
+    let done = copy.arg(env!("CARGO_BIN_EXE_gateward")).arg(to).status().expect("cp");
+    assert!(done.success(), "no copy at {}", to.display());
+}
+
 /// Writes a line where it is seen although the test harness captures what tests print.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");

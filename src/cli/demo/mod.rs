@@ -46,7 +46,9 @@ Installs the pinned OpenClaw with its Node through npm, once (about 850 MB, see 
 main and a rescue on free ports, starts both under a supervisor, and shows how they get on. Commands for another terminal \
 are told once both are ready. Ctrl-C stops everything; a second Ctrl-C skips the grace.
 
-The folder is $XDG_STATE_HOME/gateward/demo (~/.local/state). The gateways talk to nobody but this machine.")]
+The folder is $XDG_STATE_HOME/gateward/demo (~/.local/state). The gateways talk to nobody but this machine.
+
+Exit codes: 0 ended by Ctrl-C, nothing is left running; 1 it could not be set up.")]
 pub struct Args {
     /// Run the built-in stand-in instead of OpenClaw: nothing is installed
     #[arg(long)]

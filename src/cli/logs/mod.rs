@@ -31,7 +31,9 @@ Examples:
   gateward logs -n all rescue      everything that is kept
   gateward logs --json | jq -r .line
 
-The lines are read from gateward's own files, so this works with keeper and supervisor dead.")]
+The lines are read from gateward's own files, so this works with keeper and supervisor dead.
+
+Exit codes: 0 shown; 1 the files cannot be read; 4 no such plane; 6 the manifest cannot be read and was never applied.")]
 pub struct Args {
     #[arg(value_name = "PLANE", help = PLANES, add = super::completions::planes())]
     planes: Vec<String>,

@@ -26,7 +26,9 @@ Examples:
 Afterwards systemd's own verbs do this:
   systemctl stop gateward       every gateway drains and ends, then the supervisor
   systemctl restart gateward    only the supervisor is replaced; gateways live on
-  systemctl reload gateward     the edited manifest is applied, as by `gateward reload`")]
+  systemctl reload gateward     the edited manifest is applied, as by `gateward reload`
+
+Exit codes: 0 done; 1 there is no systemd, or it refused, or the unit runs or is not ours.")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -75,7 +77,9 @@ Examples:
   gateward service install --user
   gateward service install --system --now
 
-The unit runs this very program with the manifest that every verb finds from here; -m names another.")]
+The unit runs this very program with the manifest that every verb finds from here; -m names another.
+
+Exit codes: 0 installed; 1 there is no systemd, or it refused, or a unit is there that we did not write.")]
 struct Install {
     #[command(flatten)]
     whose: Whose,
@@ -89,7 +93,9 @@ struct Install {
 #[command(after_help = "\
 Examples:
   gateward service uninstall --user
-  gateward service uninstall --system --now")]
+  gateward service uninstall --system --now
+
+Exit codes: 0 taken away; 1 it runs, or is not ours, or systemd refused.")]
 struct Uninstall {
     #[command(flatten)]
     whose: Whose,
@@ -103,13 +109,25 @@ struct Uninstall {
 #[command(after_help = "\
 Examples:
   gateward service print --system
-  gateward service print --user --json | jq -r .path")]
+  gateward service print --user --json | jq -r .path
+
+Exit codes: 0 printed.")]
 struct Print {
     #[command(flatten)]
     whose: Whose,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+impl Args {
+    /// Whether JSON is wanted.
+    pub fn json(&self) -> bool {
+        match &self.what {
+            What::Print(args) => args.json,
+            What::Install(_) | What::Uninstall(_) | What::OnStop(_) => false,
+        }
+    }
 }
 
 /// Runs `service`.

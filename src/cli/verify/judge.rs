@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::look::{Browser, Heard, Owner, Seen};
 use crate::keeper::probe::Answered;
 use crate::openclaw::environment::{COOKIE, is_taken_over};
-use crate::plane::{Contract, Plane};
+use crate::plane::Contract;
 use crate::render::verify::{Claim, Subject};
 use crate::wire::PlaneStatus;
 
@@ -20,7 +20,7 @@ pub fn claims(status: &PlaneStatus, seen: &Seen) -> Vec<Claim> {
     claims.push(files(seen));
     claims.push(log(seen));
     claims.extend(seen.probes.iter().map(|(url, answered)| probe(url, answered)));
-    claims.push(environment(&seen.plane, &seen.live, &seen.declared, seen.cookie.as_deref(), status.incarnation));
+    claims.push(environment(seen, status.incarnation));
     claims
 }
 
@@ -57,7 +57,7 @@ fn definition(status: &PlaneStatus, seen: &Seen) -> Claim {
         let evidence = format!("it runs as the manifest says now (definition {})", short(&seen.definition));
         return Claim::proved(Subject::Definition, evidence);
     }
-    if !seen.plane.passed.is_empty() {
+    if !seen.plane.passed.is_empty() && seen.given.is_none() {
         let names: Vec<&str> = seen.plane.passed.iter().map(String::as_str).collect();
         let evidence = format!(
             "it cannot be compared from here, as `pass_env` takes {} from the supervisor's own environment",
@@ -249,19 +249,16 @@ fn probe(url: &str, answered: &Result<Answered, String>) -> Claim {
 }
 
 /// Names are told, values never.
-fn environment(
-    plane: &Plane,
-    live: &Result<BTreeMap<String, String>, String>,
-    declared: &BTreeMap<String, String>,
-    cookie: Option<&str>,
-    incarnation: u64,
-) -> Claim {
-    let live = match live {
+fn environment(seen: &Seen, incarnation: u64) -> Claim {
+    let (plane, declared) = (&seen.plane, &seen.declared);
+    let live = match &seen.live {
         Ok(live) => live,
         Err(why) => return Claim::unseen(Subject::Environment, why.clone()),
     };
     let mut wrong = Vec::new();
-    for (name, value) in declared.iter().filter(|(name, _)| !plane.passed.contains(*name)) {
+    // Without the keeper's word the values of `pass_env` are not known here.
+    let comparable = |name: &String| seen.given.is_some() || !plane.passed.contains(name);
+    for (name, value) in declared.iter().filter(|(name, _)| comparable(name)) {
         match live.get(name) {
             // The folder of its program stands before what is declared.
             Some(live)
@@ -271,6 +268,10 @@ fn environment(
             None => wrong.push(format!("{name} is missing")),
         }
     }
+    // What comes from the supervisor's own environment has to be what the keeper was given.
+    let taken_over = seen.given.iter().flatten().filter(|(name, _)| is_taken_over(name) && comparable(name));
+    let differs = taken_over.filter(|(name, value)| live.get(*name) != Some(value) && !declares(declared, name));
+    wrong.extend(differs.map(|(name, _)| format!("{name} is not what its keeper was given")));
     let known = |name: &str| {
         declared.contains_key(name)
             || plane.passed.contains(name)
@@ -279,7 +280,7 @@ fn environment(
             || OF_SHELLS.contains(&name)
     };
     wrong.extend(live.keys().filter(|name| !known(name)).map(|name| format!("{name} was declared by nobody")));
-    let expected = cookie.map(|prefix| format!("{prefix}{incarnation}"));
+    let expected = seen.cookie.as_ref().map(|prefix| format!("{prefix}{incarnation}"));
     match (live.get(COOKIE), expected) {
         (Some(live), Some(expected)) if *live == expected => {}
         (Some(_), Some(_)) => wrong.push(format!("{COOKIE} is that of another plane or incarnation")),
@@ -299,4 +300,9 @@ fn environment(
         plane.name
     );
     Claim::failed(Subject::Environment, wrong.join("; "), hint)
+}
+
+/// Whether the manifest itself says what the variable is; PATH it only may.
+fn declares(declared: &BTreeMap<String, String>, name: &str) -> bool {
+    name != "PATH" && declared.contains_key(name)
 }

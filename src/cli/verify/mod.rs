@@ -6,13 +6,14 @@ mod judge;
 mod look;
 
 use super::args::PLANES;
+use super::ask;
 use super::outcome::{Code, Outcome};
 use super::status::{self, Seen as Asked};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, stdout_look};
-use crate::plane::{Plane, Planes};
+use crate::plane::{Plane, Planes, Sealed};
 use crate::render::verify::{Report, Verdict, Verified, text};
-use crate::wire::{PlaneStatus, State};
+use crate::wire::{Answer, Ask, PlaneStatus, State};
 
 /// The words of `verify`.
 #[derive(Debug, clap::Args)]
@@ -46,7 +47,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let world = look::World::look(&report.planes);
     let mut verified = Vec::new();
     for status in report.planes.iter().filter(|status| chosen.contains(&status.name)) {
-        verified.push(one(status, &planes, &world)?);
+        verified.push(one(status, &planes, &world, given(&target, status))?);
     }
     let report = Report { ok: verified.iter().all(|plane| plane.ok), planes: verified };
     if args.json {
@@ -62,10 +63,24 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     })
 }
 
-fn one(status: &PlaneStatus, planes: &Planes, world: &look::World) -> Result<Verified, super::outcome::Failure> {
+/// What its keeper was given. It alone has the values that come from the supervisor's environment, and may not tell us.
+fn given(target: &Target, status: &PlaneStatus) -> Option<Sealed> {
+    let ask = Ask::Sealed { plane: status.name.clone() };
+    match ask::one(target.keeper(&status.name), ask, ask::BUDGET) {
+        Ok(Answer::Sealed(sealed)) => Some(*sealed),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn one(
+    status: &PlaneStatus,
+    planes: &Planes,
+    world: &look::World,
+    given: Option<Sealed>,
+) -> Result<Verified, super::outcome::Failure> {
     let running = |plane: &Plane| {
         let (pid, keeper) = (status.pid?, status.keeper_pid?);
-        (status.state == State::Up).then(|| look::Subject { plane: plane.clone(), pid, keeper })
+        (status.state == State::Up).then(|| look::Subject { plane: plane.clone(), pid, keeper, given })
     };
     let claims = match (planes.get(&status.name), status.state) {
         (None, State::Up) => vec![judge::forgotten()],

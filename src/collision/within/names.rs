@@ -25,9 +25,8 @@ pub(super) fn unnamed(subject: &Subject, declared: Option<&Declared>) -> Option<
     let (_, first) = silent.first()?;
     let said: Vec<String> =
         silent.iter().map(|(key, path)| format!("its {}, {}", key.replace('_', " "), shown(path))).collect();
-    let verb = if said.len() == 1 { "does" } else { "do" };
-    let message = format!("`{}` cannot be read off {}: the path {verb} not say whose it is", plane.name, listed(&said))
-        .replace("the path do", "the paths do");
+    let silence = if said.len() == 1 { "the path does not say" } else { "the paths do not say" };
+    let message = format!("`{}` cannot be read off {}: {silence} whose it is", plane.name, listed(&said));
     let hint = format!("put `{}` into the path, as in ~/.openclaw-{}", plane.name, plane.name);
     let mut one = subject.finding(Code::SurfaceUnnamed, shown(first));
     for (key, path) in &silent {

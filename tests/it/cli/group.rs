@@ -1,6 +1,6 @@
 //! `socket_group`: its members may steer, by primary or supplementary group, and nobody else.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
@@ -30,7 +30,7 @@ fn members_steer_and_strangers_do_not() {
         let mode = std::fs::metadata(&path).expect("our own folder").permissions().mode() & 0o7777;
         assert!(folder.is_empty() || mode == 0o750, "{}: {mode:04o}", path.display());
     }
-    open_the_way(&gateward);
+    gateward.open_the_way();
 
     let stranger = Ids { uid: STRANGER, gid: STRANGER, groups: vec![STRANGER] };
     let refused = as_user(&gateward, stranger, &["status", "main"]);
@@ -41,15 +41,6 @@ fn members_steer_and_strangers_do_not() {
     let by_supplement = Ids { uid: STRANGER, gid: STRANGER, groups: vec![STRANGER, gid] };
     as_user(&gateward, by_supplement, &["restart", "main"]).code(0);
     assert_eq!(gateward.plane("main").incarnation, before.incarnation + 1);
-}
-
-/// Lets anybody come as far as the run dir, whose own rights must then hold.
-fn open_the_way(gateward: &Gateward) {
-    let root = gateward.scratch().path();
-    for folder in ["", "main", "main/state", "main/home", "main/workspace", "home", "xdg", "xdg/config"] {
-        std::fs::set_permissions(root.join(folder), Permissions::from_mode(0o755)).expect("our own folder");
-    }
-    std::fs::set_permissions(gateward.manifest(), Permissions::from_mode(0o644)).expect("our own file");
 }
 
 /// Runs the binary as somebody else.

@@ -1,10 +1,12 @@
 //! The verbs as an operator types them: what they do, what they say, and how they end. One module a subject.
 
+mod every;
 mod group;
 mod inside;
 mod logs;
 mod shown;
 mod steering;
+mod terminal;
 mod transcript;
 mod wrong;
 

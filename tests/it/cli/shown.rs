@@ -23,7 +23,9 @@ fn every_verb_has_help_with_examples() {
     assert!(verbs.contains(&"status") && verbs.contains(&"exec"), "{all}");
     for verb in verbs.iter().filter(|verb| **verb != "help") {
         let help = gateward.run(&[verb, "--help"]).code(0);
-        assert!(help.out.contains("Examples:") || help.out.contains("Commands:"), "{verb} has none:\n{}", help.out);
+        assert!(help.out.contains("Examples:"), "{verb} has no examples:\n{}", help.out);
+        let codes = help.out.contains("Exit codes:") || help.out.contains("The exit code is");
+        assert!(codes, "{verb} does not say how it ends:\n{}", help.out);
         assert!(help.out.lines().all(|line| line.chars().count() <= 120), "{verb} is too wide:\n{}", help.out);
         assert!(help.err.is_empty(), "{verb}: {}", help.err);
     }

@@ -34,7 +34,7 @@ fn settle(text: &str) -> String {
             out.push_str(word);
         }
     }
-    replace_after(&out, "pid ", "[PID]")
+    replace_after(&replace_after(&out, "pid ", "[PID]"), "by process ", "[PID]")
 }
 
 /// The text in pieces, each either a run of what a time is made of, or the rest.

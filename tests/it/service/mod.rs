@@ -9,7 +9,7 @@ use std::process::Command;
 use gateward::wire::PlaneStatus;
 use rustix::process::Signal;
 
-use crate::support::{Gateward, TestPlane, eventually, processes, said, say};
+use crate::support::{Gateward, TestPlane, copy_of_our_binary, eventually, processes, said, say};
 use manager::{Manager, PROMPT};
 
 /// A world whose binary is a copy, so that it can be replaced.
@@ -24,7 +24,7 @@ impl Installed {
     fn begin(test: &str, planes: Vec<TestPlane>) -> Option<Self> {
         let world = Gateward::new(test, planes);
         let program = world.scratch().folder("bin").join("gateward");
-        std::fs::copy(env!("CARGO_BIN_EXE_gateward"), &program).expect("a copy of our binary");
+        copy_of_our_binary(&program);
         let systemd = Manager::begin(&world)?;
         Some(Self { systemd, world, program })
     }
@@ -99,7 +99,7 @@ fn restart_crash_hang_and_upgrade_replace_the_supervisor_alone() {
 
     // An upgrade: the file is replaced, the old program runs until the restart.
     let next = installed.program.with_extension("next");
-    std::fs::copy(env!("CARGO_BIN_EXE_gateward"), &next).expect("a copy of our binary");
+    copy_of_our_binary(&next);
     std::fs::rename(&next, &installed.program).expect("replaced");
     let inode = |path: &str| std::fs::metadata(path).map(|meta| meta.ino()).ok();
     let new = std::fs::metadata(&installed.program).expect("a file").ino();

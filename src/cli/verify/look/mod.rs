@@ -18,7 +18,7 @@ use crate::openclaw::environment::{self, COOKIE, Host};
 use crate::os::open_files::{self, OpenFile};
 use crate::os::sockets::{self, Listener};
 use crate::os::{lock, process, sweep};
-use crate::plane::{Contract, Launch, Plane, PlaneName, Planes};
+use crate::plane::{Contract, Launch, Plane, PlaneName, Planes, Sealed};
 use crate::rundir::{self, PlaneDir};
 use crate::runtime::Runtimes;
 use crate::wire::PlaneStatus;
@@ -31,6 +31,8 @@ pub struct Subject {
     pub pid: i32,
     /// Its keeper.
     pub keeper: i32,
+    /// What the keeper was given, where it may tell us.
+    pub given: Option<Sealed>,
 }
 
 /// All planes' processes, so that a stranger can be called by the plane it belongs to.
@@ -88,6 +90,8 @@ pub struct Seen {
     pub lock: PathBuf,
     pub lock_holder: Option<i32>,
     pub definition: String,
+    /// The environment that its keeper was given; nothing where the keeper may not tell us.
+    pub given: Option<BTreeMap<String, String>>,
     pub exe: Option<PathBuf>,
     /// The folder in which the program of a kept release has to be.
     pub release: Option<PathBuf>,
@@ -164,7 +168,8 @@ impl World {
 
 /// Everything about one plane.
 pub fn seen(subject: &Subject, planes: &Planes, world: &World) -> Result<Seen, Failure> {
-    let Subject { plane, pid, keeper } = subject;
+    let Subject { pid, keeper, given, .. } = subject;
+    let plane = &with_passed(&subject.plane, given.as_ref());
     let expected = environment::environ(plane, &planes.supervisor, &Host::default());
     let config = (plane.contract == Contract::Openclaw).then(|| {
         let host = Host { environ: seal::own_environ(), ..Host::default() };
@@ -181,6 +186,7 @@ pub fn seen(subject: &Subject, planes: &Planes, world: &World) -> Result<Seen, F
         lock_holder: lock::holder_of(&folder.keeper_lock()),
         lock: folder.keeper_lock(),
         definition: seal::definition(plane),
+        given: given.as_ref().map(|given| given.environ.clone()),
         exe: process::exe(*pid).ok(),
         release: release(plane),
         tree: world.tree(&plane.name).to_vec(),
@@ -202,6 +208,20 @@ pub fn seen(subject: &Subject, planes: &Planes, world: &World) -> Result<Seen, F
             .map(|id| environment::cookie_prefix(&id, plane.name.as_str())),
         plane: plane.clone(),
     })
+}
+
+/// `plane` with the values that `pass_env` takes from the supervisor's environment and not from this shell's.
+fn with_passed(plane: &Plane, given: Option<&Sealed>) -> Plane {
+    let mut plane = plane.clone();
+    if let Some(given) = given {
+        for name in &plane.passed {
+            match given.plane.environment.get(name) {
+                Some(value) => plane.environment.insert(name.clone(), value.clone()),
+                None => plane.environment.remove(name),
+            };
+        }
+    }
+    plane
 }
 
 fn release(plane: &Plane) -> Option<PathBuf> {
