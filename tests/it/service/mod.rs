@@ -109,6 +109,15 @@ fn restart_crash_hang_and_upgrade_replace_the_supervisor_alone() {
     assert_eq!(inode(&format!("/proc/{pid}/exe")), Some(new));
     same(&first, &installed.both());
 
+    // The same without systemd's help: the supervisor becomes the program on disk, as the process that it is.
+    copy_of_our_binary(&next);
+    std::fs::rename(&next, &installed.program).expect("replaced");
+    installed.run(&["reload", "--exec"]).code(0);
+    assert_eq!(installed.systemd.main_pid(), pid);
+    assert_eq!(inode(&format!("/proc/{pid}/exe")), inode(&installed.program.display().to_string()));
+    same(&first, &installed.both());
+    assert_eq!(systemd.property("ActiveState"), "active");
+
     // A supervisor that hangs: keep-alives come while its loop turns, and stop with it.
     installed.drop_in("WatchdogSec=3s");
     systemd.systemctl(&["restart", "gateward"]).code(0);
