@@ -18,9 +18,14 @@ impl Key {
     /// The key of `path` by name, as far as `around` knows it.
     pub(super) fn by_name(path: &Path, around: &Surroundings) -> Self {
         match around.identity(path) {
-            Some(identity) => Self(bytes(&identity.canonical, identity.folds_after.unwrap_or(usize::MAX))),
+            Some(identity) => Self::of(identity),
             None => Self::spelled(path),
         }
+    }
+
+    /// The key, by name, of what a path is.
+    pub(super) fn of(identity: &Identity) -> Self {
+        Self(bytes(&identity.canonical, identity.folds_after.unwrap_or(usize::MAX)))
     }
 
     /// The key of `path` by its place within its file system; the device comes first.

@@ -135,8 +135,25 @@ impl<'a> Ground<'a> {
         let what = if code == Code::PathShared { "path" } else { self.role(first).noun() };
         let message =
             format!("{} have one {what}, {surface}{}", names(all, owners), self.unlike(of).unwrap_or_default());
-        let hint = remedies(all, &involved, suggest);
+        let hint = match self.hard_link(of) {
+            Some(link) => format!("make {link} a file of its own: cp {link} {link}.own && mv {link}.own {link}"),
+            None => remedies(all, &involved, suggest),
+        };
         finding(all, code, surface, involved).saying(message).hinting(hint)
+    }
+
+    /// The path to be made a file of its own, where only a hard link makes one of two.
+    fn hard_link(&self, of: &[usize]) -> Option<String> {
+        let by_name = |index: &usize| Key::by_name(self.path(*index), self.around);
+        let by_place = |index: &usize| self.around.identity(self.path(*index)).and_then(Key::by_place);
+        let keeper = of.iter().min_by_key(|index| self.claims[**index].by)?;
+        let is_other = |index: &&usize| {
+            by_name(index) != by_name(keeper) && (by_place(keeper).is_none() || by_place(index) != by_place(keeper))
+        };
+        let other = of.iter().filter(|index| self.claims[**index].by != self.claims[*keeper].by);
+        let mut other = other.peekable();
+        other.peek()?;
+        other.find(is_other).map(|index| shown(self.path(*index)))
     }
 
     /// How paths that are spelled differently come to be one.

@@ -84,7 +84,13 @@ impl<'a> Suggest<'a> {
                 return None;
             }
         };
-        self.take(claims, state_dir.join(below), claim.by)
+        let offered = state_dir.join(below);
+        // Where it is already, a hard link say makes it another's: that is no way out.
+        if claim.path().is_some_and(|(_, path)| Key::by_name(path, self.around) == Key::by_name(&offered, self.around))
+        {
+            return None;
+        }
+        self.take(claims, offered, claim.by)
     }
 
     fn state_dir(&mut self, claims: &Claims, by: usize) -> Option<PathBuf> {
@@ -105,42 +111,54 @@ impl<'a> Suggest<'a> {
         if !self.is_free(claims, &path, by) {
             return None;
         }
-        let key = self.key(&path);
-        self.offered.push((key, Some(by)));
+        let keys = self.keys(&path);
+        self.offered.extend(keys.into_iter().map(|key| (key, Some(by))));
         Some(path)
     }
 
-    /// Whether `path` neither is, nor holds, nor lies in what is another's.
+    /// Whether `path` neither is, nor holds, nor lies in what is another's, by name or by its place in a file system.
     fn is_free(&mut self, claims: &Claims, path: &Path, by: usize) -> bool {
-        let key = self.key(path);
         let around = self.around;
+        let keys = self.keys(path);
         let taken = self.paths.get_or_insert_with(|| taken_paths(claims, around));
         let foreign = |owner: &Option<usize>| *owner != Some(by);
         let at = |key: &Key| taken.partition_point(|(other, _)| other < key);
-        let within = taken[at(&key)..].iter().take_while(|(other, _)| other.is_within(&key));
-        let mut holding = key.ancestors().flat_map(|outer| {
-            let start = at(&outer);
-            taken[start..].iter().take_while(move |(other, _)| *other == outer)
-        });
-        !within.into_iter().any(|(_, owner)| foreign(owner))
-            && !holding.any(|(_, owner)| foreign(owner))
-            && !self
-                .offered
-                .iter()
-                .any(|(other, owner)| foreign(owner) && (other.is_within(&key) || key.is_within(other)))
+        keys.iter().all(|key| {
+            let within = taken[at(key)..].iter().take_while(|(other, _)| other.is_within(key));
+            let mut holding = key.ancestors().flat_map(|outer| {
+                let start = at(&outer);
+                taken[start..].iter().take_while(move |(other, _)| *other == outer)
+            });
+            !within.into_iter().any(|(_, owner)| foreign(owner))
+                && !holding.any(|(_, owner)| foreign(owner))
+                && !self
+                    .offered
+                    .iter()
+                    .any(|(other, owner)| foreign(owner) && (other.is_within(key) || key.is_within(other)))
+        })
     }
 
-    /// The key of a path that was not looked at: by its nearest folder that was.
-    fn key(&self, path: &Path) -> Key {
+    /// The keys of a path that was perhaps not looked at: by its nearest folder that was.
+    fn keys(&self, path: &Path) -> Vec<Key> {
         let known = path.ancestors().find_map(|folder| Some((folder, self.around.identity(folder)?)));
         match known {
             Some((folder, identity)) => {
                 let rest = path.strip_prefix(folder).unwrap_or(Path::new(""));
-                Key::spelled(&identity.canonical.join(rest))
+                let mut below = identity.clone();
+                below.canonical = joined(&identity.canonical, rest);
+                if let Some(within) = &mut below.within {
+                    within.path = joined(&within.path, rest);
+                }
+                std::iter::once(Key::of(&below)).chain(Key::by_place(&below)).collect()
             }
-            None => Key::spelled(path),
+            None => vec![Key::spelled(path)],
         }
     }
+}
+
+/// Without the slash that joining nothing would leave.
+fn joined(folder: &Path, rest: &Path) -> PathBuf {
+    if rest.as_os_str().is_empty() { folder.to_owned() } else { folder.join(rest) }
 }
 
 /// Every base port whose family would meet something.
@@ -213,10 +231,15 @@ fn next_free(taken: &[(u16, u16)], from: u16) -> Option<u16> {
 fn taken_paths(claims: &Claims, around: &Surroundings) -> Vec<(Key, Option<usize>)> {
     let planes = claims.claims.iter().filter_map(|claim| {
         let (role, path) = claim.path()?;
-        (role.relation() == Relation::Apart).then(|| (Key::by_name(path, around), Some(claim.by)))
+        (role.relation() == Relation::Apart).then_some((path, Some(claim.by)))
     });
-    let own = claims.own.iter().map(|own| (Key::by_name(&own.path, around), None));
-    let mut taken: Vec<_> = planes.chain(own).collect();
+    let own = claims.own.iter().map(|own| (own.path.as_path(), None));
+    let by_place = |path: &Path| around.identity(path).and_then(Key::by_place);
+    let keyed = planes.chain(own).flat_map(|(path, owner)| {
+        let keys = std::iter::once(Key::by_name(path, around)).chain(by_place(path));
+        keys.map(move |key| (key, owner))
+    });
+    let mut taken: Vec<_> = keyed.collect();
     taken.sort();
     taken
 }

@@ -11,6 +11,7 @@ use super::proving::{Stamp, Task};
 use super::reconcile::spoken;
 use super::report::codes;
 use super::survey::held::Held;
+use super::watch::Fresh;
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
 use crate::plan::{Occasion, Step};
@@ -97,7 +98,9 @@ impl Daemon {
         }
         super::passage::open(&planes);
         self.planes = planes;
-        self.watch.renew(&self.planes, self.planes.supervisor.watch);
+        if self.watch.renew(&self.planes, self.planes.supervisor.watch) == Fresh::Yes {
+            self.prove(Purpose::Edit);
+        }
         super::applied::write(&self.planes);
     }
 

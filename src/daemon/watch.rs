@@ -17,6 +17,15 @@ use crate::plane::{Plane, Planes};
 /// A save is several changes, and so is a checkout; they are told as one.
 const SETTLE: Duration = Duration::from_millis(400);
 
+/// Whether more is watched than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+}
+
 /// The watch.
 pub struct Watch {
     watcher: Option<RecommendedWatcher>,
@@ -50,8 +59,9 @@ impl Watch {
         Self { watcher, folders: BTreeSet::new(), files }
     }
 
-    /// Watches what these planes read, if it is wanted.
-    pub fn renew(&mut self, planes: &Planes, wanted: bool) {
+    /// Watches what these planes read, if it is wanted. Gives whether a folder is watched that was not before: what happened
+    /// there since it was read has been seen by nobody.
+    pub fn renew(&mut self, planes: &Planes, wanted: bool) -> Fresh {
         let files = if wanted { files(planes) } else { BTreeSet::new() };
         let folders: BTreeSet<PathBuf> = files.iter().filter_map(|file| nearest(file)).collect();
         if let Some(watcher) = &mut self.watcher {
@@ -65,10 +75,12 @@ impl Watch {
                 }
             }
         }
+        let fresh = if folders.is_subset(&self.folders) { Fresh::No } else { Fresh::Yes };
         self.folders = folders;
         if let Ok(mut known) = self.files.write() {
             *known = files;
         }
+        fresh
     }
 }
 

@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod fuzz;
 mod changes;
+mod watch;
 mod cli;
 mod checks;
 mod init;

@@ -1,0 +1,135 @@
+//! Edits of what gateways themselves read, while they run: each is seen however it is made, told as an event and by `status`,
+//! and touches nobody who lives.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use gateward::wire::{PlaneStatus, State};
+use rustix::process::Signal;
+
+use crate::support::processes::kill;
+use crate::support::{Gateward, TestPlane, eventually};
+
+/// A stand-in boots in a tenth of a second; a busy machine stretches that.
+const SOON: Duration = Duration::from_secs(60);
+
+fn up(plane: &PlaneStatus) -> bool {
+    plane.state == State::Up && plane.ready
+}
+
+fn trouble(world: &Gateward) -> String {
+    world.status().supervisor["trouble"].as_str().expect("words").to_owned()
+}
+
+/// Waits until the supervisor says this code, or nothing at all.
+#[track_caller]
+fn until_told(world: &Gateward, code: &str) {
+    eventually(SOON, &format!("{code:?} in what status says"), || match trouble(world) {
+        told if code.is_empty() && told.is_empty() => Ok(()),
+        told if !code.is_empty() && told.contains(code) => Ok(()),
+        told => Err(told),
+    });
+}
+
+/// A config of rescue that agrees with the manifest but for `extra`.
+fn config(extra: &str) -> String {
+    format!("{{ gateway: {{ mode: \"local\", bind: \"loopback\" }}, {extra} }}")
+}
+
+/// Main, and rescue with a config in a folder of its own.
+fn two(test: &str) -> Gateward {
+    let quick = |name: &str| {
+        TestPlane::practice(name).table("restart", "min_delay = \"50ms\"\nmax_delay = \"200ms\"\nstable = \"0s\"")
+    };
+    let mut world = Gateward::new(test, vec![quick("main"), quick("rescue")]);
+    let path = world.scratch().join("rescue/conf/openclaw.json");
+    world.scratch().write("rescue/conf/openclaw.json", &config(""));
+    world.rewrite(vec![quick("main"), quick("rescue").key("config", &format!("\"{}\"", path.display()))]);
+    world.up();
+    for name in ["main", "rescue"] {
+        world.until(name, SOON, "up", up);
+    }
+    until_told(&world, "");
+    world
+}
+
+#[test]
+fn a_collision_made_by_a_live_edit_is_told_and_refuses_changes_but_no_lives() {
+    let world = two("edit-collides");
+    let [main, rescue] = ["main", "rescue"].map(|name| world.plane(name));
+    let log = world.scratch().join("main/logs/openclaw.log");
+    world.scratch().write("rescue/conf/openclaw.json", &config(&format!("logging: {{ file: \"{}\" }}", log.display())));
+    until_told(&world, "log-file-shared");
+    let events = world.run(&["events"]).code(0).out;
+    assert!(events.contains("log-file-shared"), "{events}");
+    let untouched = [world.plane("main"), world.plane("rescue")];
+    assert_eq!(untouched.map(|plane| plane.pid), [main.pid, rescue.pid]);
+    // Who asks is refused; a crash is not.
+    let refused = world.run(&["restart", "rescue", "--json"]).code(7);
+    assert_eq!(refused.json()["findings"][0]["code"], "log-file-shared");
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
+    kill(rescue.pid.expect("it runs"), Signal::KILL);
+    let again = world.until("rescue", SOON, "back", |plane| up(plane) && plane.pid != rescue.pid);
+    assert_eq!(again.incarnation, rescue.incarnation + 1);
+    world.run(&["restart", "rescue", "--allow", "log-file-shared"]).code(0);
+    let events = fs::read_to_string(world.scratch().join("state/planes/rescue/journal.jsonl")).expect("a journal");
+    assert!(events.contains("\"allowed\"") && events.contains("log-file-shared"), "{events}");
+    world.scratch().write("rescue/conf/openclaw.json", &config(""));
+    until_told(&world, "");
+    let events = world.run(&["events"]).code(0).out;
+    assert!(events.contains("finding-gone"), "{events}");
+}
+
+#[test]
+fn an_edit_is_seen_however_it_is_made() {
+    let world = two("edit-forms");
+    let at = |name: &str| world.scratch().join(name);
+    let port = |port: u16| config(&format!("gateway: {{ mode: \"local\", bind: \"loopback\", port: {port} }}"));
+    let wrong = port(1);
+    // In place, without a new name.
+    fs::write(at("rescue/conf/openclaw.json"), &wrong).expect("written");
+    until_told(&world, "config-port-differs");
+    // As editors do: another file takes the name.
+    fs::write(at("rescue/conf/.openclaw.json.swp"), config("")).expect("written");
+    fs::rename(at("rescue/conf/.openclaw.json.swp"), at("rescue/conf/openclaw.json")).expect("renamed");
+    until_told(&world, "");
+    // As deployments do: a link takes the name, and is swapped for another.
+    for (name, text) in [("a", config("")), ("b", wrong.clone())] {
+        world.scratch().write(&format!("rescue/versions/{name}/openclaw.json"), &text);
+        symlink(at(&format!("rescue/versions/{name}/openclaw.json")), at(&format!("rescue/conf/{name}")))
+            .expect("a link");
+    }
+    fs::rename(at("rescue/conf/b"), at("rescue/conf/openclaw.json")).expect("renamed");
+    until_told(&world, "config-port-differs");
+    fs::rename(at("rescue/conf/a"), at("rescue/conf/openclaw.json")).expect("renamed");
+    until_told(&world, "");
+    // Behind the link.
+    fs::write(at("rescue/versions/a/openclaw.json"), &wrong).expect("written");
+    until_told(&world, "config-port-differs");
+    // The folder goes, and comes back.
+    fs::remove_dir_all(at("rescue/conf")).expect("removed");
+    until_told(&world, "");
+    fs::create_dir(at("rescue/conf")).expect("a folder");
+    fs::write(at("rescue/conf/openclaw.json"), &wrong).expect("written");
+    until_told(&world, "config-port-differs");
+    fs::write(at("rescue/conf/openclaw.json"), config("")).expect("written");
+    until_told(&world, "");
+}
+
+#[test]
+fn includes_and_environment_files_are_watched_too() {
+    let world = two("edit-includes");
+    let at = |name: &str| world.scratch().join(name);
+    fs::write(at("rescue/conf/more.json"), "{}").expect("written");
+    fs::write(at("rescue/conf/openclaw.json"), config("$include: \"./more.json\"")).expect("written");
+    fs::write(at("rescue/conf/more.json"), "{ gateway: { port: 1 } }").expect("written");
+    until_told(&world, "config-port-differs");
+    fs::write(at("rescue/conf/more.json"), "{}").expect("written");
+    until_told(&world, "");
+    // It was not there when the supervisor began.
+    world.scratch().write("rescue/state/.env", "OPENCLAW_GATEWAY_PORT=1\n");
+    until_told(&world, "config-port-differs");
+    fs::remove_file(at("rescue/state/.env")).expect("removed");
+    until_told(&world, "");
+}
