@@ -54,7 +54,7 @@ pub fn uninstall(kind: Kind, now: bool) -> Outcome {
     is_there()?;
     let path = super::path(kind)?;
     let state_now = state(kind)?;
-    if !matches!(state_now.as_str(), "inactive" | "failed" | "unknown" | "") {
+    if !matches!(state_now.as_str(), "inactive" | "failed" | "unknown") {
         if !now {
             return Err(Failure::failed(
                 format!("{UNIT} is {state_now}; without its unit nothing would stop its planes gracefully"),

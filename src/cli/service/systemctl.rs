@@ -22,9 +22,14 @@ pub fn systemctl(kind: Kind, words: &[&str]) -> Result<String, Failure> {
 
 /// The state of our unit: `active`, `inactive`, `failed` …
 pub fn state(kind: Kind) -> Result<String, Failure> {
-    // Its exit code tells the same once more.
+    // Its exit code tells the same once more; without a word it did not reach the manager.
     let output = call(kind, &["is-active", UNIT])?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let word = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if word.is_empty() {
+        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(Failure::failed(format!("`systemctl {}` reaches no manager: {said}", kind.option()), hint(kind)));
+    }
+    Ok(word)
 }
 
 /// Fails where no systemd runs.

@@ -136,6 +136,11 @@ fn a_stop_drains_every_plane_for_as_long_as_it_takes_and_a_reload_touches_what_c
     let planes = vec![main, TestPlane::practice("rescue").env("WORD", "one")];
     let Some(installed) = Installed::begin("svc-stop", planes) else { return };
     let (systemd, world) = (&installed.systemd, &installed.world);
+    let unit = "xdg/config/systemd/user/gateward.service";
+    let foreign = world.scratch().write(unit, "[Service]\nExecStart=/bin/true\n");
+    let refused = installed.run(&["service", "install", "--user"]).code(1);
+    assert!(refused.err.contains("was not written by `gateward service install`"), "{refused:?}");
+    std::fs::remove_file(foreign).expect("our own file");
     installed.run(&["service", "install", "--user"]).code(0);
     // Less than main's drain takes: only the supervisor's asking for more time saves it.
     installed.drop_in("TimeoutStopSec=2s");
@@ -183,9 +188,21 @@ fn a_stop_drains_every_plane_for_as_long_as_it_takes_and_a_reload_touches_what_c
     });
     let told = installed.run(&["service", "uninstall", "--user"]).code(0);
     assert!(told.out.contains("removed"), "{told:?}");
-    assert!(!world.scratch().join("xdg/config/systemd/user/gateward.service").exists());
+    assert!(!world.scratch().join(unit).exists());
     let refused = installed.run(&["service", "uninstall", "--user"]).code(1);
     assert!(refused.err.contains("there is no unit of ours"), "{refused:?}");
+}
+
+#[test]
+fn without_a_manager_nothing_is_written() {
+    let world = Gateward::new("svc-none", vec![TestPlane::practice("main")]);
+    for verb in ["install", "uninstall"] {
+        // On a host that systemd runs, its user manager is not to be found from this test's world.
+        let said = world.run(&["service", verb, "--user"]).code(1);
+        assert!(said.err.contains("systemd") || said.err.contains("reaches no manager"), "{said:?}");
+        assert!(said.out.is_empty() && said.err.contains("hint:"), "{said:?}");
+    }
+    assert!(!world.scratch().join("xdg/config/systemd").exists());
 }
 
 #[test]
