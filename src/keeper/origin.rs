@@ -12,7 +12,7 @@ use crate::plane::{Launch, Sealed};
 type Identity = (u64, u64, u64, i64, i64);
 
 /// The files that stand for an installation, as they were at the spawn.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     files: Vec<(PathBuf, Identity)>,
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::os::fd::AsFd;
 
 use super::asks::Waiting;
-use super::hands::{self, Hands, Running};
+use super::hands::{self, Handoffs, Hands, Running};
 use super::input::{Errand, Input, Readiness};
 use super::origin::Origin;
 use crate::life::event::{AskId, Event, Hope};
@@ -100,7 +100,11 @@ impl Hands {
         super::folders::make(&self.sealed.plane).map_err(|error| failed(&error, error.raw_os_error()))?;
         let cookie = environment::cookie(&self.sealed.supervisor_id, self.sealed.plane.name.as_str(), incarnation);
         self.prepared.set_env(environment::COOKIE, &cookie).map_err(|error| failed(&error, error.errno()))?;
-        self.origin = Origin::of(&self.sealed);
+        let origin = Origin::of(&self.sealed);
+        if std::mem::replace(&mut self.origin, origin.clone()) != origin {
+            // Another build may speak otherwise; it is asked once it is up.
+            self.handoffs = Handoffs::Unasked;
+        }
         let (door, shortfalls) = self.confinement.prepare(&self.sealed.plane.limits);
         self.prepared.enter(door);
         let (stdout, stderr) = self.logbook.attach().map_err(|error| failed(&error, error.raw_os_error()))?;

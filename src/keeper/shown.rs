@@ -77,7 +77,7 @@ impl Keeper {
     }
 
     fn until(&self, now: Moment) -> Option<String> {
-        let deadline = self.life.deadline()?;
-        Some(self.hands.clock.stamp_in(deadline.at.saturating_sub(now)))
+        let until = self.life.until()?;
+        Some(self.hands.clock.stamp_in(until.saturating_sub(now)))
     }
 }

@@ -65,6 +65,19 @@ impl Life {
         }
     }
 
+    /// Until when the present wait or grace lasts, for people: also while a sweep comes before the wait.
+    pub fn until(&self) -> Option<Moment> {
+        match &self.phase {
+            Phase::Sweeping { then: Next::Wait { retry_at, .. }, .. } => Some(*retry_at),
+            Phase::Sweeping { then: Next::Spawn | Next::Down(_), .. }
+            | Phase::Down { .. }
+            | Phase::Starting { .. }
+            | Phase::Up { .. }
+            | Phase::Stopping { .. }
+            | Phase::Waiting { .. } => self.deadline().map(|deadline| deadline.at),
+        }
+    }
+
     pub(super) fn deadline_passed(&mut self, now: Moment) {
         let Some(deadline) = self.deadline() else { return };
         if now < deadline.at {

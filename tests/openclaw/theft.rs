@@ -67,7 +67,8 @@ fn what_others_hold_is_waited_for_by_name_and_the_breaker_is_shown() {
             assert!(plane.notes.is_empty(), "{plane:#?}");
             kill(plane.pid.expect("it runs"), Signal::KILL);
             let held = world.until("main", REFUSED, "held back", |plane| plane.why.contains("held back"));
-            assert!(held.until.is_some() && held.last_exit.expect("it ended").meaning.contains("killed from outside"));
+            assert!(held.until.is_some(), "status names the minute: {held:#?}");
+            assert!(held.last_exit.expect("it ended").meaning.contains("killed from outside"));
         }
     }
     let suppressed = world.plane("main");

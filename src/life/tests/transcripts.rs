@@ -74,6 +74,47 @@ impl Scribe {
 }
 
 #[test]
+fn each_end_has_its_sentence_and_its_consequence() {
+    let owned = "gateway already running (pid 12); lock timeout after 5000ms";
+    let busy = "another gateway instance is already listening on ws://127.0.0.1:18789";
+    let cut = "active-work drain timeout reached; proceeding with shutdown: activeTasks=1";
+    let rows = [
+        ("a stop is asked, idle", Exit::Code(0), Stage::Stopping, ""),
+        ("a stop is asked, work is cut short", Exit::Code(0), Stage::Stopping, cut),
+        ("a stop is asked, its close fails", Exit::Code(1), Stage::Stopping, ""),
+        ("a stop is asked, its grace ends", Exit::Signal(9), Stage::Stopping, ""),
+        ("code 0 that nobody asked for", Exit::Code(0), Stage::Up, ""),
+        ("its config is refused", Exit::Code(78), Stage::Starting, "Invalid config"),
+        ("its state dir is owned", Exit::Code(78), Stage::Starting, owned),
+        ("its port is busy", Exit::Code(1), Stage::Starting, busy),
+        ("it crashes while starting", Exit::Code(1), Stage::Starting, "TypeError"),
+        ("it crashes", Exit::Code(1), Stage::Up, "TypeError"),
+        ("an operator kills it", Exit::Signal(9), Stage::Up, ""),
+        ("it dies of SIGHUP", Exit::Signal(1), Stage::Up, ""),
+        ("the kernel takes it", Exit::OutOfMemory, Stage::Up, ""),
+    ];
+    let mut text = String::new();
+    for (what, exit, stage, tail) in rows {
+        let mut scribe = Scribe::new();
+        scribe.swept(0);
+        if stage == Stage::Starting {
+            scribe.at(0, "spawned", Event::Spawned { incarnation: 1 });
+        } else {
+            scribe.up(0);
+        }
+        if stage == Stage::Stopping {
+            let asked = Event::Asked { id: 1, asking: Asking::Stop(Haste::Graceful), by: "ada".into() };
+            scribe.at(90, "stop is asked", asked);
+        }
+        scribe.text.clear();
+        scribe.ends(if stage == Stage::Starting { 2 } else { 100 }, exit, stage, tail);
+        let told = scribe.text.lines().find_map(|line| line.trim().strip_prefix("tells exited: ")).expect("a record");
+        let _ = writeln!(text, "{what}\n    {}", told.replace(" | ", "\n    "));
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn two_kills_in_five_minutes_are_held_back_until_a_start_insists() {
     let mut scribe = Scribe::new();
     scribe.swept(0).up(0);
