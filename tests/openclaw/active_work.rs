@@ -110,7 +110,7 @@ fn rescue_mends_main_and_itself(world: &Gateward) {
         let refused = from_rescue(world, words).code(1);
         assert!(refused.err.contains("from inside plane rescue"), "{refused:#?}");
     }
-    let boots = Boots::take(2);
+    let boots = Boots::take(1);
     from_rescue(world, &["restart", "main"]).code(0);
     let again = world.until_ready("main");
     assert_eq!(again.incarnation, main.incarnation + 1);
