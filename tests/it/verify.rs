@@ -100,6 +100,50 @@ fn a_stranger_on_a_port_of_the_family_is_named() {
     assert!(failed(&claims(&world, "main", 0)).is_empty());
     drop(held);
     claims(&world, "rescue", 0);
+
+    // A browser that somebody has started by hand in rescue's folder, by its arguments.
+    let folder = world.scratch().join("rescue/state/browser/openclaw/user-data");
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "read -r line", "chromium"]).arg(format!("--user-data-dir={}", folder.display()));
+    let mut browser = command.stdin(std::process::Stdio::piped()).spawn().expect("a shell");
+    let pid = format!("(pid {})", browser.id());
+    let seen = eventually(SOON, "the shell with its arguments", || {
+        let said = world.run(&["verify", "rescue", "--json"]);
+        if said.code == 1 {
+            Ok(said.json()["planes"][0]["claims"].as_array().expect("claims").clone())
+        } else {
+            Err(said)
+        }
+    });
+    let told = failed(&seen);
+    assert!(
+        matches!(told[..], [("browser", line)] if line.contains(&pid) && line.ends_with("and is none of its processes")),
+        "{told:?}"
+    );
+    drop(browser.stdin.take());
+    browser.wait().expect("our child");
+    claims(&world, "rescue", 0);
+}
+
+#[test]
+fn a_plane_that_has_adopted_another_planes_browser_is_named() {
+    let main = TestPlane::practice("main").env("PRACTICE_STRAGGLER", "browser");
+    let port = main.base() + 11;
+    let practice = env!("CARGO_BIN_EXE_gateward");
+    let dial = format!("/dev/tcp/127.0.0.1/{port}");
+    let script = format!(
+        "until (exec 3<>{dial}) 2>/dev/null; do read -rt 0.1 <> <(:) || :; done; exec 3<>{dial}; exec {practice} practice \"$@\""
+    );
+    let rescue = TestPlane::command("rescue", &["/bin/bash", "-c", &script, "rescue"]);
+    let mut world = Gateward::new("verify-adopted", vec![main, rescue]);
+    world.up();
+    world.until_ready("main");
+    world.until_ready("rescue");
+    let seen = claims(&world, "rescue", 1);
+    let told = failed(&seen);
+    let words = format!("is connected to 127.0.0.1:{port}, a browser port of main");
+    assert!(matches!(told[..], [("browser", line)] if line.ends_with(&words)), "{told:?}");
+    claims(&world, "main", 0);
 }
 
 #[test]

@@ -194,6 +194,26 @@ fn a_stop_drains_every_plane_for_as_long_as_it_takes_and_a_reload_touches_what_c
 }
 
 #[test]
+fn no_script_of_the_package_stops_or_restarts_anything() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    for script in ["deb/postinst", "deb/prerm", "deb/postrm", "generate", "deb-try"] {
+        let path = folder.join(script);
+        let parsed = Command::new("/bin/sh").arg("-n").arg(&path).output().expect("a shell");
+        assert!(parsed.status.success(), "{script}: {}", String::from_utf8_lossy(&parsed.stderr));
+        let text = std::fs::read_to_string(&path).expect("a script");
+        let runs = text.lines().filter(|line| !line.trim_start().starts_with(['#', 'e']));
+        for line in runs.filter(|_| script.starts_with("deb/")) {
+            for verb in ["stop", "restart", "kill", "start"] {
+                assert!(
+                    !line.contains(&format!("systemctl {verb}")) && !line.contains(&format!("gateward {verb}")),
+                    "{line}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn without_a_manager_nothing_is_written() {
     let world = Gateward::new("svc-none", vec![TestPlane::practice("main")]);
     for verb in ["install", "uninstall"] {
