@@ -2,6 +2,7 @@
 //!
 //! Changes nothing and starts no gateway; with `--no-live` it reads files only.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::outcome::{Code, Failure, Outcome, Told};
@@ -10,10 +11,10 @@ use super::terminal::{print, print_json, say, stderr_look, stdout_look};
 use crate::collision::codes;
 use crate::collision::finding::Finding;
 use crate::daemon::load::{self, LoadError, Loaded};
-use crate::daemon::survey::{self, Depth, configs};
+use crate::daemon::survey::{self, Depth, configs, held};
 use crate::manifest::error::Code as Mistaken;
 use crate::openclaw::config::files::{MOST_CONFIG_BYTES, Read};
-use crate::plane::Place;
+use crate::plane::{Place, PlaneName};
 use crate::render::diagnostic::{self, Report};
 use crate::render::findings::{Proof, explanation, findings, github, has_error, sarif, summary};
 use crate::render::redacted;
@@ -73,13 +74,29 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         Ok(loaded) => loaded,
         Err(error) => return invalid(&error, form),
     };
-    let mut found: Vec<Finding> = survey::prove(&loaded.planes, depth);
+    let all: BTreeSet<PlaneName> = loaded.planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect();
+    let held = if depth == Depth::Live { held::held(&loaded.planes.supervisor.run_dir) } else { Vec::new() };
+    let proof = survey::prove_change(&loaded.planes, &held, depth, &all);
+    let mut found: Vec<Finding> = proof.manifest;
     found.extend(loaded.warnings.iter().map(load::finding));
     found.sort();
     let took = begun.elapsed();
     show(&found, form, &|look| findings(&found, &quotable(&loaded, &found), look))?;
     say(&summary(loaded.planes.planes.len(), &found, took));
+    say(&waiting(&proof.living));
     Ok(if has_error(&found) { Code::Collision } else { Code::Done })
+}
+
+/// What is no mistake in the manifest, and keeps planes from starting all the same, until a reload.
+fn waiting(living: &[Finding]) -> String {
+    let newcomers = |finding: &Finding| {
+        let of: Vec<PlaneName> = finding.planes.iter().filter(|plane| finding.blocks(plane)).cloned().collect();
+        of
+    };
+    let waiting: BTreeSet<PlaneName> = living.iter().flat_map(newcomers).collect();
+    let Some(first) = living.first() else { return String::new() };
+    let names = waiting.iter().map(PlaneName::as_str).collect::<Vec<_>>().join(", ");
+    format!("note: {names} cannot start yet: {}\n hint: {}\n", first.message, first.hint)
 }
 
 /// Prints findings to stdout in their form; `text` makes the one for people.

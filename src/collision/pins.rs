@@ -20,9 +20,13 @@ pub(super) fn findings(claims: &Claims) -> Vec<Finding> {
         found.extend(twice_within(claims, port, &of));
         found.extend(foreign(claims, port, &of, &families));
     }
+    let mut by_owner: Vec<(usize, u16, &Claim)> =
+        pins.iter().map(|(port, _, claim)| (claim.by, *port, *claim)).collect();
+    by_owner.sort_by_key(|(by, port, _)| (*by, *port));
     for (base, family) in &families {
-        let own = pins.iter().filter(|(_, _, claim)| claim.by == family.by);
-        found.extend(own.filter_map(|(port, _, claim)| on_own(claims, *port, claim, *base, family)));
+        let start = by_owner.partition_point(|(by, ..)| *by < family.by);
+        let own = by_owner[start..].iter().take_while(|(by, ..)| *by == family.by);
+        found.extend(own.filter_map(|(_, port, claim)| on_own(claims, *port, claim, *base, family)));
     }
     found
 }

@@ -19,6 +19,9 @@ use crate::plane::{PlaneName, Planes, Sealed};
 use crate::socket::Reply;
 use crate::wire::{Answer, Plan, RefusalKind, Reload};
 
+/// What plans rest on: the planes, what stands against them, and what does on the host.
+type Standing = (Planes, Vec<Finding>, Vec<Finding>);
+
 /// The pause before another look at a host that alone kept a plane from starting; it grows to the second.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
@@ -56,6 +59,16 @@ impl Daemon {
         if self.down.is_some() {
             return too_late(proved.purpose);
         }
+        if let (Ok(facts), Purpose::Reload(reload, _)) = (&proved.outcome, &proved.purpose)
+            && reload.dry_run
+        {
+            // Looked at as if it were taken, and then left as it was.
+            let others = (facts.planes.clone(), facts.findings.clone(), facts.host.clone().unwrap_or_default());
+            let before = self.exchanged(others);
+            self.act(proved.purpose);
+            self.exchanged(before);
+            return;
+        }
         self.read = Stamp::of(&self.planes.supervisor.manifest);
         match proved.outcome {
             Err(error) => self.unreadable(&error, proved.purpose),
@@ -77,6 +90,13 @@ impl Daemon {
                 self.act(proved.purpose);
             }
         }
+    }
+
+    /// Gives what plans rest on for other such facts.
+    fn exchanged(&mut self, (planes, findings, host): Standing) -> Standing {
+        let planes = std::mem::replace(&mut self.planes, planes);
+        let findings = std::mem::replace(&mut self.findings, findings);
+        (planes, findings, std::mem::replace(&mut self.host, host))
     }
 
     /// Whether a keeper was given a definition that a proof knew nothing of.

@@ -295,6 +295,26 @@ mod tests {
     }
 
     #[test]
+    fn what_differs_stands_below_its_plane() {
+        let mut report = every_state();
+        report.planes.truncate(2);
+        report.supervisor.running = true;
+        let change = |plane: &str, step, codes: &[&str], why: &str| Change {
+            plane: PlaneName::new(plane).expect("a name"),
+            step,
+            blocked_by: codes.iter().map(|code| (*code).to_owned()).collect(),
+            why: why.to_owned(),
+        };
+        report.supervisor.changes = vec![
+            change("main", ChangeStep::Replace, &[], "differs from the manifest"),
+            change("rescue", ChangeStep::Start, &["state-dir-shared"], "`lab` still lives"),
+        ];
+        let text = status(&report, now(), Look::PLAIN);
+        assert!(text.contains("main    not replaced yet: differs from the manifest\n"), "{text}");
+        assert!(text.contains("        not started (state-dir-shared): `lab` still lives\n"), "{text}");
+    }
+
+    #[test]
     fn any_width_holds_with_the_longest_name() {
         let mut report = every_state();
         report.planes[0].name = PlaneName::new(&"m".repeat(32)).expect("a name");

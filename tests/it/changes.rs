@@ -68,6 +68,12 @@ fn a_renamed_plane_begins_only_after_the_old_one_has_ended() {
     assert!(is_alive(main.pid.expect("it runs")), "nobody was touched");
     assert_eq!(world.plane("main").incarnation, main.incarnation);
 
+    let checked = world.run(&["check"]).code(0);
+    assert!(
+        checked.err.contains("note: prod cannot start yet") && checked.err.contains("gateward reload"),
+        "{checked:#?}"
+    );
+
     let would = world.run(&["reload", "--dry-run", "--json"]).code(0).json();
     assert_eq!((&would["stop"], &would["start"]), (&serde_json::json!(["main"]), &serde_json::json!(["prod"])));
     world.run(&["reload"]).code(0);
@@ -141,4 +147,60 @@ fn two_planes_swap_their_ports_through_a_reload() {
         assert_eq!((now.incarnation, now.restarts), (2, 0), "{now:#?}");
     }
     assert_eq!(world.plane("lab").pid, lab.pid);
+}
+
+#[test]
+fn a_blocked_edit_is_told_with_its_codes_and_the_plane_lives_on() {
+    let mut world = Gateward::new("blocked-edit", vec![slow("main"), slow("rescue")]);
+    world.up();
+    let [main, rescue] = ["main", "rescue"].map(|name| world.until(name, SOON, "up", up));
+    let near = main.port.expect("a port") + 20;
+    let stays = slow("main").port(main.port.expect("a port"));
+    world.rewrite(vec![stays, slow("rescue").port(near)]);
+    let blocked = until_blocked(&world, "rescue", "port-family-overlap");
+    assert_eq!(blocked["step"], "replace");
+    let shown = world.run(&["status"]).code(0).out;
+    assert!(shown.contains("not replaced (port-family-overlap)"), "{shown}");
+    let reload = world.run(&["reload"]).code(7);
+    assert!(reload.err.contains("error[port-family-overlap]"), "{}", reload.err);
+    assert!(reload.err.contains("`gateward check` shows all; `--allow port-family-overlap`"), "{}", reload.err);
+    let reload = world.run(&["reload", "--json"]).code(7).json();
+    assert_eq!(
+        (&reload["blocked"][0], &reload["findings"][0]["code"]),
+        (&"rescue".into(), &"port-family-overlap".into())
+    );
+    let said = std::fs::read_to_string(world.scratch().join("daemon.out")).expect("what it said");
+    assert!(said.contains("rescue: its change is not applied: port-family-overlap; it lives on as it was"), "{said}");
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
+}
+
+#[test]
+fn an_edit_that_nobody_watches_is_told_all_the_same() {
+    let mut world = Gateward::with_supervisor("unwatched", "watch = false\n", vec![slow("main")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    assert_eq!(world.status().supervisor["trouble"], "");
+    let text = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    world.scratch().write("supervisor.toml", &(text + "\n# an edit\n"));
+    let trouble = world.status().supervisor["trouble"].clone();
+    assert!(trouble.as_str().is_some_and(|words| words.contains("`gateward reload` applies it")), "{trouble}");
+    world.run(&["reload"]).code(0);
+    assert_eq!(world.status().supervisor["trouble"], "");
+}
+
+#[test]
+fn a_verb_that_comes_to_nothing_says_so_in_json_too() {
+    let world = Gateward::new("json-failures", vec![slow("main")]);
+    for verb in [&["status", "nobody"][..], &["start", "nobody"], &["card", "nobody"], &["why", "nobody"]] {
+        let said = world.run(&[verb, &["--json"]].concat()).code(4).json();
+        assert_eq!((&said["ok"], &said["error"]["code"]), (&false.into(), &4.into()), "{verb:?}");
+    }
+    world.scratch().write("supervisor.toml", "[planes.main]\nport = 0\nprot = 1\n");
+    for verb in [&["status"][..], &["start", "main"], &["restart", "main"], &["reload"], &["card"], &["check"]] {
+        let said = world.run(&[verb, &["--json"]].concat()).code(6).json();
+        let codes = said["findings"].as_array().expect("a list").iter().map(|one| one["code"].as_str());
+        let codes: Vec<Option<&str>> = codes.collect();
+        assert!(codes.contains(&Some("unknown-key")) && codes.len() > 1, "{verb:?}: {codes:?}");
+        assert_eq!(said["ok"], false);
+    }
 }

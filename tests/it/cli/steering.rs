@@ -126,7 +126,9 @@ fn now_skips_the_grace() {
 
 #[test]
 fn what_reload_says_beforehand_is_what_it_does() {
-    let mut gateward = Gateward::new("verbs-reload", vec![quiet("main"), quiet("rescue"), quiet("old")]);
+    // Unwatched, or the edit itself would start the new plane at a moment of its own.
+    let planes = vec![quiet("main"), quiet("rescue"), quiet("old")];
+    let mut gateward = Gateward::with_supervisor("verbs-reload", "watch = false\n", planes);
     gateward.up();
     let [main, rescue] = ["main", "rescue"].map(|plane| gateward.until_ready(plane));
     gateward.until_ready("old");
