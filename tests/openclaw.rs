@@ -20,3 +20,5 @@ mod planes;
 mod runtime;
 #[path = "openclaw/theft.rs"]
 mod theft;
+#[path = "openclaw/user.rs"]
+mod user;

@@ -52,6 +52,24 @@ enum Predecessor {
     Swept,
 }
 
+/// Ends whatever is still a child, when the keeper leaves: a helper's own children may have groups of their own, and without
+/// us they would be init's.
+pub async fn end_rest(budget: Duration) {
+    let until = instant_in(budget);
+    while instant_in(Duration::ZERO) < until {
+        let reaped = reap::reap_all_but(None);
+        if reaped.is_err() || matches!(reap::childless(), Ok(true) | Err(_)) {
+            return;
+        }
+        if let Err(error) = sweep::kill_children(&[]) {
+            tracing::warn!(%error, "what a helper left behind could not be ended");
+            return;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    tracing::warn!("something that a helper left behind outlives the keeper");
+}
+
 impl Broom {
     /// A broom for a plane whose cookies begin with `prefix` (`<id>/<plane>/`).
     pub fn new(prefix: &str, lock_path: PathBuf) -> Self {

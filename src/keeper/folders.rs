@@ -2,9 +2,9 @@
 //!
 //! Where the plane has a user of its own, it works with that user's rights wherever that user could have put a link.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use crate::os::guise;
@@ -56,7 +56,7 @@ fn make_way(plane: &Plane, ids: &Ids) -> io::Result<()> {
     let mut missing: Vec<PathBuf> =
         plane.state_dir.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
     let Some(outermost) = missing.last().and_then(|path| path.parent()) else { return Ok(()) };
-    if !only_roots(&outermost.canonicalize()?) {
+    if !only_roots(outermost) || !only_roots(&outermost.canonicalize()?) {
         return Ok(());
     }
     while let Some(path) = missing.pop() {
@@ -64,13 +64,16 @@ fn make_way(plane: &Plane, ids: &Ids) -> io::Result<()> {
             DirBuilder::new().mode(0o700).create(&path)?;
             return chown(&path, Some(ids.uid), Some(ids.gid));
         }
-        DirBuilder::new().mode(0o755).create(&path)?;
+        DirBuilder::new().create(&path)?;
+        // The keeper's own mask would close it to everybody else.
+        fs::set_permissions(&path, Permissions::from_mode(0o755))?;
     }
     Ok(())
 }
 
-/// Whether nobody but root can change what the path leads to.
+/// Whether nobody but root can change what the path leads to. In a folder with the sticky bit, as /tmp, everybody may make
+/// entries, but only root can exchange root's.
 fn only_roots(path: &Path) -> bool {
-    path.ancestors()
-        .all(|folder| fs::symlink_metadata(folder).is_ok_and(|facts| facts.uid() == 0 && (facts.mode() & 0o022 == 0)))
+    let is_safe = |facts: fs::Metadata| facts.uid() == 0 && (facts.mode() & 0o022 == 0 || facts.mode() & 0o1000 != 0);
+    path.ancestors().all(|folder| fs::symlink_metadata(folder).is_ok_and(is_safe))
 }

@@ -73,6 +73,9 @@ pub const ALREADY_KEPT: u8 = 10;
 /// The keeper's own log is cut at this size when a keeper starts.
 const LOG_CAP: u64 = 4 << 20;
 
+/// How long what helpers have started may take to end when the keeper leaves.
+const LAST_ENDS: Duration = Duration::from_secs(2);
+
 /// How long the log may take to be written out when the keeper leaves.
 const LAST_WRITES: Duration = Duration::from_secs(2);
 
@@ -168,6 +171,7 @@ async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> i
     let mut keeper = Keeper::new(hands, life).drive(first, heard_inputs).await;
     tracing::info!(plane = %name, "the keeper leaves");
     keeper.hands.helpers.end_all();
+    clear::end_rest(LAST_ENDS).await;
     keeper.hands.confinement.remove();
     if let Err(error) = keeper.hands.tenure.end() {
         tracing::warn!(%error, "the next keeper will take this one for killed");

@@ -126,16 +126,78 @@ fn home_and_tilde_are_the_accounts_own_and_a_missing_state_dir_is_made_for_it() 
     let mut world = world;
     let card = world.run(&["card", "main", "--json"]).code(0);
     assert!(card.out.contains(&entry.home.join("its.json").display().to_string()), "{}", card.out);
-    // The scratch folder is below one that everybody may write, so root makes nothing there for somebody else.
+    // In what a third account can rearrange, root makes nothing for anybody.
+    give(&world.scratch().folder("made"), &account("daemon"));
     world.up();
     let refused = world.until("main", SOON, "not started", |plane| plane.why.contains("cannot make"));
     assert!(refused.why.contains("user games") && refused.pid.is_none(), "{refused:#?}");
-    give(&world.scratch().folder("made"), &entry);
+    give(&world.scratch().join("made"), &entry);
     world.run(&["restart", "main"]).code(0);
     let main = world.until("main", SOON, "up", up);
     let facts = fs::metadata(&deep).expect("it was made");
     assert_eq!((facts.uid(), facts.mode() & 0o7777), (entry.uid, 0o700));
     assert!(proc(main.pid.expect("it runs"), "environ").contains(&format!("HOME={}", entry.home.display())));
+}
+
+#[test]
+fn below_the_supervisors_own_folder_an_account_gets_through_to_what_is_its_own_and_no_further() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let plane = TestPlane::plain("main", &["/bin/sleep", "1000000"]).key("user", "\"games\"");
+    let mut world = world("user-plain", vec![plane], &[]).dirty(&[("TMPDIR", "/root/tmp"), ("LC_TIME", "C")]);
+    let text = fs::read_to_string(world.manifest()).expect("a manifest");
+    let lines = text.lines().filter(|line| !(line.starts_with("state_dir = ") && line.contains("/main/")));
+    let lines = lines.filter(|line| !line.starts_with("config = ") && !line.starts_with("workspace = "));
+    world.scratch().write("supervisor.toml", &lines.map(|line| format!("{line}\n")).collect::<String>());
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let facts = |inside: &str| fs::metadata(world.scratch().join(inside)).expect("facts");
+    let games = account("games").uid;
+    let seen = ["state", "state/plain", "state/plain/main", "state/planes"].map(|folder| {
+        let facts = facts(folder);
+        (folder, facts.uid(), facts.mode() & 0o7777)
+    });
+    let expected = [
+        ("state", 0, 0o711),
+        ("state/plain", 0, 0o755),
+        ("state/plain/main", games, 0o700),
+        ("state/planes", 0, 0o700),
+    ];
+    assert_eq!(seen, expected);
+    let pid = main.pid.expect("it runs");
+    assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).expect("a cwd"), world.scratch().join("state/plain/main"));
+    let environ = proc(pid, "environ");
+    assert!(environ.contains("LC_TIME=C") && !environ.contains("TMPDIR="), "{environ:?}");
+}
+
+#[test]
+fn validation_by_check_and_by_the_keeper_and_exec_are_done_as_the_user() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let script = "case \"$*\" in\n*'config validate'*) id -u >>\"$HOME/asked\"; echo '{\"valid\":true}' ;;\n\
+                  *) exec sleep 1000000 ;;\nesac\n";
+    let folder = crate::support::Scratch::new("script");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let program = folder.write("openclaw", &format!("#!/bin/sh\n{script}"));
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let plane = TestPlane::command("main", &[&program.display().to_string()]).key("user", "\"daemon\"");
+    let mut world = world("user-validate", vec![plane], &[("main", "daemon")]);
+    let uid = account("daemon").uid;
+    let asked = |world: &Gateward| fs::read_to_string(world.scratch().join("main/home/asked")).unwrap_or_default();
+    world.run(&["check"]);
+    assert_eq!(asked(&world), format!("{uid}\n"));
+    world.up();
+    world.until("main", SOON, "spawned", |plane| plane.pid.is_some());
+    let before = asked(&world).lines().count();
+    world.run(&["restart", "main", "--no-wait", "--now"]).code(0);
+    eventually(SOON, "the keeper's question", || {
+        let asked = asked(&world);
+        if asked.lines().count() > before { Ok(()) } else { Err(asked) }
+    });
+    assert!(asked(&world).lines().all(|line| line == uid.to_string()), "{}", asked(&world));
+    assert_eq!(world.run(&["exec", "main", "--", "id", "-u"]).code(0).out, format!("{uid}\n"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Each test has a world of its own and waits for facts.
 
 mod ends;
+mod helpers;
 mod keepers;
 mod odd;
 mod stops;
