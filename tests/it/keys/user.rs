@@ -145,7 +145,7 @@ fn below_the_supervisors_own_folder_an_account_gets_through_to_what_is_its_own_a
         return;
     }
     let plane = TestPlane::plain("main", &["/bin/sleep", "1000000"]).key("user", "\"games\"");
-    let mut world = world("user-plain", vec![plane], &[]).dirty(&[("TMPDIR", "/root/tmp"), ("LC_TIME", "C")]);
+    let mut world = world("user-plain", vec![plane], &[]).dirty(&[("TMPDIR", "/nowhere/tmp"), ("LC_TIME", "C")]);
     let text = fs::read_to_string(world.manifest()).expect("a manifest");
     let lines = text.lines().filter(|line| !(line.starts_with("state_dir = ") && line.contains("/main/")));
     let lines = lines.filter(|line| !line.starts_with("config = ") && !line.starts_with("workspace = "));
