@@ -269,7 +269,13 @@ impl Daemon {
         self.deaths.remove(&status.name);
         self.want_another_release(&status);
         let is_adopted = status.keeper_pid.is_some_and(|pid| !self.keepers.has(pid));
-        self.seen.insert(status.name.clone(), status);
+        let name = status.name.clone();
+        let is_first = self.seen.insert(name.clone(), status).is_none();
+        if let (true, Some(stop)) = (is_first, self.down.clone()) {
+            // It had only begun when everything was told to go, and nobody heard it then.
+            self.leaving.insert(name.clone());
+            self.tell(name, Ask::Retire(stop));
+        }
         if is_adopted && !self.glancing {
             self.glance_later();
         }

@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 
 use super::Meant;
 use super::systemctl::{is_there, state, systemctl};
+use crate::cli::ask;
 use crate::cli::outcome::{Code, Failure, Outcome};
+use crate::cli::target::{Scope, Target};
 use crate::cli::terminal::{print, say};
 use crate::daemon::load;
 use crate::plane::Launch;
 use crate::render::service::{Kind, UNIT};
+use crate::wire::{Answer, Ask};
 
 /// The first line of a unit that we wrote, by which we know it again.
 const MARK: &str = "# Written by `gateward service install`; `gateward service uninstall` takes it away.\n";
@@ -25,6 +28,9 @@ pub fn install(meant: &Meant, now: bool) -> Outcome {
     is_there()?;
     let kind = meant.kind;
     let begun = state(kind)?;
+    if now && begun != "active" {
+        refuse_a_second(meant)?;
+    }
     let packaged = packaged(kind).filter(|_| meant.manifest.is_none());
     let told = match &packaged {
         Some(unit) => format!("{} is there already, from a package\n", unit.display()),
@@ -43,10 +49,28 @@ pub fn install(meant: &Meant, now: bool) -> Outcome {
     print(&format!("enabled: systemd starts it {at}\n"))?;
     if now {
         systemctl(kind, &["start", UNIT])?;
-        print("started\n")?;
+        // A unit whose condition does not hold is passed over without an error.
+        match state(kind)?.as_str() {
+            "active" => print("started\n")?,
+            other => print(&format!("not started yet: it is {other}\n"))?,
+        }
     }
     explain(meant, &begun, now);
     Ok(Code::Done)
+}
+
+/// Refuses to start the unit beside a supervisor of the same manifest that somebody else runs.
+fn refuse_a_second(meant: &Meant) -> Result<(), Failure> {
+    let Some(Ok(target)) = meant.manifest().map(|manifest| Target::quietly(&Scope { manifest: Some(manifest) })) else {
+        return Ok(());
+    };
+    match ask::one(target.daemon(), Ask::Status, ask::BUDGET) {
+        Ok(Answer::Daemon(daemon)) => Err(Failure::failed(
+            format!("a supervisor of {} runs already, outside of this unit (pid {})", daemon.manifest, daemon.pid),
+            "end it first, with `gateward down` or Ctrl-C where it runs; without `--now` the unit is only written and enabled",
+        )),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Takes the unit away.

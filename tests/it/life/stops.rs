@@ -5,7 +5,7 @@ use rustix::process::Signal;
 
 use super::{SOON, quick, up};
 use crate::support::processes::{is_alive, kill};
-use crate::support::{Gateward, eventually};
+use crate::support::{Gateward, TestPlane, eventually};
 
 #[test]
 fn at_the_end_of_the_grace_comes_sigkill() {
@@ -87,4 +87,16 @@ fn an_edit_on_the_way_down_starts_nothing() {
     assert!(down.wait().expect("our child").success());
     let spawned = super::journal(&world, "rescue").iter().filter(|entry| entry["event"] == "spawned").count();
     assert_eq!(spawned, 1, "rescue was started again while main drained");
+}
+
+#[test]
+fn down_reaches_keepers_that_have_only_begun() {
+    // Of so many some are met before their socket is there.
+    let planes =
+        (0..16).map(|number| TestPlane::plain(&format!("plane-{number}"), &["/bin/sleep", "1000000"])).collect();
+    let mut world = Gateward::new("down-early", planes);
+    world.up();
+    world.run(&["down", "--now"]).code(0);
+    world.ended();
+    assert_eq!(world.living(), Vec::<i32>::new());
 }
