@@ -98,3 +98,39 @@ pub fn instant_in(ahead: Duration) -> Instant {
 fn stamp(time: jiff::Timestamp) -> String {
     format!("{time:.3}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wake_up_long_after_what_was_expected_gives_the_time_back() {
+        let mut clock = Clock::start();
+        let early = clock.now() - Duration::from_secs(60);
+        clock.expect(Some(early));
+        let lost = clock.awake().expect("a minute in which nobody ran");
+        assert!(lost >= Duration::from_secs(60), "{lost:?}");
+        assert!(clock.now() <= early + Duration::from_secs(60), "{:?} after {early:?}", clock.now());
+        assert_eq!(clock.awake(), None, "given back once");
+    }
+
+    #[test]
+    fn a_busy_host_and_an_input_in_time_give_nothing_back() {
+        let mut clock = Clock::start();
+        for due in [None, Some(clock.now() - Duration::from_secs(4)), Some(clock.now() + Duration::from_secs(60))] {
+            clock.expect(due);
+            assert_eq!(clock.awake(), None, "{due:?}");
+        }
+    }
+
+    #[test]
+    fn a_moment_and_its_second_of_the_epoch_are_one() {
+        let clock = Clock::start();
+        let at = clock.now() - Duration::from_secs(100);
+        let second = clock.epoch_second(at);
+        let back = clock.moment_of(second, Duration::from_secs(300)).expect("within");
+        assert!(back.abs_diff(at) <= Duration::from_secs(2), "{back:?} {at:?}");
+        assert_eq!(clock.moment_of(second, Duration::from_secs(50)), None);
+        assert_eq!(clock.moment_of(second + 1_000, Duration::from_secs(300)), None, "ahead of us");
+    }
+}

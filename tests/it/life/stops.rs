@@ -3,7 +3,7 @@
 use gateward::wire::State;
 use rustix::process::Signal;
 
-use super::{SOON, quick, up};
+use super::{SOON, journal, quick, up};
 use crate::support::processes::{is_alive, kill};
 use crate::support::{Gateward, TestPlane, eventually};
 
@@ -31,6 +31,26 @@ fn a_drain_is_let_finish_and_now_cuts_it_short() {
     assert!(is_alive(pid), "a second stop shortens nothing");
     world.run(&["stop", "main", "--now"]).code(0);
     assert!(!is_alive(pid));
+}
+
+#[test]
+fn a_port_of_the_family_that_is_not_free_after_a_stop_is_told_with_its_holder() {
+    let mut world = Gateward::new("held-after", vec![quick("main")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let port = world.written("main").base() + 40;
+    let _holder = std::net::TcpListener::bind(("127.0.0.1", port)).expect("a port of the family");
+    world.run(&["stop", "main"]).code(0);
+    let words = format!("port {port} (base");
+    eventually(SOON, "the holder in the journal", || {
+        let told = journal(&world, "main").into_iter().find(|entry| entry["event"] == "held").ok_or("no entry")?;
+        let text = told["saw"].as_str().unwrap_or_default().to_owned();
+        if text.contains(&words) && text.contains(&format!("(pid {})", std::process::id())) {
+            Ok(())
+        } else {
+            Err("other words")
+        }
+    });
 }
 
 #[test]
