@@ -3,6 +3,8 @@
 //! Decides nothing about a plane; the keepers do.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -80,7 +82,9 @@ impl Change<'_> {
         let (Ok(loaded), Goal::Up | Goal::Anew { .. }) = (&target.loaded, self.goal) else { return Vec::new() };
         let held = held::held(&target.applied.run_dir);
         let nobody = BTreeSet::new();
-        let looked = survey::prove_within(LOOK, &loaded.planes, &held, Depth::Host, &nobody);
+        // Who only steers may not look at the planes' own processes, and would take them for strangers.
+        let depth = if sees_all(&target.applied.run_dir) { Depth::Host } else { Depth::Files };
+        let looked = survey::prove_within(LOOK, &loaded.planes, &held, depth, &nobody);
         let found = looked.proof.all();
         let manifest = (target.applied.manifest.as_path(), loaded.source.as_str());
         let all = trouble::standing(&found, planes, self.allow);
@@ -193,6 +197,12 @@ impl Change<'_> {
         };
         Failure::failed(message, hint)
     }
+}
+
+/// Whether we are root, or the user whose supervisor it is.
+fn sees_all(run_dir: &Path) -> bool {
+    let own = crate::os::accounts::own_uid();
+    own == 0 || std::fs::metadata(run_dir).is_ok_and(|meta| meta.uid() == own)
 }
 
 /// A mistyped code would otherwise allow nothing, and the refusal that follows would look as if it did.

@@ -40,11 +40,20 @@ pub(super) fn look(planes: &Planes, declared: &Declarations, processes: &Process
         let gateway = declared.get(&plane.name).map(|declared| &declared.gateway);
         Some((plane.name.clone(), base(plane, gateway, processes)?))
     });
+    // Whom we may not look at is no stranger where a keeper of ours has the place: it proves it by what it may see.
+    let kept: Vec<u16> = planes
+        .planes
+        .iter()
+        .filter(|(plane, _)| processes.is_kept(&plane.name))
+        .filter_map(|(plane, _)| plane.port)
+        .collect();
+    let is_kept = |port: u16| kept.iter().any(|base| (*base..=base.saturating_add(SPAN)).contains(&port));
+    let known = listeners.iter().map(listening).filter(|one| one.holder.is_some() || !is_kept(one.port));
     Ports {
         bases: bases.collect(),
         passing: passing(planes, &listeners, processes),
         // The others are listed too, so that nothing taken is ever offered.
-        listeners: listeners.iter().map(listening).collect(),
+        listeners: known.collect(),
     }
 }
 
@@ -72,7 +81,9 @@ impl Holders {
 /// What keeps a plane's gateway from its base port; nothing for a plane without a family.
 fn base(plane: &Plane, gateway: Option<&Gateway>, processes: &Processes) -> Option<BaseTry> {
     let port = plane.port.filter(|_| plane.contract == Contract::Openclaw)?;
-    addresses(gateway).into_iter().find_map(|address| tried(address, port, processes))
+    let held = addresses(gateway).into_iter().find_map(|address| tried(address, port, processes))?;
+    let unseen = matches!(held, BaseTry::Held { holder: None, .. });
+    (!unseen || !processes.is_kept(&plane.name)).then_some(held)
 }
 
 fn tried(address: IpAddr, port: u16, processes: &Processes) -> Option<BaseTry> {

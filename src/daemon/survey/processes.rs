@@ -59,6 +59,11 @@ impl Processes {
         self.seen.values()
     }
 
+    /// Whether a keeper of this supervisor has the plane.
+    pub(super) fn is_kept(&self, plane: &PlaneName) -> bool {
+        self.keepers.values().any(|kept| kept == plane)
+    }
+
     /// Their numbers.
     pub(super) fn pids(&self) -> Vec<i32> {
         self.seen.keys().copied().collect()
