@@ -22,6 +22,10 @@ test-fast *ARGS:
 bench *ARGS:
     cargo bench {{ARGS}}
 
+# random faults against ten practice planes and two real ones for so many minutes
+chaos MINUTES="5" SEED="":
+    GATEWARD_CHAOS_REAL=1 GATEWARD_CHAOS_SECONDS=$(({{MINUTES}} * 60)) {{ if SEED == "" { "" } else { "GATEWARD_CHAOS_SEED=" + SEED } }} cargo test --test chaos
+
 # main and rescue on this machine until Ctrl-C
 demo:
     cargo run --release -- demo

@@ -84,6 +84,9 @@ pub struct Applied {
     pub run_dir: PathBuf,
     /// Where its locks, logs and journals are.
     pub state_dir: PathBuf,
+    /// Whose members may steer.
+    #[serde(default)]
+    pub socket_group: Option<String>,
     /// Its planes, in manifest order.
     pub planes: Vec<AppliedPlane>,
 }

@@ -39,8 +39,8 @@ pub fn run(_args: &Args, scope: &Scope) -> Outcome {
         // A service manager starts it again, unless it was the one to stop it; an exit code of 0 would mean `down`.
         Ok(End::Left) if manner == Manner::Service => Err(ended_by_signal()),
         Ok(End::Left) => Ok(Code::Done),
-        Ok(End::Replaced { program }) => {
-            let error = crate::os::exe::give_way(&program);
+        Ok(End::Replaced { program, passed }) => {
+            let error = crate::os::exe::give_way(&program, &passed);
             let hint = "planes live on; start the supervisor again";
             Err(Failure::failed(format!("no program could take the supervisor's place: {error}"), hint))
         }

@@ -175,6 +175,7 @@ fn noted(planes: &Planes) -> Applied {
         manifest: supervisor.manifest.clone(),
         run_dir: supervisor.run_dir.clone(),
         state_dir: supervisor.state_dir.clone(),
+        socket_group: supervisor.socket_group.clone(),
         planes: planes.planes.iter().map(|(one, _)| plane(one)).collect(),
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::keepers;
 use crate::os::lock::held;
-use crate::plane::{PlaneName, Planes};
+use crate::plane::{PlaneName, Planes, Supervisor};
 use crate::rundir::{self, Applied, AppliedPlane, PlaneDir};
 
 /// Writes the note into state dir and run dir, and where the manifest's path alone leads to it; a disk that does not take it costs the verbs their order, nothing else.
@@ -17,6 +17,7 @@ pub fn write(planes: &Planes) {
         manifest: supervisor.manifest.clone(),
         run_dir: supervisor.run_dir.clone(),
         state_dir: supervisor.state_dir.clone(),
+        socket_group: supervisor.socket_group.clone(),
         planes: planes
             .planes
             .iter()
@@ -55,6 +56,27 @@ pub fn lives_elsewhere(manifest: &Path, run_dir: &Path, state_dir: &Path) -> Opt
     let keeper = |plane: &PlaneName| is_held(&PlaneDir::under(&applied.state_dir, plane).keeper_lock());
     let kept: Vec<PlaneName> = keepers::named(&applied.run_dir).into_iter().filter(keeper).collect();
     (supervisor || !kept.is_empty()).then_some(Elsewhere { applied, supervisor, kept })
+}
+
+/// What a supervisor needs to greet the planes that live by a manifest which cannot be read now: its folders, and no plane to start.
+/// Nothing, when none of them lives.
+pub fn left_living(manifest: &Path) -> Option<Planes> {
+    let defaults = super::load::default_dirs(manifest)?;
+    let note = std::fs::read(rundir::signpost(&defaults.state_dir, manifest)).ok()?;
+    let applied: Applied =
+        serde_json::from_slice(&note).ok().filter(|applied: &Applied| applied.manifest == manifest)?;
+    let lives =
+        |plane: &AppliedPlane| held(&PlaneDir::under(&applied.state_dir, &plane.name).keeper_lock()).unwrap_or(false);
+    applied.planes.iter().any(lives).then(|| Planes {
+        supervisor: Supervisor {
+            manifest: applied.manifest,
+            run_dir: applied.run_dir,
+            state_dir: applied.state_dir,
+            socket_group: applied.socket_group,
+            ..defaults
+        },
+        planes: Vec::new(),
+    })
 }
 
 /// A supervisor, or what it left living, under folders that its manifest no longer names.

@@ -3,6 +3,7 @@
 //! One owner for everything. It is the parent of no gateway, so its own end ends nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub enum End {
     Replaced {
         /// It was tried, and answers.
         program: PathBuf,
+        /// The descriptors of our locks, which it keeps: nobody else can take them in between.
+        passed: Vec<RawFd>,
     },
 }
 
@@ -92,6 +95,8 @@ pub struct Daemon {
     pub(super) program: PathBuf,
     /// Whether a glance at adopted keepers is due.
     pub(super) glancing: bool,
+    /// Held for as long as we live; the one supervisor of the state dir.
+    pub(super) lock: Lock,
     /// Held for as long as our sockets are in the run dir.
     pub(super) sockets: Lock,
     /// Has our own socket looked after.
@@ -110,13 +115,20 @@ impl Daemon {
         for name in keepers::named(&self.planes.supervisor.run_dir) {
             self.listen(name, Meeting::Found);
         }
+        // Also a manifest that cannot be read yet is waited for.
+        self.watch.renew(&self.planes, self.planes.supervisor.watch);
         self.prove(Purpose::Begin);
         if let (Manner::Service, Some(pace)) = (self.manner, watchdog::pace()) {
             tokio::task::spawn_local(watchdog::turn(pace, self.inputs.clone()));
         }
         while let Some(input) = heard.recv().await {
-            if let Some(end) = self.hear(input) {
-                return end;
+            match self.hear(input) {
+                None => {}
+                Some(End::Replaced { program, .. }) => {
+                    let locks = [self.lock, self.sockets].into_iter();
+                    return End::Replaced { program, passed: locks.filter_map(|lock| lock.pass_on().ok()).collect() };
+                }
+                Some(end @ (End::Down | End::Left)) => return end,
             }
         }
         End::Left

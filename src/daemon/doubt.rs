@@ -84,7 +84,9 @@ impl Daemon {
     pub(super) fn rebound(&mut self) {
         self.voice.say("the supervisor's socket was gone and is bound again; planes were not touched");
         self.note(None, "socket-lost", "the supervisor's socket was gone", "bound again", "planes were not touched");
-        super::applied::write(&self.planes);
+        if !self.planes.planes.is_empty() {
+            super::applied::write(&self.planes);
+        }
         if self.sockets.still_named() {
             return;
         }

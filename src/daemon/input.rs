@@ -146,7 +146,16 @@ pub struct Proved {
     /// Why it was.
     pub purpose: Purpose,
     /// The planes and what stands against them, or why there are none.
-    pub outcome: Result<Facts, String>,
+    pub outcome: Result<Facts, Unread>,
+}
+
+/// A manifest that cannot be read.
+#[derive(Debug)]
+pub struct Unread {
+    /// Why, in words.
+    pub error: String,
+    /// What the keepers hold all the same.
+    pub held: Vec<Held>,
 }
 
 /// What a proof brought.

@@ -104,7 +104,14 @@ impl std::error::Error for RunError {
 
 /// Runs the supervisor of `manifest` in the foreground until it is told to go. Needs the process's main thread.
 pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
-    let planes = load::read(manifest).map_err(RunError::Manifest)?.planes;
+    let planes = match load::read(manifest) {
+        Ok(loaded) => loaded.planes,
+        // Nothing new is started by what cannot be read; what lives is looked after.
+        Err(error) => match applied::left_living(&error.manifest.clone().unwrap_or_else(|| manifest.to_owned())) {
+            Some(planes) => planes,
+            None => return Err(RunError::Manifest(error)),
+        },
+    };
     let state_dir = planes.supervisor.state_dir.clone();
     refuse_a_move(&planes.supervisor)?;
     let host = |doing: String| move |source| RunError::Host { doing, source };
@@ -113,7 +120,8 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
         .mode(0o700)
         .create(&state_dir)
         .map_err(host(format!("make the state dir {}", state_dir.display())))?;
-    let _lock = match Lock::take(&rundir::daemon_lock(&state_dir)) {
+    let passed = crate::os::exe::passed();
+    let lock = match Lock::take_or_keep(&rundir::daemon_lock(&state_dir), &passed) {
         Ok(lock) => lock,
         Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
         Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
@@ -123,7 +131,7 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     let doing = || format!("use the run dir {}", run_dir.display());
     let access = Access::of(planes.supervisor.socket_group.as_deref()).map_err(host(doing()))?;
     make_folder(run_dir, access).map_err(host(doing()))?;
-    let sockets = match Lock::take(&rundir::sockets_lock(run_dir)) {
+    let sockets = match Lock::take_or_keep(&rundir::sockets_lock(run_dir), &passed) {
         Ok(lock) => lock,
         Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
         Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
@@ -139,7 +147,9 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
         .thread_keep_alive(Duration::from_millis(1))
         .build()
         .map_err(host("start the runtime".into()))?;
-    LocalSet::new().block_on(&runtime, supervise(planes, manner, sockets)).map_err(host("listen for requests".into()))
+    LocalSet::new()
+        .block_on(&runtime, supervise(planes, manner, lock, sockets))
+        .map_err(host("listen for requests".into()))
 }
 
 /// What still lives under the folders that the manifest named before would be started a second time under the new ones.
@@ -167,7 +177,7 @@ fn log_to(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn supervise(planes: Planes, manner: Manner, sockets: Lock) -> io::Result<End> {
+async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) -> io::Result<End> {
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
     let supervisor = planes.supervisor.clone();
     let access = Access::of(supervisor.socket_group.as_deref())?;
@@ -204,6 +214,7 @@ async fn supervise(planes: Planes, manner: Manner, sockets: Lock) -> io::Result<
         program: crate::os::exe::called_by()?,
         doubted: BTreeSet::new(),
         glancing: false,
+        lock,
         sockets,
         nudge,
         journal: Journal::open(&rundir::daemon_journal(&supervisor.state_dir)),

@@ -71,7 +71,10 @@ impl Daemon {
         }
         self.read = Stamp::of(&self.planes.supervisor.manifest);
         match proved.outcome {
-            Err(error) => self.unreadable(&error, proved.purpose),
+            Err(unread) => {
+                self.take_over(unread.held);
+                self.unreadable(&unread.error, proved.purpose);
+            }
             // What was begun since then was not reckoned with.
             Ok(facts) if self.is_outdated(&facts.held) => self.prove(proved.purpose),
             Ok(facts) => {
@@ -83,10 +86,7 @@ impl Daemon {
                     self.tell_host(&host);
                     self.host = host;
                 }
-                for held in facts.held {
-                    // A keeper that was here before us is given back the same when it dies.
-                    self.applied.entry(held.name().clone()).or_insert(held.sealed);
-                }
+                self.take_over(facts.held);
                 self.act(proved.purpose);
             }
         }
@@ -97,6 +97,13 @@ impl Daemon {
         let planes = std::mem::replace(&mut self.planes, planes);
         let findings = std::mem::replace(&mut self.findings, findings);
         (planes, findings, std::mem::replace(&mut self.host, host))
+    }
+
+    /// A keeper that was here before us is given back the same when it dies.
+    fn take_over(&mut self, held: Vec<Held>) {
+        for held in held {
+            self.applied.entry(held.name().clone()).or_insert(held.sealed);
+        }
     }
 
     /// Whether a keeper was given a definition that a proof knew nothing of.

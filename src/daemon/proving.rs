@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::input::{Facts, Input, Proved, Purpose};
+use super::input::{Facts, Input, Proved, Purpose, Unread};
 use super::load;
 use super::survey::held::{self, Held};
 use super::survey::{self, Depth};
@@ -62,10 +62,14 @@ impl Task {
     }
 }
 
-fn facts(task: &Task) -> Result<Facts, String> {
-    let loaded = load::read(&task.manifest).map_err(|error| error.to_string())?;
-    let planes = loaded.planes;
+fn facts(task: &Task) -> Result<Facts, Unread> {
+    let loaded = load::read(&task.manifest);
     let mut held = held::held(&task.run_dir);
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return Err(Unread { error: error.to_string(), held }),
+    };
+    let planes = loaded.planes;
     let mute: Vec<Held> =
         task.handed_out.iter().filter(|out| !held.iter().any(|one| one.name() == out.name())).cloned().collect();
     held.extend(mute);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::core::{Daemon, End, refused};
 use super::input::Input;
 use super::keepers::{self, BUDGET};
+use super::{applied, load};
 use crate::os::pidfd::Pidfd;
 use crate::plane::PlaneName;
 use crate::rundir;
@@ -41,8 +42,14 @@ impl Daemon {
     pub(super) fn try_successor(&mut self, reply: Option<Reply>) {
         let program = self.program.clone();
         let inputs = self.inputs.clone();
+        let manifest = self.planes.supervisor.manifest.clone();
         tokio::task::spawn_blocking(move || {
-            let outcome = says(&program).map(|says| Successor { program: program.clone(), says });
+            let starts = || match load::read(&manifest) {
+                Err(error) if applied::left_living(&manifest).is_none() => Err(error.to_string()),
+                Ok(_) | Err(_) => Ok(()),
+            };
+            let outcome = starts().and_then(|()| says(&program));
+            let outcome = outcome.map(|says| Successor { program: program.clone(), says });
             let outcome = outcome.map_err(|error| format!("{} cannot take over: {error}", program.display()));
             let _ = inputs.send(Input::Tried { outcome, reply });
         });
@@ -74,7 +81,7 @@ impl Daemon {
         if let Some(reply) = reply {
             reply.answer(answer);
         }
-        outcome.ok().filter(|_| goes).map(|successor| End::Replaced { program: successor.program })
+        outcome.ok().filter(|_| goes).map(|successor| End::Replaced { program: successor.program, passed: Vec::new() })
     }
 
     /// Asks a keeper of another release to leave when its gateway ends by itself.

@@ -3,7 +3,7 @@
 //! Only a successor on disk is looked up, by the path that we were called by.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
@@ -30,14 +30,25 @@ pub fn called_by() -> io::Result<PathBuf> {
     Ok(called.filter(leads_here).unwrap_or(file))
 }
 
-/// Has `program` take the place of this process, with our own arguments and environment; failing that, our own file as it was
+/// Names the descriptors of locks that this program's predecessor left open for it, with commas.
+pub const PASSED: &str = "GATEWARD_PASSED_LOCKS";
+
+/// The numbers of [`PASSED`]; none for a program that took nobody's place.
+#[allow(clippy::disallowed_methods, reason = "this room owns the variable, and reads it once")]
+pub fn passed() -> Vec<RawFd> {
+    let numbers = std::env::var(PASSED).unwrap_or_default();
+    numbers.split(',').filter_map(|number| number.parse().ok()).collect()
+}
+
+/// Has `program` take the place of this process, with our own arguments and environment and the descriptors `passed`; failing that, our own file as it was
 /// when we began. Returns only when neither can be executed. Signals stay held back in the new program until it lets them through.
-pub fn give_way(program: &Path) -> io::Error {
+pub fn give_way(program: &Path, passed: &[RawFd]) -> io::Error {
     super::signals::hold_back();
+    let numbers = passed.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let again = |program: &Path| {
         let mut words = std::env::args_os();
         let name = words.next().unwrap_or_else(|| program.into());
-        std::process::Command::new(program).arg0(name).args(words).exec()
+        std::process::Command::new(program).arg0(name).args(words).env(PASSED, &numbers).exec()
     };
     let error = again(program);
     tracing::error!(%error, program = %program.display(), "it cannot be executed; going on as before");

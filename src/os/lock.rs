@@ -7,11 +7,13 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
+
+use super::inherited::inherited_if;
 
 /// How often a take is tried again when only a passing probe stood against it, or the file was exchanged under it. Each try
 /// is a few system calls; a probe holds its shared lock for one.
@@ -77,6 +79,26 @@ impl Lock {
         Err(failed(io::Error::new(io::ErrorKind::ResourceBusy, "the file does not come to rest")))
     }
 
+    /// As [`Lock::take`]; but a lock that the program before us left open in `passed` is ours already, and was never free.
+    pub fn take_or_keep(path: &Path, passed: &[RawFd]) -> Result<Self, NotTaken> {
+        for fd in passed {
+            // Whatever else has that number by now is not touched.
+            if let Ok(fd) = inherited_if(*fd, |fd| names(path, fd).unwrap_or(false)) {
+                let kept = Self { fd, path: path.to_owned() };
+                if rustix::fs::flock(&kept.fd, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                    return Ok(kept);
+                }
+            }
+        }
+        Self::take(path)
+    }
+
+    /// Leaves the lock to the program that is executed in our place, under the number given; until then nobody gives it up.
+    pub fn pass_on(self) -> io::Result<RawFd> {
+        rustix::io::fcntl_setfd(&self.fd, rustix::io::FdFlags::empty())?;
+        Ok(self.fd.into_raw_fd())
+    }
+
     /// The descriptor, to be inherited by a child that shall keep the lock held. It is close-on-exec itself.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -129,7 +151,7 @@ fn open(path: &Path, how: OFlags) -> io::Result<OwnedFd> {
     if kind.is_file() { Ok(fd) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a plain file")) }
 }
 
-fn names(path: &Path, fd: &OwnedFd) -> io::Result<bool> {
+fn names(path: &Path, fd: impl AsFd) -> io::Result<bool> {
     let ours = rustix::fs::fstat(fd)?;
     match std::fs::symlink_metadata(path) {
         Ok(there) => Ok(there.ino() == ours.st_ino && there.dev() == ours.st_dev),

@@ -146,7 +146,8 @@ impl Chaos {
             Fault::ManifestBroken => self.edit("[planes.main\n"),
             Fault::ManifestCut => {
                 let whole = self.manifest.clone();
-                let cut = whole.match_indices("\n[planes.").nth(self.random.usize(1..6)).map_or(whole.len(), |(at, _)| at);
+                let cut =
+                    whole.match_indices("\n[planes.").nth(self.random.usize(1..6)).map_or(whole.len(), |(at, _)| at);
                 self.edit(&whole[..cut]);
             }
             Fault::Reloaded => {

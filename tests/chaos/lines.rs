@@ -22,7 +22,8 @@ pub fn are_all_there_once<const N: usize>(world: &Gateward, planes: [&str; N]) {
             }
         }
         assert!(lines > 0, "{plane} said nothing");
-        let violations = std::fs::read_to_string(world.scratch().join(&format!("{plane}/state/violations"))).unwrap_or_default();
+        let violations =
+            std::fs::read_to_string(world.scratch().join(&format!("{plane}/state/violations"))).unwrap_or_default();
         assert_eq!(violations, "", "{plane} was spawned into a plane that was not empty");
     }
 }

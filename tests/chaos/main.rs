@@ -38,7 +38,8 @@ fn restless(plane: TestPlane) -> TestPlane {
 }
 
 fn planes(with_real: bool) -> Vec<TestPlane> {
-    let practice = |name: &str| restless(TestPlane::practice(name).table("health", "interval = \"500ms\"\ntimeout = \"5s\""));
+    let practice =
+        |name: &str| restless(TestPlane::practice(name).table("health", "interval = \"500ms\"\ntimeout = \"5s\""));
     let plain = |name: &str| restless(TestPlane::plain(name, &["/bin/sh", "-c", COUNTER, "chaos"]));
     let mut planes = vec![
         practice("main").env("PRACTICE_STRAGGLER", "1").env("PRACTICE_STRAGGLER_MS", LEFT),

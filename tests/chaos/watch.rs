@@ -104,7 +104,8 @@ fn look(scratch: &Path, untouched: &[(String, i32)]) -> Vec<String> {
         let living: Vec<&i32> = pids.iter().filter(|pid| is_alive(**pid)).collect();
         (living.len() > 1 && !plane.is_empty()).then(|| format!("{plane} has {} gateways: {living:?}", living.len()))
     };
-    let dead = |(plane, pid): &(String, i32)| (!is_alive(*pid)).then(|| format!("{plane} was not meant, and {pid} ended"));
+    let dead =
+        |(plane, pid): &(String, i32)| (!is_alive(*pid)).then(|| format!("{plane} was not meant, and {pid} ended"));
     gateways.iter().filter_map(two).chain(untouched.iter().filter_map(dead)).collect()
 }
 

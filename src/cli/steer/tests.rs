@@ -21,7 +21,13 @@ fn target(run_dir: &Path, planes: &[&str]) -> Target {
     let planes = planes.iter().map(|plane| AppliedPlane { name: name(plane), role: "other".into(), port: None });
     let (manifest, state_dir) = (run_dir.join("supervisor.toml"), run_dir.join("state"));
     Target {
-        applied: Applied { manifest, run_dir: run_dir.to_owned(), state_dir, planes: planes.collect() },
+        applied: Applied {
+            manifest,
+            run_dir: run_dir.to_owned(),
+            state_dir,
+            socket_group: None,
+            planes: planes.collect(),
+        },
         loaded: Err(no_manifest()),
     }
 }

@@ -163,3 +163,37 @@ fn folders_that_are_edited_while_planes_live_wait_for_a_down() {
     assert_eq!(there.incarnation, 1, "another state dir counts from the start");
     assert!(world.scratch().join("state-2/planes/main").exists());
 }
+
+#[test]
+fn a_supervisor_that_meets_a_broken_manifest_looks_after_what_lives() {
+    let mut world = Gateward::new("broken-start", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, rescue) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    let text = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    world.end_daemon(Signal::KILL, SOON);
+    world.scratch().write("supervisor.toml", "[planes.main\n");
+    world.up();
+    let trouble = world.status().supervisor["trouble"].to_string();
+    assert!(trouble.contains("never closed"), "{trouble}");
+    assert_eq!((world.plane("main").pid, world.plane("rescue").pid), (main.pid, rescue.pid));
+    // A keeper that dies is given back what it held.
+    eventually(SOON, "the supervisor knows what the keepers hold", || {
+        let keeper = world.plane("main").keeper_pid.ok_or("no keeper")?;
+        kill(keeper, Signal::KILL);
+        let until = || world.plane("main").keeper_pid.is_some_and(|pid| pid != keeper);
+        if crate::support::within(SOON, until) { Ok(()) } else { Err("no other keeper") }
+    });
+    world.until("main", SOON, "up under another keeper", up);
+    world.run(&["restart", "rescue"]).code(0);
+    // Mended, it is taken as ever, and nobody is touched by that.
+    let rescue = world.until("rescue", SOON, "up", up);
+    world.scratch().write("supervisor.toml", &text);
+    eventually(SOON, "the manifest is taken", || world.status().supervisor["trouble"] == "");
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
+    // With nothing alive there is nothing to look after.
+    world.run(&["down", "--now"]).code(0);
+    world.ended();
+    world.scratch().write("supervisor.toml", "[planes.main\n");
+    world.run(&["run"]).code(6);
+    world.scratch().write("supervisor.toml", &text);
+}
