@@ -7,6 +7,8 @@ use std::path::Path;
 use gateward::manifest::{self, Given};
 use gateward::openclaw::config::files::{Read, Refusal};
 use gateward::openclaw::config::{self, Subject};
+use gateward::socket::Frames;
+use gateward::wire::{FRAME_CAP, Request, Response};
 
 /// Any bytes as a gateway's config, an include and a `.env`, parted by zero bytes.
 pub fn config(bytes: &[u8]) {
@@ -43,5 +45,43 @@ pub fn manifest(bytes: &[u8]) {
     let given = Given { home: Some("/h".into()), ..Given::default() };
     if let Err(mistakes) = manifest::resolve(&written, &given) {
         assert!(!mistakes.is_empty());
+    }
+}
+
+/// Any bytes as what a peer sends, in pieces whose sizes the first byte decides.
+pub fn wire(bytes: &[u8]) {
+    let Some((&pace, mut rest)) = bytes.split_first() else { return };
+    let mut frames = Frames::default();
+    let mut taken = Vec::new();
+    while !rest.is_empty() {
+        let room = frames.room();
+        assert!(!room.is_empty(), "a buffer below its cap has room");
+        let count = rest.len().min(room.len()).min(usize::from(pace) + 1);
+        room[..count].copy_from_slice(&rest[..count]);
+        frames.filled(count);
+        rest = &rest[count..];
+        while let Ok(Some(frame)) = frames.take() {
+            assert!(frame.len() < FRAME_CAP && !frame.contains(&b'\n'));
+            taken.extend_from_slice(frame);
+            taken.push(b'\n');
+            message(frame);
+        }
+    }
+    let whole = bytes[1..].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    assert_eq!(taken, bytes[1..=whole], "frames are the lines that were sent");
+    assert_eq!(frames.is_half(), whole + 1 < bytes.len());
+}
+
+/// What can be read at all means the same once it was written and read again.
+fn message(frame: &[u8]) {
+    if let Ok(request) = serde_json::from_slice::<Request>(frame) {
+        let again = serde_json::to_vec(&request).expect("it can be written");
+        let read: Request = serde_json::from_slice(&again).expect("it can be read again");
+        assert_eq!(serde_json::to_vec(&read).ok(), Some(again));
+    }
+    if let Ok(response) = serde_json::from_slice::<Response>(frame) {
+        let again = serde_json::to_vec(&response).expect("it can be written");
+        let read: Response = serde_json::from_slice(&again).expect("it can be read again");
+        assert_eq!(serde_json::to_vec(&read).ok(), Some(again));
     }
 }

@@ -184,11 +184,28 @@ impl Gateward {
         self.wait_for_daemon();
     }
 
+    /// As [`Gateward::up`], executed by another program with these words before ours, such as `unshare`.
+    #[track_caller]
+    pub fn up_under(&mut self, program: &str, words: &[&str]) {
+        let run = self.command(&["run"]);
+        let mut command = Command::new(program);
+        command.args(words).arg(run.get_program()).args(run.get_args()).env_clear();
+        command.envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.scratch.path()).stdin(Stdio::null());
+        self.spawn(command);
+        self.wait_for_daemon();
+    }
+
     /// Starts `gateward run`, in a process group of its own, out of reach of a terminal's Ctrl-C, and returns at once.
     #[track_caller]
     pub fn spawn_daemon(&mut self) {
+        let command = self.command(&["run"]);
+        self.spawn(command);
+    }
+
+    #[track_caller]
+    fn spawn(&mut self, mut command: Command) {
         let out = File::options().create(true).append(true).open(self.scratch.join("daemon.out")).expect("a log");
-        let mut command = self.command(&["run"]);
         command.stdout(out.try_clone().expect("a log")).stderr(out).process_group(0);
         self.daemon = Some(command.spawn().expect("our binary runs"));
     }

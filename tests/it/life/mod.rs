@@ -4,6 +4,7 @@
 
 mod ends;
 mod helpers;
+mod host;
 mod keepers;
 mod odd;
 mod stops;

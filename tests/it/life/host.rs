@@ -1,0 +1,126 @@
+//! What the host may run out of, and what may be taken from under us: descriptors, watches, a disk that can be written to.
+
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use super::{SOON, quick, up};
+use crate::support::processes::kill;
+use crate::support::{Gateward, TestPlane, eventually, said, say};
+
+/// The soft limit of open files of a living process; gives what it was.
+fn limit_files(pid: i32, soft: u64) -> u64 {
+    let pid = rustix::process::Pid::from_raw(pid);
+    let before = rustix::process::prlimit(
+        pid,
+        rustix::process::Resource::Nofile,
+        rustix::process::Rlimit { current: Some(soft), maximum: Some(4096) },
+    );
+    before.expect("a limit").current.unwrap_or(1024)
+}
+
+fn open_files(pid: i32) -> u64 {
+    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u64)
+}
+
+#[test]
+fn descriptors_that_run_out_delay_answers_and_harm_no_plane() {
+    let mut world = Gateward::new("no-files", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, rescue) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    let keeper = main.keeper_pid.expect("a keeper");
+    for pid in [world.daemon_pid(), keeper] {
+        limit_files(pid, open_files(pid));
+    }
+    // The gateway dies while its keeper can open nothing: it is respawned once there is room again, at the latest.
+    kill(main.pid.expect("it runs"), Signal::KILL);
+    eventually(SOON, "rescue's keeper answers as ever", || {
+        world.run(&["status", "rescue", "--json"]).out.contains(&format!("\"pid\":{}", rescue.pid.expect("it runs")))
+    });
+    for pid in [world.daemon_pid(), keeper] {
+        limit_files(pid, 1024);
+    }
+    // Two ends within five minutes: an operator insists.
+    let again = eventually(SOON, "main is up again", || {
+        let plane = world.plane("main");
+        if plane.state == gateward::wire::State::Backoff || plane.state == gateward::wire::State::Parked {
+            world.run(&["start", "main", "--no-wait"]);
+        }
+        if up(&plane) && plane.pid != main.pid { Ok(plane) } else { Err(plane) }
+    });
+    assert_eq!(again.keeper_pid, main.keeper_pid, "the keeper got through it");
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
+    assert_eq!(world.status().supervisor["running"], true);
+}
+
+#[test]
+fn without_a_watch_left_on_the_host_planes_live_and_reload_applies_edits() {
+    let mut world = Gateward::new("no-watches", vec![quick("main"), quick("rescue")]);
+    let whole = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    let (first, _) = whole.split_once("\n[planes.rescue]").expect("two planes");
+    world.scratch().write("supervisor.toml", first);
+    // A user namespace has limits of its own, which its root may set.
+    let narrow = "echo 0 > /proc/sys/user/max_inotify_instances && exec \"$@\"";
+    let may = Command::new("unshare").args(["--user", "--map-root-user", "sh", "-c", narrow, "sh", "true"]).output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        return say("skipped: this host has no user namespaces in which inotify can be limited");
+    }
+    let words = ["--user", "--map-root-user", "sh", "-c", narrow, "sh"];
+    world.up_under("unshare", &words);
+    let main = world.until("main", SOON, "up", up);
+    let log = std::fs::read_to_string(world.scratch().join("state/planes/main/keeper.log")).unwrap_or_default();
+    assert!(log.contains("only SIGHUP has it made again"), "the keeper says what it lacks: {log}");
+    world.scratch().write("supervisor.toml", &whole);
+    let said = world.run(&["reload"]).code(0);
+    assert!(said.out.contains("rescue"), "{}", said.out);
+    world.until("rescue", SOON, "up", up);
+    assert_eq!(world.plane("main").pid, main.pid);
+    // A lost socket is found by the supervisor, which has the keeper bind it again.
+    std::fs::remove_file(world.scratch().join("run/planes/main.sock")).expect("removed");
+    kill(main.keeper_pid.expect("a keeper"), Signal::HUP);
+    let again = world.until("main", SOON, "it answers", up);
+    assert_eq!(again.pid, main.pid);
+}
+
+/// A folder in which nothing can be made, replaced or opened for writing, until this is dropped.
+struct Immutable(String);
+
+impl Immutable {
+    /// `None` where the file system cannot, or we may not.
+    fn make(folder: &std::path::Path) -> Option<Self> {
+        let folder = folder.display().to_string();
+        let done = Command::new("chattr").args(["-R", "-f", "+i", &folder]).status();
+        done.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for Immutable {
+    fn drop(&mut self) {
+        let _ = Command::new("chattr").args(["-R", "-f", "-i", &self.0]).status();
+    }
+}
+
+#[test]
+fn a_state_dir_that_nothing_can_be_written_to_stops_no_gateway() {
+    let plane = TestPlane::plain("main", &["/bin/sh", "-c", "echo begun $$; exec sleep 600"])
+        .table("restart", "min_delay = \"50ms\"\nmax_delay = \"200ms\"\nstable = \"0s\"");
+    let mut world = Gateward::new("read-only", vec![plane]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let Some(immutable) = Immutable::make(&world.scratch().join("state")) else {
+        return say("skipped: folders cannot be made immutable here");
+    };
+    kill(main.pid.expect("it runs"), Signal::KILL);
+    let again = world.until("main", SOON, "another incarnation", |plane| up(plane) && plane.pid != main.pid);
+    assert_eq!((again.keeper_pid, again.incarnation), (main.keeper_pid, 2));
+    // Also another keeper and another supervisor live with what they can read alone, or say what they cannot.
+    world.run(&["restart", "main"]).code(0);
+    let restarted = world.until("main", SOON, "up", up);
+    drop(immutable);
+    world.run(&["restart", "main"]).code(0);
+    let last = world.until("main", SOON, "up", |plane| up(plane) && plane.pid != restarted.pid);
+    eventually(SOON, "its words are logged", || {
+        world.run(&["logs", "main"]).out.contains(&format!("begun {}", last.pid.expect("it runs")))
+    });
+    assert!(world.run(&["events"]).code(0).out.contains("spawned"));
+}
