@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::{SOON, quick, up};
 use crate::support::processes::kill;
-use crate::support::{Gateward, TestPlane, eventually, said, say};
+use crate::support::{Gateward, TestPlane, eventually, say};
 
 /// The soft limit of open files of a living process; gives what it was.
 fn limit_files(pid: i32, soft: u64) -> u64 {
@@ -46,7 +46,7 @@ fn descriptors_that_run_out_delay_answers_and_harm_no_plane() {
         if plane.state == gateward::wire::State::Backoff || plane.state == gateward::wire::State::Parked {
             world.run(&["start", "main", "--no-wait"]);
         }
-        if up(&plane) && plane.pid != main.pid { Ok(plane) } else { Err(plane) }
+        if up(&plane) && plane.pid != main.pid { Ok(plane) } else { Err(Box::new(plane)) }
     });
     assert_eq!(again.keeper_pid, main.keeper_pid, "the keeper got through it");
     assert_eq!(world.plane("rescue").pid, rescue.pid);
