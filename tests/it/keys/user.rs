@@ -83,6 +83,8 @@ fn two_planes_with_two_users_cannot_read_one_anothers_state() {
         }
         assert!(has(&format!("HOME={}", world.scratch().join(&format!("{plane}/home")).display())), "{environ:?}");
     }
+    let proved = world.run(&["verify"]).code(0);
+    assert_eq!(proved.out.matches("is the intended one").count(), 2, "{proved:?}");
 }
 
 #[test]
