@@ -147,6 +147,41 @@ fn a_plane_that_has_adopted_another_planes_browser_is_named() {
 }
 
 #[test]
+fn whose_browser_a_plane_attaches_to_is_told() {
+    let main = TestPlane::practice("main").env("PRACTICE_STRAGGLER", "browser");
+    let browser = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = browser.local_addr().expect("bound").port();
+    let attaching = |name: &str, port: u16| {
+        TestPlane::practice(name).config(&format!(
+            "{{ gateway: {{ mode: \"local\", port: {{port}}, bind: \"loopback\" }}, \
+             browser: {{ cdpUrl: \"http://127.0.0.1:{port}\" }} }}"
+        ))
+    };
+    let (rescue, staging) = (attaching("rescue", main.base() + 11), attaching("staging", port));
+    let mut world = Gateward::new("verify-attached", vec![main, rescue, staging]);
+    world.up();
+    let me = format!("(pid {})", std::process::id());
+    // The proof stands against both of them, so the operator has to insist.
+    world.run(&["start", "main", "rescue", "--allow", "port-pin-in-foreign-family"]).code(0);
+    world.until_ready("main");
+    world.until_ready("rescue");
+    world.until_ready("staging");
+    let told = eventually(SOON, "main's browser", || {
+        let said = world.run(&["verify", "rescue", "--json"]).json();
+        let seen = said["planes"][0]["claims"].as_array().cloned().unwrap_or_default();
+        if failed(&seen).is_empty() { Err(seen) } else { Ok(seen) }
+    });
+    assert!(
+        failed(&told).iter().any(|(claim, line)| *claim == "browser" && line.ends_with("belongs to main")),
+        "{told:#?}"
+    );
+    let seen = claims(&world, "staging", 0);
+    let unseen = evidence(&seen, "browser", "unseen");
+    assert!(unseen.iter().any(|line| line.contains(&me) && line.contains("belongs to no plane")), "{seen:#?}");
+    drop(browser);
+}
+
+#[test]
 fn another_plane_in_ports_and_files_is_named() {
     let rescue = TestPlane::practice("rescue");
     let port = rescue.base() + 11;

@@ -128,6 +128,7 @@ fn browsers(seen: &Seen) -> Vec<Claim> {
         Claim::failed(Subject::Browser, one.clone(), "see `cdpUrl` and `cdpPort` in its config, and `gateward check`")
     });
     claims.extend(reaching);
+    claims.extend(seen.attached.iter().map(attached));
     let remote = seen.remote_browsers.iter().map(|one| {
         Claim::unseen(
             Subject::Browser,
@@ -139,6 +140,23 @@ fn browsers(seen: &Seen) -> Vec<Claim> {
         claims.push(Claim::proved(Subject::Browser, "no browser runs in its folders, and none of its own elsewhere"));
     }
     claims
+}
+
+/// A browser that it attaches to: its config says so, but not whose logins are in there.
+fn attached(heard: &Heard) -> Claim {
+    let at = format!("{} attaches to {}", heard.part, heard.address);
+    match &heard.owner {
+        Owner::Own(process) => Claim::proved(Subject::Browser, format!("{at}, held by {process}, one of its own")),
+        Owner::Plane(plane, process) => Claim::failed(
+            Subject::Browser,
+            format!("{at}, held by {process}, which belongs to {plane}"),
+            format!("it has the logged-in sessions of {plane}: give it a browser of its own"),
+        ),
+        Owner::Stranger(process) => Claim::unseen(
+            Subject::Browser,
+            format!("{at}, held by {process}, which belongs to no plane; whose logins are in it cannot be told"),
+        ),
+    }
 }
 
 fn browser(browser: &Browser) -> Claim {

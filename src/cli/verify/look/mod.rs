@@ -98,6 +98,8 @@ pub struct Seen {
     /// Its processes.
     pub tree: Vec<i32>,
     pub listeners: Vec<Heard>,
+    /// Browsers on this host that it attaches to and does not start.
+    pub attached: Vec<Heard>,
     /// Browsers that are configured elsewhere than on this host.
     pub remote_browsers: Vec<String>,
     pub browsers: Vec<Browser>,
@@ -191,6 +193,7 @@ pub fn seen(subject: &Subject, planes: &Planes, world: &World) -> Result<Seen, F
         release: release(plane),
         tree: world.tree(&plane.name).to_vec(),
         listeners: ports::listeners(plane, config.as_ref(), world),
+        attached: ports::attached(plane, config.as_ref(), world),
         remote_browsers: ports::remote_browsers(config.as_ref()),
         browsers: folders::browsers(plane, config.as_ref(), world),
         reaching: ports::reaching(plane, planes, world),

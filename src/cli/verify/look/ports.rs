@@ -36,6 +36,26 @@ fn pins(config: &Declared) -> BTreeMap<u16, String> {
     browsers.chain(listeners.map(|listener| (listener.port.value, listener.port.key.clone()))).collect()
 }
 
+/// Browsers on this host that the config attaches to and does not start: who holds them.
+pub fn attached(plane: &Plane, config: Option<&Declared>, world: &World) -> Vec<Heard> {
+    let Some(config) = config else { return Vec::new() };
+    let own = pins(config);
+    let profiles = config.browser.profiles.iter().filter(|profile| profile.driver != Driver::Managed);
+    let profiles =
+        profiles.filter_map(|profile| Some((format!("profile {}", profile.name), profile.cdp_url.as_ref()?)));
+    let every = config.browser.cdp_url.as_ref().map(|url| ("every profile".to_owned(), url));
+    let ends = profiles.chain(every).filter(|(_, url)| url.value.is_loopback() && !own.contains_key(&url.value.port));
+    let heard = ends.flat_map(|(part, url)| {
+        let there = world.listeners.iter().filter(move |listener| listener.address.port() == url.value.port);
+        there.map(move |listener| Heard {
+            address: listener.address,
+            part: part.clone(),
+            owner: world.owner(listener, &plane.name),
+        })
+    });
+    heard.collect()
+}
+
 /// Browsers that are configured on another host.
 pub fn remote_browsers(config: Option<&Declared>) -> Vec<String> {
     let Some(config) = config else { return Vec::new() };
