@@ -36,7 +36,10 @@ fn each_verb_reaches_its_state_and_may_be_repeated() {
 
 #[test]
 fn json_tells_each_plane_its_fate() {
+    // Up once it answers: without a url a process is up as soon as it runs, be it for a moment.
     let broken = TestPlane::plain("broken", &["/bin/false"]);
+    let url = format!("url = \"http://127.0.0.1:{}/\"", broken.base());
+    let broken = broken.table("health", &url);
     let mut gateward = Gateward::new("verbs-json", vec![quiet("main"), broken]);
     gateward.up();
     gateward.until_ready("main");
