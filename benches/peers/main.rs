@@ -52,7 +52,11 @@ fn main() {
     let mut peers: Vec<Box<dyn Peer>> = vec![Box::new(ours::Floor::default())];
     peers.extend(ours::all());
     peers.extend(others::found());
-    peers.retain(|peer| arguments.is_empty() || peer.name() == "floor" || arguments.iter().any(|name| peer.name().contains(name.as_str())));
+    peers.retain(|peer| {
+        arguments.is_empty()
+            || peer.name() == "floor"
+            || arguments.iter().any(|name| peer.name().contains(name.as_str()))
+    });
     let mut measured: Vec<Measured> = peers.iter().map(|_| Measured::default()).collect();
     for round in 0..ROUNDS {
         for (peer, measured) in peers.iter_mut().zip(&mut measured) {
@@ -62,7 +66,8 @@ fn main() {
     }
     print(&peers, &measured);
     for count in [3, 300] {
-        let times: Vec<f64> = (0..ROUNDS).map(|round| cold(&mut ours::Plain, count, &format!("cold{count}-{round}"))).collect();
+        let times: Vec<f64> =
+            (0..ROUNDS).map(|round| cold(&mut ours::Plain, count, &format!("cold{count}-{round}"))).collect();
         println!("\ngateward, contract plain: cold start of {count} in {:.0} ms.", median(&times));
     }
 }

@@ -23,7 +23,8 @@ struct Other {
 /// Those that are here.
 pub fn found() -> Vec<Box<dyn Peer>> {
     let here = |program: &&str| {
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|folder| folder.join(program).is_file())
+        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+            .any(|folder| folder.join(program).is_file())
     };
     let all = [runit(), s6(), supervisord(), dinit()];
     let found = all.into_iter().filter(|other| other.programs.iter().all(|program| here(&program)));
@@ -59,7 +60,9 @@ fn runit() -> Other {
         prepare: |world, count| vec!["runsvdir".into(), "-P".into(), services(world, count).display().to_string()],
         status: |root, count| words(&["sv", "status"]).into_iter().chain(each(root, count)).collect(),
         stop: |root, count| words(&["sv", "-w", "60", "stop"]).into_iter().chain(each(root, count)).collect(),
-        end: |root| words(&["sh", "-c", "sv exit \"$0\"/sv/p*"]).into_iter().chain([root.display().to_string()]).collect(),
+        end: |root| {
+            words(&["sh", "-c", "sv exit \"$0\"/sv/p*"]).into_iter().chain([root.display().to_string()]).collect()
+        },
     }
 }
 
@@ -72,7 +75,12 @@ fn s6() -> Other {
             words(&["sh", "-c", "for one in \"$0\"/sv/p*; do s6-svstat \"$one\"; done", &root.display().to_string()])
         },
         stop: |root, _| {
-            words(&["sh", "-c", "for one in \"$0\"/sv/p*; do s6-svc -wD -d \"$one\" & done; wait", &root.display().to_string()])
+            words(&[
+                "sh",
+                "-c",
+                "for one in \"$0\"/sv/p*; do s6-svc -wD -d \"$one\" & done; wait",
+                &root.display().to_string(),
+            ])
         },
         end: |root| vec!["s6-svscanctl".into(), "-t".into(), root.join("sv").display().to_string()],
     }
@@ -89,7 +97,11 @@ fn supervisord() -> Other {
                 "[supervisord]\nnodaemon=true\nlogfile={}\npidfile={}\nchildlogdir={}\n[unix_http_server]\nfile={}\n\
                  [rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
                  [supervisorctl]\nserverurl=unix://{}\n",
-                at("log"), at("pid"), at(""), at("ctl"), at("ctl")
+                at("log"),
+                at("pid"),
+                at(""),
+                at("ctl"),
+                at("ctl")
             );
             for n in 0..count {
                 let _ = writeln!(
@@ -101,11 +113,21 @@ fn supervisord() -> Other {
             fs::write(root.join("conf"), text).expect("a config");
             vec!["supervisord".into(), "-c".into(), at("conf")]
         },
-        status: |root, _| vec!["supervisorctl".into(), "-c".into(), root.join("conf").display().to_string(), "status".into()],
-        stop: |root, _| {
-            vec!["supervisorctl".into(), "-c".into(), root.join("conf").display().to_string(), "stop".into(), "all".into()]
+        status: |root, _| {
+            vec!["supervisorctl".into(), "-c".into(), root.join("conf").display().to_string(), "status".into()]
         },
-        end: |root| vec!["supervisorctl".into(), "-c".into(), root.join("conf").display().to_string(), "shutdown".into()],
+        stop: |root, _| {
+            vec![
+                "supervisorctl".into(),
+                "-c".into(),
+                root.join("conf").display().to_string(),
+                "stop".into(),
+                "all".into(),
+            ]
+        },
+        end: |root| {
+            vec!["supervisorctl".into(), "-c".into(), root.join("conf").display().to_string(), "shutdown".into()]
+        },
     }
 }
 
@@ -118,7 +140,10 @@ fn dinit() -> Other {
             fs::create_dir_all(&root).expect("a folder");
             let mut boot = String::from("type = internal\n");
             for n in 0..count {
-                let text = format!("type = process\ncommand = {}\nrestart = true\nrestart-delay = 0\nrestart-limit-count = 0\n", world.child().join(" "));
+                let text = format!(
+                    "type = process\ncommand = {}\nrestart = true\nrestart-delay = 0\nrestart-limit-count = 0\n",
+                    world.child().join(" ")
+                );
                 fs::write(root.join(format!("p{n}")), text).expect("a service");
                 let _ = writeln!(boot, "waits-for = p{n}");
             }

@@ -13,6 +13,7 @@ mod changes;
 mod watch;
 mod cli;
 mod checks;
+mod costs;
 mod init;
 mod live;
 mod harness;

@@ -1,0 +1,92 @@
+//! What a respawn and a `status` cost, counted in system calls: a number that a busy machine does not change, unlike a time.
+//!
+//! A bound here is what was counted when it was written, with a little room. Who needs more of it says why in the change.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use gateward::wire::State;
+use rustix::process::Signal;
+
+use crate::support::processes::kill;
+use crate::support::{Gateward, TestPlane, say, tail};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// System calls of the keeper from the news of a death to the execution of the successor.
+const RESPAWN: usize = 115;
+
+/// System calls of `gateward status` with ten planes, all of its process.
+const STATUS: usize = 230;
+
+fn plain(name: &str) -> TestPlane {
+    TestPlane::plain(name, &["/bin/sleep", "600"])
+        .table("restart", "min_delay = \"10ms\"\nmax_delay = \"20ms\"\nstable = \"0s\"")
+}
+
+fn can_trace() -> bool {
+    let traced = Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    let can = traced.is_ok_and(|status| status.success());
+    if !can {
+        say("skipped: system calls cannot be counted here, there is no strace or no right to trace");
+    }
+    can
+}
+
+#[test]
+fn a_respawn_takes_few_system_calls() {
+    if !can_trace() {
+        return;
+    }
+    let mut world = Gateward::new("cost-respawn", vec![plain("main")]);
+    world.up();
+    let first = world.until("main", SOON, "up", |plane| plane.state == State::Up);
+    // The first death opens the log and starts its writer; the second is like all that follow.
+    kill(first.pid.expect("it runs"), Signal::KILL);
+    let main = world.until("main", SOON, "up again", |plane| plane.state == State::Up && plane.incarnation == 2);
+    let trace = world.scratch().join("trace");
+    let keeper = main.keeper_pid.expect("a keeper").to_string();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-p", &keeper, "-o"]).arg(&trace).stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut strace = strace.spawn().expect("strace runs");
+    let mut said = String::new();
+    BufReader::new(strace.stderr.take().expect("a pipe")).read_line(&mut said).expect("its word");
+    assert!(said.contains("attached"), "{said}");
+    kill(main.pid.expect("it runs"), Signal::KILL);
+    world.until("main", SOON, "up once more", |plane| plane.state == State::Up && plane.incarnation == 3);
+    kill(strace.id().cast_signed(), Signal::INT);
+    strace.wait().expect("our child");
+    let text = std::fs::read_to_string(&trace).expect("a trace");
+    let between = text.lines().skip_while(|line| !line.contains("--- SIGCHLD"));
+    let calls = between.take_while(|line| !line.contains("execve(")).filter(|line| !line.contains("resumed>")).count();
+    say(&format!("a respawn: {calls} system calls of {RESPAWN}"));
+    assert!((20..=RESPAWN).contains(&calls), "{calls} system calls, {RESPAWN} allowed:\n{}", tail(&trace, 200));
+}
+
+#[test]
+fn a_status_of_ten_planes_takes_few_system_calls() {
+    if !can_trace() {
+        return;
+    }
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let mut world = Gateward::new("cost-status", names.map(plain).into());
+    world.up();
+    for name in names {
+        world.until(name, SOON, "up", |plane| plane.state == State::Up);
+    }
+    let trace = world.scratch().join("trace");
+    let status = world.command(&["status"]);
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-o"]).arg(&trace).arg(status.get_program()).args(status.get_args()).env_clear();
+    strace.envs(status.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = strace.stdin(Stdio::null()).output().expect("strace runs");
+    assert!(output.status.success(), "{output:?}");
+    let text = std::fs::read_to_string(&trace).expect("a trace");
+    let calls = text
+        .lines()
+        .filter(|line| !line.contains("resumed>") && !line.contains("+++") && !line.contains("---"))
+        .count();
+    say(&format!("a status of ten: {calls} system calls of {STATUS}"));
+    assert!((50..=STATUS).contains(&calls), "{calls} system calls, {STATUS} allowed:\n{}", tail(&trace, 200));
+}
