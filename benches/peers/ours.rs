@@ -11,7 +11,6 @@ use crate::world::{Peer, Running, World, children};
 const GATEWARD: &str = env!("CARGO_BIN_EXE_gateward");
 
 /// The least that can be done: no status, no log, no memory of what it does.
-#[derive(Default)]
 pub struct Floor;
 
 struct Bare {
@@ -122,6 +121,11 @@ impl Peer for Plain {
 impl Peer for Whole {
     fn name(&self) -> String {
         "gateward, whole contract".into()
+    }
+
+    // A second unclean end within five minutes waits, or OpenClaw would suppress its channels; `lifecycle` measures the first.
+    fn deaths(&self) -> usize {
+        1
     }
 
     fn start(&mut self, world: &World, count: usize) -> Box<dyn Running> {

@@ -10,6 +10,10 @@ use std::time::Duration;
 pub trait Peer {
     /// What the table calls it.
     fn name(&self) -> String;
+    /// How often one child may die in a run before it is held back on purpose.
+    fn deaths(&self) -> usize {
+        usize::MAX
+    }
     /// Starts it with so many children; returns without waiting for them.
     fn start(&mut self, world: &World, count: usize) -> Box<dyn Running>;
 }
