@@ -27,7 +27,7 @@ pub fn found() -> Vec<Box<dyn Peer>> {
             .any(|folder| folder.join(program).is_file())
     };
     let all = [runit(), s6(), supervisord(), dinit()];
-    let found = all.into_iter().filter(|other| other.programs.iter().all(|program| here(program)));
+    let found = all.into_iter().filter(|other| other.programs.iter().all(&here));
     found.map(|other| Box::new(other) as Box<dyn Peer>).collect()
 }
 
