@@ -66,6 +66,8 @@ ExecStop={program} --manifest {manifest} service on-stop {option} %n
 # Survivors of a restart and of a crash are the point: systemd ends the supervisor alone.
 KillMode=process
 Delegate=yes
+# Limits of planes need a root of the subtree that holds no process; before systemd 254 this line is skipped, and they cannot be had.
+DelegateSubgroup=supervisor
 OOMPolicy=continue
 Restart=always
 RestartSec=3s
