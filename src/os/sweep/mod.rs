@@ -9,6 +9,7 @@
 //! It never touches this process, its ancestors, pid 1 or the bearers of another cookie, and never signals by number.
 
 mod kin;
+mod walk;
 #[cfg(test)]
 mod tests;
 
@@ -228,6 +229,9 @@ fn ourselves(look: &[Seen]) -> BTreeSet<i32> {
 
 /// All descendants of `pid` that live now, without itself.
 pub fn tree(pid: i32) -> io::Result<Vec<i32>> {
+    if let Some(found) = walk::below(pid) {
+        return Ok(found.into_iter().collect());
+    }
     let all = living()?;
     Ok(kin::below(all.iter(), &BTreeSet::from([pid]), &BTreeSet::new()).into_iter().collect())
 }

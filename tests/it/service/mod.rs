@@ -257,6 +257,8 @@ fn both_units_satisfy_systemd() {
             .arg(&unit)
             .env("XDG_RUNTIME_DIR", world.scratch().join("xdg/run"));
         let said = said(command.output().expect("systemd-analyze")).code(0);
-        assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""), "{kind}");
+        // Known since systemd 254; one that does not know it skips it, as the unit says.
+        let complaints: Vec<&str> = said.err.lines().filter(|line| !line.contains("'DelegateSubgroup'")).collect();
+        assert_eq!((said.out.as_str(), complaints), ("", Vec::new()), "{kind}");
     }
 }
