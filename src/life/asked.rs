@@ -6,6 +6,7 @@ use super::event::{AskId, Asking, Haste};
 use super::order::{Order, Reply, Want};
 use super::phase::{Drain, Moment, Next, Phase, Rest, StopCause};
 use super::{Life, Origin, Tenure};
+use crate::plane::Contract;
 
 impl Life {
     pub(super) fn asked(&mut self, id: AskId, asking: Asking, by: &str, now: Moment) {
@@ -14,6 +15,11 @@ impl Life {
         let note = match asking {
             Asking::Start | Asking::Restart(_) | Asking::RestartSafely | Asking::Replace if leaving => {
                 return self.refuse(id, "the keeper of this plane is leaving", "ask again in a moment");
+            }
+            // A program that knows no such words would take them for its own, as a second copy of what runs.
+            Asking::RestartSafely if self.rules.contract == Contract::Plain => {
+                let message = "has no safe restart of its own: contract plain";
+                return self.refuse(id, message, "`gateward restart` stops it gracefully and starts it again");
             }
             Asking::Start => self.ask_start(by, now),
             Asking::Stop(haste) => self.ask_stop(haste, by, now),

@@ -169,3 +169,16 @@ fn a_start_of_what_is_up_replaces_nothing_and_a_restart_names_what_it_replaces()
     assert_eq!(replaces(life.handle(ask(2, Asking::Restart(Haste::Graceful)), S(2))), Some(Some(first)));
     assert_eq!(replaces(life.handle(ask(3, Asking::Start), S(3))), Some(Some(first)));
 }
+
+#[test]
+fn a_safe_restart_of_a_plain_process_is_refused_and_orders_nothing() {
+    let mut life = Life::new(rules(Contract::Plain, Policy::Always), Want::Up, 0, 1);
+    life.begin(S(0));
+    spawned(&mut life, S(0));
+    let orders = life.handle(Event::Asked { id: 1, asking: Asking::RestartSafely, by: "test".into() }, S(5));
+    let [Order::Answer { id: 1, reply: Reply::Refused { message, hint } }] = orders.as_slice() else {
+        panic!("{orders:?}");
+    };
+    assert!(message.contains("contract plain") && hint.contains("gateward restart"), "{message}; {hint}");
+    assert!(matches!(life.phase(), Phase::Up { incarnation: 1, .. }), "{:?}", life.phase());
+}

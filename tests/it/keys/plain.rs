@@ -68,7 +68,29 @@ fn a_url_that_never_answers_2xx_is_no_start() {
     });
     assert!(!main.ready, "{main:#?}");
     eventually(SOON, "a second of probes", || world.plane("main").uptime_s.is_some_and(|seconds| seconds >= 1));
-    assert_ne!(world.plane("main").state, State::Up);
+    let told = "health.url answers HTTP 503; only 2xx counts";
+    let main = world.until("main", SOON, "told by the code", |plane| plane.why.contains(told));
+    assert_eq!(main.state, State::Starting, "{main:#?}");
+}
+
+#[test]
+fn a_safe_restart_is_refused_at_once_and_starts_no_second_copy() {
+    let begun = |world: &Gateward| fs::read_to_string(world.scratch().join("main/home/begun")).unwrap_or_default();
+    let script = "echo \"$@\" >>$HOME/begun; exec sleep 1000000";
+    let mut world =
+        Gateward::new("plain-safe", vec![TestPlane::plain("main", &["/bin/sh", "-c", script, "sh", "one"])]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    eventually(SOON, "its first word", || begun(&world) == "one\n");
+    let refused = world.run(&["restart", "main", "--safe"]).code(1);
+    let told = refused.err.clone() + &refused.out;
+    assert!(told.contains("has no safe restart of its own: contract plain"), "{told}");
+    assert!(told.contains("gateward restart"), "{told}");
+    // A restart that is asked for comes after anything that the refused one could have begun.
+    world.run(&["restart", "main"]).code(0);
+    world.until("main", SOON, "another", |plane| up(plane) && plane.incarnation == main.incarnation + 1);
+    eventually(SOON, "its second word", || begun(&world).lines().count() == 2);
+    assert_eq!(begun(&world), "one\none\n");
 }
 
 #[test]
