@@ -30,10 +30,10 @@ const LOOK: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 pub struct Manner {
     /// Wait until it is done, and show how it goes (the default)
-    #[arg(long, overrides_with = "no_wait")]
+    #[arg(long, conflicts_with = "no_wait")]
     wait: bool,
     /// Return once the ask is accepted; it is carried out all the same
-    #[arg(long, overrides_with = "wait")]
+    #[arg(long)]
     no_wait: bool,
     /// Print JSON at the end
     #[arg(long)]

@@ -166,11 +166,12 @@ async fn ask(round: Round, plane: &Plane, seen: &mut Seen) {
     match plane.contract {
         Contract::Plain => {
             let answer = match plane.health.url.as_deref().map(probe::target) {
-                Some(Ok(target)) => alive(probe::get(&target, budget).await),
+                Some(Ok(target)) => probe::get(&target, budget).await,
                 Some(Err(error)) => Err(error),
                 None => return,
             };
-            seen.startup = answer.is_ok().then_some(Ok(Startup::Started));
+            seen.startup = answer.as_ref().ok().map(plain_startup);
+            let answer = alive(answer);
             seen.ready = Some(Ok(Readiness { ready: answer.is_ok(), ..Readiness::default() }));
             seen.live = Some(answer);
         }
@@ -209,6 +210,14 @@ async fn ask_gateway(round: Round, plane: &Plane, seen: &mut Seen, budget: Durat
             seen.live = Some(alive(live));
             seen.ready = Some(ready.and_then(readiness));
         }
+    }
+}
+
+/// Who answers at all listens, so that a start that never comes is not told as one that boots.
+fn plain_startup(answer: &probe::Answered) -> Result<Startup, String> {
+    match answer.status {
+        200..=299 => Ok(Startup::Started),
+        status => Err(format!("health.url answers HTTP {status}; only 2xx counts")),
     }
 }
 
@@ -285,6 +294,15 @@ mod tests {
             readiness(answered(503, r#"{"ready":false,"failing":["telegram"],"eventLoop":{"p99":3}}"#)).expect("JSON");
         assert_eq!((unready.ready, unready.failing), (false, vec!["telegram".to_owned()]));
         assert!(startup(answered(200, "<html>")).is_err());
+    }
+
+    #[test]
+    fn a_plain_start_is_an_answer_of_2xx_and_any_other_is_told_by_its_code() {
+        assert_eq!(plain_startup(&answered(204, "")), Ok(Startup::Started));
+        for status in [302, 404, 503] {
+            let told = format!("health.url answers HTTP {status}; only 2xx counts");
+            assert_eq!(plain_startup(&answered(status, "")), Err(told));
+        }
     }
 
     #[test]

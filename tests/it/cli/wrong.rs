@@ -52,6 +52,7 @@ fn with_words_that_make_no_sense() {
     same!("words_count", transcript(&gateward, &["logs", "-n", "many"]));
     same!("words_allow", transcript(&gateward, &["start", "main", "--allow", "port-family-overlab"]));
     same!("words_quiet_json", transcript(&gateward, &["status", "-q", "--json"]));
+    same!("words_wait", transcript(&gateward, &["start", "main", "--wait", "--no-wait"]));
     same!("words_now_safe", transcript(&gateward, &["restart", "main", "--now", "--safe"]));
 }
 
