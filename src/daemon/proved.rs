@@ -101,6 +101,9 @@ impl Daemon {
 
     /// A keeper that was here before us is given back the same when it dies.
     fn take_over(&mut self, held: Vec<Held>) {
+        // One that is on its way out, or already gone, starts by what the manifest says and not by what it held.
+        let stays = |name: &PlaneName| self.keeping.contains(name) && !self.leaving.contains(name);
+        let held: Vec<Held> = held.into_iter().filter(|held| stays(held.name())).collect();
         for held in held {
             self.applied.entry(held.name().clone()).or_insert(held.sealed);
         }

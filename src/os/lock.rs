@@ -10,14 +10,19 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
 use super::inherited::inherited_if;
+use super::process;
 
 /// How often a take is tried again when only a passing probe stood against it, or the file was exchanged under it. Each try
 /// is a few system calls; a probe holds its shared lock for one.
 const TRIES: usize = 64;
+
+/// How long a holder that was killed may take to let go: its descriptors are closed when its last thread has ended.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// An exclusive lock; given up when this and every inherited copy of its descriptor are closed.
 #[derive(Debug)]
@@ -63,7 +68,10 @@ impl Lock {
     /// anything that is not a plain file, is refused.
     pub fn take(path: &Path) -> Result<Self, NotTaken> {
         let failed = |cause: io::Error| NotTaken::Failed { path: path.to_owned(), cause };
-        for _ in 0..TRIES {
+        let begun = Instant::now();
+        let mut tries = 0;
+        while tries < TRIES {
+            tries += 1;
             let fd = open(path, OFlags::RDWR | OFlags::CREATE).map_err(failed)?;
             match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) if names(path, &fd).map_err(failed)? => return Ok(Self { fd, path: path.to_owned() }),
@@ -71,7 +79,13 @@ impl Lock {
                 Ok(()) => {}
                 Err(rustix::io::Errno::WOULDBLOCK) if only_probed(&fd) => std::thread::yield_now(),
                 Err(rustix::io::Errno::WOULDBLOCK) => {
-                    return Err(NotTaken::Held { path: path.to_owned(), holder: holder(&fd) });
+                    let holder = holder(&fd);
+                    if holder.is_some_and(is_ending) && begun.elapsed() < ENDING {
+                        std::thread::sleep(Duration::from_millis(2));
+                        tries -= 1;
+                        continue;
+                    }
+                    return Err(NotTaken::Held { path: path.to_owned(), holder });
                 }
                 Err(cause) => return Err(failed(cause.into())),
             }
@@ -131,6 +145,24 @@ pub fn held(path: &Path) -> io::Result<bool> {
 /// The process that took the lock, where the kernel tells. Of the past when it arrives, as [`held`] is.
 pub fn holder_of(path: &Path) -> Option<i32> {
     holder(&open(path, OFlags::RDONLY).ok()?)
+}
+
+/// Whether this process has been killed, and is only not gone yet.
+fn is_ending(pid: i32) -> bool {
+    match process::stat(pid) {
+        Ok(stat) => stat.is_leaving() || matches!(stat.state, b'Z' | b'X' | b'x') || has_kill(pid),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Whether a SIGKILL waits for it that it cannot escape.
+fn has_kill(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let pending = |key: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+        u64::from_str_radix(mask.trim(), 16).unwrap_or(0)
+    };
+    (pending("SigPnd:") | pending("ShdPnd:")) & (1 << (libc::SIGKILL - 1)) != 0
 }
 
 /// True when nobody has an exclusive lock.

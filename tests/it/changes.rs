@@ -150,6 +150,22 @@ fn two_planes_swap_their_ports_through_a_reload() {
 }
 
 #[test]
+fn what_drains_while_it_moves_starts_by_what_the_manifest_says() {
+    let drains = || slow("main").env("PRACTICE_DRAIN_MS", "2000");
+    let mut world = Gateward::new("swap-drain", vec![drains(), slow("rescue")]);
+    world.up();
+    let [main, rescue] = ["main", "rescue"].map(|name| world.until(name, SOON, "up", up));
+    let swapped = [drains().port(rescue.port.expect("a port")), slow("rescue").port(main.port.expect("a port"))];
+    world.rewrite(swapped.into_iter().collect());
+    // At once: the edit itself is proved while main still drains and its keeper still holds what it had.
+    world.run(&["reload"]).code(0);
+    for (name, from) in [("main", &rescue), ("rescue", &main)] {
+        let now = world.until(name, SOON, "up in the other's place", |plane| up(plane) && plane.port == from.port);
+        assert_eq!((now.incarnation, now.restarts), (2, 0), "{now:#?}");
+    }
+}
+
+#[test]
 fn a_blocked_edit_is_told_with_its_codes_and_the_plane_lives_on() {
     let mut world = Gateward::new("blocked-edit", vec![slow("main"), slow("rescue")]);
     world.up();
