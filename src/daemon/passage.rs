@@ -1,26 +1,34 @@
 //! Lets the users of planes through to what is theirs below the supervisor's own folder: installed releases, and the state of
 //! plain planes. Through, and not in: nobody may list it, and whatever lies in it keeps its own rights.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{Metadata, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 
+use crate::os::accounts::own_uid;
 use crate::plane::Planes;
 
-/// Opens the state dir to be passed through, once a plane has a user of its own.
+/// Opens the state dir, and the folder of plain planes in it, to be passed through, once a plane has a user of its own.
 pub fn open(planes: &Planes) {
-    let state_dir = &planes.supervisor.state_dir;
     if planes.planes.iter().all(|(plane, _)| plane.account.is_none()) {
         return;
     }
-    let opened = std::fs::metadata(state_dir).and_then(|facts| {
+    let state_dir = &planes.supervisor.state_dir;
+    through(state_dir);
+    let plain = state_dir.join("plain");
+    let is_own = |facts: Metadata| facts.is_dir() && facts.uid() == own_uid();
+    // A keeper of an earlier release, or somebody's narrow mask, may have closed it; what is not there is made open.
+    if std::fs::symlink_metadata(&plain).is_ok_and(is_own) {
+        through(&plain);
+    }
+}
+
+fn through(folder: &Path) {
+    let opened = std::fs::metadata(folder).and_then(|facts| {
         let mode = facts.permissions().mode() & 0o7777;
-        if mode & 0o001 != 0 {
-            Ok(())
-        } else {
-            std::fs::set_permissions(state_dir, Permissions::from_mode(mode | 0o011))
-        }
+        if mode & 0o001 != 0 { Ok(()) } else { std::fs::set_permissions(folder, Permissions::from_mode(mode | 0o011)) }
     });
     if let Err(error) = opened {
-        tracing::warn!(%error, folder = %state_dir.display(), "it could not be opened to the users of planes");
+        tracing::warn!(%error, folder = %folder.display(), "it could not be opened to the users of planes");
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use crate::os::guise;
@@ -27,13 +27,38 @@ pub fn make(plane: &Plane) -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::NotFound, text));
     }
     match &plane.account {
-        None => private(&plane.state_dir),
+        None => {
+            let is_own = |path: &Path| path.starts_with(&plane.home) || path.starts_with(&plane.state_dir);
+            way_to(&plane.state_dir, is_own)?;
+            private(&plane.state_dir)
+        }
         Some(account) => for_account(plane, account),
     }
 }
 
 fn private(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// The folders above, down to the first that is the plane's: to be passed through, as another plane's may come to lie there.
+fn way_to(state_dir: &Path, is_own: impl Fn(&Path) -> bool) -> io::Result<()> {
+    let above = state_dir.ancestors().skip(1).filter(|path| !is_own(path));
+    let missing: Vec<&Path> = above.take_while(|path| !path.exists()).collect();
+    missing.into_iter().rev().try_for_each(passage)
+}
+
+/// A folder to be passed through, and not listed. One that somebody made meanwhile is left as it is.
+fn passage(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        // The keeper's own mask would close it to everybody else. By no link: that could lead to a folder of somebody else.
+        Ok(()) => fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_DIRECTORY)
+            .open(path)?
+            .set_permissions(Permissions::from_mode(0o711)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn for_account(plane: &Plane, account: &Account) -> io::Result<()> {
@@ -64,9 +89,7 @@ fn make_way(plane: &Plane, ids: &Ids) -> io::Result<()> {
             DirBuilder::new().mode(0o700).create(&path)?;
             return chown(&path, Some(ids.uid), Some(ids.gid));
         }
-        DirBuilder::new().create(&path)?;
-        // The keeper's own mask would close it to everybody else.
-        fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+        passage(&path)?;
     }
     Ok(())
 }
@@ -76,4 +99,28 @@ fn make_way(plane: &Plane, ids: &Ids) -> io::Result<()> {
 fn only_roots(path: &Path) -> bool {
     let is_safe = |facts: fs::Metadata| facts.uid() == 0 && (facts.mode() & 0o022 == 0 || facts.mode() & 0o1000 != 0);
     path.ancestors().all(|folder| fs::symlink_metadata(folder).is_ok_and(is_safe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_above_a_state_dir_can_be_passed_through_and_what_is_the_planes_own_cannot() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |inside: &str| folder.path().join(inside);
+        let mode = |inside: &str| fs::metadata(at(inside)).expect("facts").mode() & 0o7777;
+        fs::create_dir(at("st")).expect("a folder");
+        fs::set_permissions(at("st"), Permissions::from_mode(0o750)).expect("a mode");
+        for name in ["a", "b"] {
+            let state_dir = at(&format!("st/plain/{name}"));
+            way_to(&state_dir, |path| path.starts_with(&state_dir)).expect("a way");
+            private(&state_dir).expect("a state dir");
+        }
+        assert_eq!(["st", "st/plain", "st/plain/a", "st/plain/b"].map(mode), [0o750, 0o711, 0o700, 0o700]);
+        let (home, state_dir) = (at("homes/main"), at("homes/main/.openclaw"));
+        way_to(&state_dir, |path| path.starts_with(&home)).expect("a way");
+        private(&state_dir).expect("a state dir");
+        assert_eq!(["homes", "homes/main", "homes/main/.openclaw"].map(mode), [0o711, 0o700, 0o700]);
+    }
 }
