@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 use super::outcome::{Failure, Outcome, Told};
@@ -119,6 +120,34 @@ fn replace(words: &[OsString], sealed: &Sealed) -> Failure {
                 format!("its PATH is {path}"),
             )
         }
+        io::ErrorKind::PermissionDenied if !program.contains('/') => forbidden(&program, sealed, &error),
         _ => Failure::failed(format!("cannot run `{program}` in plane {}: {error}", plane.name), ""),
     }
+}
+
+/// The kernel says the same of a folder on PATH that is closed and of a program that may not be executed.
+fn forbidden(program: &str, sealed: &Sealed, error: &io::Error) -> Failure {
+    let plane = &sealed.plane;
+    let path = sealed.environ.get("PATH").map_or("", String::as_str);
+    if let Some(found) = path.split(':').map(|folder| Path::new(folder).join(program)).find(|file| file.is_file()) {
+        return Failure::failed(
+            format!("cannot run `{}` in plane {}: {error}", found.display(), plane.name),
+            "who runs the plane may not execute it; `chmod +x` makes a script a program",
+        );
+    }
+    let closed = closed_folders(path, program).join(", ");
+    let who = plane.account.as_ref().map_or_else(|| "this user".to_owned(), |account| format!("user {}", account.name));
+    Failure::failed(
+        format!("`{program}` is not on the PATH of plane {}, as far as {who} can see", plane.name),
+        format!("its PATH is {path}; closed to {who}: {closed}"),
+    )
+}
+
+/// The folders of a PATH in which this process may not even look for the program.
+fn closed_folders<'a>(path: &'a str, program: &str) -> Vec<&'a str> {
+    let is_closed = |folder: &&str| {
+        let looked = Path::new(folder).join(program).symlink_metadata();
+        looked.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    };
+    path.split(':').filter(is_closed).collect()
 }

@@ -148,10 +148,8 @@ fn below_the_supervisors_own_folder_an_account_gets_through_to_what_is_its_own_a
     }
     let plane = TestPlane::plain("main", &["/bin/sleep", "1000000"]).key("user", "\"games\"");
     let mut world = world("user-plain", vec![plane], &[]).dirty(&[("TMPDIR", "/nowhere/tmp"), ("LC_TIME", "C")]);
-    let text = fs::read_to_string(world.manifest()).expect("a manifest");
-    let lines = text.lines().filter(|line| !(line.starts_with("state_dir = ") && line.contains("/main/")));
-    let lines = lines.filter(|line| !line.starts_with("config = ") && !line.starts_with("workspace = "));
-    world.scratch().write("supervisor.toml", &lines.map(|line| format!("{line}\n")).collect::<String>());
+    let text = by_default(&world);
+    world.scratch().write("supervisor.toml", &text);
     world.up();
     let main = world.until("main", SOON, "up", up);
     let facts = |inside: &str| fs::metadata(world.scratch().join(inside)).expect("facts");
@@ -162,7 +160,7 @@ fn below_the_supervisors_own_folder_an_account_gets_through_to_what_is_its_own_a
     });
     let expected = [
         ("state", 0, 0o711),
-        ("state/plain", 0, 0o755),
+        ("state/plain", 0, 0o711),
         ("state/plain/main", games, 0o700),
         ("state/planes", 0, 0o700),
     ];
@@ -171,6 +169,60 @@ fn below_the_supervisors_own_folder_an_account_gets_through_to_what_is_its_own_a
     assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).expect("a cwd"), world.scratch().join("state/plain/main"));
     let environ = proc(pid, "environ");
     assert!(environ.contains("LC_TIME=C") && !environ.contains("TMPDIR="), "{environ:?}");
+}
+
+/// Where a plain plane is when nothing is written: without the lines that the harness writes.
+fn by_default(world: &Gateward) -> String {
+    let text = fs::read_to_string(world.manifest()).expect("a manifest");
+    let lines = text.lines().filter(|line| {
+        let is_placed = line.starts_with("state_dir = ") && (line.contains("/main/") || line.contains("/rescue/"));
+        !is_placed && !line.starts_with("config = ") && !line.starts_with("workspace = ")
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_plain_plane_with_a_user_finds_its_way_past_one_of_roots_that_came_first() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let sleeps = |name: &str| TestPlane::plain(name, &["/bin/sleep", "1000000"]);
+    let planes = vec![sleeps("main"), sleeps("rescue").key("user", "\"games\"").key("after", "[\"main\"]")];
+    let mut world = world("user-second", planes, &[]);
+    let text = by_default(&world);
+    world.scratch().write("supervisor.toml", &text);
+    // As an earlier release left it.
+    let plain = world.scratch().join("state/plain");
+    fs::create_dir_all(&plain).expect("a folder");
+    fs::set_permissions(&plain, fs::Permissions::from_mode(0o700)).expect("a mode");
+    world.up();
+    for plane in ["main", "rescue"] {
+        let status = world.until(plane, SOON, "up", up);
+        let cwd = fs::read_link(format!("/proc/{}/cwd", status.pid.expect("it runs"))).expect("a cwd");
+        assert_eq!(cwd, plain.join(plane));
+    }
+    assert_eq!(fs::metadata(&plain).expect("facts").mode() & 0o7777, 0o711);
+    assert_eq!(fs::metadata(plain.join("main")).expect("facts").mode() & 0o7777, 0o700);
+}
+
+#[test]
+fn exec_of_what_is_nowhere_names_the_folders_of_the_path_that_are_closed_to_the_user() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let closed = crate::support::Scratch::new("closed");
+    fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).expect("a mode");
+    let bin = closed.path().join("bin");
+    fs::create_dir(&bin).expect("a folder");
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let plane = TestPlane::plain("main", &["/bin/sleep", "1000000"]).key("user", "\"games\"").env("PATH", &path);
+    let mut world = world("user-exec", vec![plane], &[("main", "games")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let said = world.run(&["exec", "main", "--", "no-such-program"]).code(1).err;
+    assert!(said.contains("`no-such-program` is not on the PATH of plane main"), "{said}");
+    assert!(said.contains(&format!("closed to user games: {}", bin.display())), "{said}");
+    assert!(!said.contains("os error"), "{said}");
 }
 
 #[test]
