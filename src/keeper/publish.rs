@@ -129,7 +129,7 @@ fn why(life: &Life, known: &Known, name: &PlaneName) -> String {
             format!("not ready: {}", known.readiness.failing.join(", "))
         }
         Phase::Up { .. } => String::new(),
-        Phase::Stopping { why, drain, .. } => stopping(why, *drain, known.left_to_drain.as_deref()),
+        Phase::Stopping { why, then, drain, .. } => stopping(why, then, *drain, known.left_to_drain.as_deref()),
     }
 }
 
@@ -163,11 +163,12 @@ fn waiting(because: &Wait) -> String {
     }
 }
 
-fn stopping(why: &StopCause, drain: Drain, left: Option<&str>) -> String {
+fn stopping(why: &StopCause, then: &Next, drain: Drain, left: Option<&str>) -> String {
+    let fate = if matches!(then, Next::Down(_)) { "ended" } else { "replaced" };
     let cause = match why {
         StopCause::Asked => "asked to stop".to_owned(),
-        StopCause::Unhealthy(how) => format!("replaced, as it gave no sign of life ({how})"),
-        StopCause::Stuck(saw) => format!("replaced, as its start made {saw}"),
+        StopCause::Unhealthy(how) => format!("{fate}, as it gave no sign of life ({how})"),
+        StopCause::Stuck(saw) => format!("{fate}, as its start made {saw}"),
     };
     match drain {
         Drain::Unseen => format!("{cause}; SIGTERM sent"),

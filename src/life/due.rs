@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Life;
 use super::event::Told;
+use super::lived::fate;
 use super::order::Order;
 use super::phase::{Drain, Moment, Next, Phase, StopCause, Wait};
 
@@ -88,8 +89,9 @@ impl Life {
             Phase::Starting { incarnation, since, reached, .. } => {
                 let (incarnation, since, reached) = (*incarnation, *since, reached.clone());
                 let saw = format!("no progress past `{reached}`");
-                self.record("stuck", saw.clone(), "replaced", "SIGTERM, then SIGKILL");
-                self.stop(incarnation, since, StopCause::Stuck(saw), Next::Spawn, now);
+                let then = self.after_giving_up(format!("its start made {saw}"));
+                self.record("stuck", saw.clone(), fate(&then), "SIGTERM, then SIGKILL");
+                self.stop(incarnation, since, StopCause::Stuck(saw), then, now);
             }
             Phase::Stopping { incarnation, drain, .. } => {
                 *drain = Drain::Killed;

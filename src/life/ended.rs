@@ -126,7 +126,7 @@ impl Life {
     }
 }
 
-fn park(words: String, policy: Policy) -> Next {
+pub(super) fn park(words: String, policy: Policy) -> Next {
     Next::Down(Rest::Parked(Park::Policy(format!("{words}, and restart.policy is `{policy}`"))))
 }
 

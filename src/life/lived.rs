@@ -4,7 +4,9 @@
 
 use super::Life;
 use super::due::HUNG_AFTER;
+use super::ended::park;
 use super::phase::{Drain, Moment, Next, Phase, StopCause};
+use crate::plane::Policy;
 
 impl Life {
     pub(super) fn progressed(&mut self, incarnation: u64, now_at: String, now: Moment) {
@@ -54,12 +56,29 @@ impl Life {
         if failures < self.rules.health.failures {
             return;
         }
+        let then = self.after_giving_up(format!("liveness failed {failures} times in a row: {how}"));
         self.record(
             "unhealthy",
             format!("no sign of life, {failures} times in a row: {how}"),
-            "replaced",
+            fate(&then),
             format!("SIGTERM now; SIGKILL after {} s without a drain", HUNG_AFTER.as_secs()),
         );
-        self.stop(incarnation, since, StopCause::Unhealthy(how), Next::Spawn, now);
+        self.stop(incarnation, since, StopCause::Unhealthy(how), then, now);
+    }
+
+    /// What follows an end that we bring about ourselves: policy `never` means that nothing is started again, however it ended.
+    pub(super) fn after_giving_up(&self, words: String) -> Next {
+        match self.rules.restart.policy {
+            Policy::Always | Policy::OnFailure => Next::Spawn,
+            policy @ Policy::Never => park(words, policy),
+        }
+    }
+}
+
+/// What becomes of one that is given up, in the journal's words.
+pub(super) fn fate(then: &Next) -> &'static str {
+    match then {
+        Next::Spawn | Next::Wait { .. } => "replaced",
+        Next::Down(_) => "ended, then parked",
     }
 }

@@ -85,7 +85,7 @@ table! {
     /// `[planes.NAME.restart]`.
     RestartTable, "restart";
     policy: Word<Policy>, Shared, Value("\"always\""),
-        "After which exits that nobody asked for the plane is started again.";
+        "After which exits that nobody asked for the plane is started again. One that fails its liveness probes, or whose start makes no progress, is ended: with `never` it is then parked with that reason, with the others it is started again.";
     min_delay: Time<10>, Shared, Value("\"1s\""),
         "The first death after `stable` respawns at once; early death *n* waits `min_delay` × 2^(n−1), with jitter, up to `max_delay`.";
     max_delay: Time<10>, Shared, Value("\"5m\""),

@@ -182,3 +182,54 @@ fn a_safe_restart_of_a_plain_process_is_refused_and_orders_nothing() {
     assert!(message.contains("contract plain") && hint.contains("gateward restart"), "{message}; {hint}");
     assert!(matches!(life.phase(), Phase::Up { incarnation: 1, .. }), "{:?}", life.phase());
 }
+
+/// Up, then failing until it is told to go; gives its incarnation.
+fn frozen(life: &mut Life) -> u64 {
+    let first = up(life, S(0));
+    for n in 1..=3 {
+        life.handle(Event::Failed { incarnation: first, how: "timed out".into() }, S(100 + n));
+    }
+    assert!(matches!(life.phase(), Phase::Stopping { .. }), "{:?}", life.phase());
+    first
+}
+
+#[test]
+fn under_policy_never_one_that_fails_its_probes_is_ended_and_parked_with_the_reason() {
+    let mut life = Life::new(rules(Contract::Openclaw, Policy::Never), Want::Up, 0, 1);
+    let first = frozen(&mut life);
+    died(&mut life, first, Exit::Signal(9), Meaning::Killed, S(140));
+    assert!(!swept(&mut life, S(140)).iter().any(|order| matches!(order, Order::Spawn { .. })));
+    let Phase::Down { because: Rest::Parked(Park::Policy(words)) } = life.phase() else {
+        panic!("{:?}", life.phase());
+    };
+    assert_eq!(words, "liveness failed 3 times in a row: timed out, and restart.policy is `never`");
+}
+
+#[test]
+fn under_policy_never_a_start_without_progress_is_ended_and_parked_too() {
+    let mut life = Life::new(rules(Contract::Openclaw, Policy::Never), Want::Up, 0, 1);
+    life.begin(S(0));
+    let first = spawned(&mut life, S(0));
+    let deadline = life.deadline().expect("a start has one").at;
+    life.handle(Event::DeadlinePassed, deadline);
+    died(&mut life, first, Exit::Signal(15), Meaning::Ended, deadline + S(1));
+    swept(&mut life, deadline + S(1));
+    assert!(matches!(life.phase(), Phase::Down { because: Rest::Parked(Park::Policy(_)) }), "{:?}", life.phase());
+}
+
+#[test]
+fn under_policy_never_a_start_that_is_asked_while_a_frozen_one_goes_is_carried_out() {
+    let mut life = Life::new(rules(Contract::Openclaw, Policy::Never), Want::Up, 0, 1);
+    let first = frozen(&mut life);
+    life.handle(Event::Asked { id: 1, asking: Asking::Start, by: "test".into() }, S(110));
+    died(&mut life, first, Exit::Signal(9), Meaning::Killed, S(140));
+    assert!(swept(&mut life, S(140)).contains(&Order::Spawn { incarnation: first + 1 }), "{:?}", life.phase());
+}
+
+#[test]
+fn under_policy_on_failure_one_that_fails_its_probes_is_replaced() {
+    let mut life = Life::new(rules(Contract::Openclaw, Policy::OnFailure), Want::Up, 0, 1);
+    let first = frozen(&mut life);
+    died(&mut life, first, Exit::Signal(9), Meaning::Killed, S(140));
+    assert!(swept(&mut life, S(140)).contains(&Order::Spawn { incarnation: first + 1 }), "{:?}", life.phase());
+}

@@ -8,7 +8,7 @@ use super::{SOON, proc, sleeper, up};
 use crate::support::{Family, Gateward, TestPlane, eventually, processes, say};
 
 /// The stand-in as a plain process: it serves `/healthz` and `/readyz` on a port of its own choice.
-fn served(family: &Family, path: &str) -> TestPlane {
+fn served(family: &Family, path: &str, policy: &str) -> TestPlane {
     let port = family.base();
     let words = [env!("CARGO_BIN_EXE_gateward"), "practice", "gateway", "run", "--port", &port.to_string()];
     TestPlane::plain("main", &words)
@@ -18,7 +18,7 @@ fn served(family: &Family, path: &str) -> TestPlane {
                 "url = \"http://127.0.0.1:{port}{path}\"\ninterval = \"200ms\"\ntimeout = \"500ms\"\nfailures = 2"
             ),
         )
-        .table("restart", "min_delay = \"10ms\"\nmax_delay = \"20ms\"")
+        .table("restart", &format!("policy = \"{policy}\"\nmin_delay = \"10ms\"\nmax_delay = \"20ms\""))
 }
 
 /// Gives the stand-in the folders that only contract openclaw would name to it.
@@ -44,7 +44,8 @@ fn a_plain_process_gets_its_own_words_and_nothing_of_openclaw() {
 #[test]
 fn a_plain_process_with_a_url_is_up_when_that_answers_and_replaced_when_it_stops_to() {
     let family = Family::lease();
-    let plane = served(&family, "/healthz").env("PRACTICE_HANG_AFTER_MS", "1500").env("PRACTICE_BOOT_MS", "400");
+    let plane =
+        served(&family, "/healthz", "always").env("PRACTICE_HANG_AFTER_MS", "1500").env("PRACTICE_BOOT_MS", "400");
     let mut world = Gateward::new("plain-url", vec![plane.key("stop_grace", "\"1s\"")]);
     with_folders(&world, "main");
     world.up();
@@ -56,9 +57,22 @@ fn a_plain_process_with_a_url_is_up_when_that_answers_and_replaced_when_it_stops
 }
 
 #[test]
+fn under_policy_never_one_that_stops_to_answer_is_ended_and_parked_with_the_reason() {
+    let family = Family::lease();
+    let plane = served(&family, "/healthz", "never").env("PRACTICE_HANG_AFTER_MS", "1500");
+    let mut world = Gateward::new("plain-never", vec![plane.key("stop_grace", "\"1s\"")]);
+    with_folders(&world, "main");
+    world.up();
+    let parked = world.until("main", SOON, "parked", |plane| plane.state == State::Parked);
+    assert_eq!((parked.incarnation, parked.pid), (1, None), "{parked:#?}");
+    let why = &parked.why;
+    assert!(why.contains("liveness failed 2 times in a row") && why.contains("restart.policy is `never`"), "{why}");
+}
+
+#[test]
 fn a_url_that_never_answers_2xx_is_no_start() {
     let family = Family::lease();
-    let plane = served(&family, "/readyz").env("PRACTICE_READY_FAILING", "telegram");
+    let plane = served(&family, "/readyz", "always").env("PRACTICE_READY_FAILING", "telegram");
     let mut world = Gateward::new("plain-503", vec![plane]);
     with_folders(&world, "main");
     world.up();
