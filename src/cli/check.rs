@@ -10,9 +10,11 @@ use super::target::Scope;
 use super::terminal::{print, print_json, say, stderr_look, stdout_look};
 use crate::collision::codes;
 use crate::collision::finding::Finding;
+use crate::collision::masking;
 use crate::daemon::load::{self, LoadError, Loaded};
 use crate::daemon::survey::{self, Depth, configs, held};
 use crate::manifest::error::Code as Mistaken;
+use crate::openclaw::config::credential::Secret;
 use crate::openclaw::config::files::{MOST_CONFIG_BYTES, Read};
 use crate::plane::{Place, PlaneName};
 use crate::render::diagnostic::{self, Report};
@@ -81,7 +83,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     found.extend(loaded.warnings.iter().map(load::finding));
     found.sort();
     let took = begun.elapsed();
-    show(&found, form, &|look| findings(&found, &quotable(&loaded, &found), look))?;
+    show(&found, form, &|look| findings(&found, &quotable(&loaded, &found, &proof.secrets), look))?;
     say(&summary(loaded.planes.planes.len(), &found, took));
     say(&waiting(&proof.living));
     Ok(if has_error(&found) { Code::Collision } else { Code::Done })
@@ -129,7 +131,7 @@ pub fn unheld(error: &LoadError) -> Failure {
 /// The mistakes of a manifest, with the lines that they are about.
 fn mistakes(error: &LoadError, look: Look) -> String {
     let sources = match (&error.manifest, &error.source) {
-        (Some(path), Some(text)) => Sources::one(path, text),
+        (Some(path), Some(text)) => Sources::one(path, &masking::urls(text)),
         (Some(_) | None, _) => Sources::new(),
     };
     let reports: Vec<Report> = error.mistakes.iter().map(Report::of_mistake).collect();
@@ -138,9 +140,9 @@ fn mistakes(error: &LoadError, look: Look) -> String {
 
 /// The texts that findings may quote: the manifest, and gateways' own files without their secrets. A file that is broken is
 /// not quoted: what is a secret in it cannot be told.
-fn quotable(loaded: &Loaded, found: &[Finding]) -> Sources {
+fn quotable(loaded: &Loaded, found: &[Finding], secrets: &[Secret]) -> Sources {
     let manifest = &loaded.planes.supervisor.manifest;
-    let mut sources = Sources::one(manifest, &loaded.source);
+    let mut sources = Sources::one(manifest, &masking::secrets(&masking::urls(&loaded.source), secrets));
     let is_credential = |finding: &Finding| {
         finding.code == codes::Code::ChannelCredentialShared.as_str()
             || finding.code == codes::Code::ProductionCredential.as_str()
@@ -165,7 +167,7 @@ fn quotable(loaded: &Loaded, found: &[Finding]) -> Sources {
         if let (false, Read::Text { text, .. }) = (is_broken, configs::read(file, MOST_CONFIG_BYTES)) {
             let is_env = file.file_name().is_some_and(|name| name == ".env");
             let text = if is_env { redacted::environment(&text, &shown) } else { redacted::config(&text, &shown) };
-            sources.insert(file, &text);
+            sources.insert(file, &masking::secrets(&masking::urls(&text), secrets));
         }
     }
     sources

@@ -16,6 +16,7 @@ pub mod gather;
 pub mod surroundings;
 pub mod host;
 pub mod held;
+pub mod masking;
 mod group;
 mod identities;
 mod keys;

@@ -35,7 +35,8 @@ use std::time::Duration;
 
 use crate::collision::gather::{self, Declarations};
 use crate::collision::surroundings::Surroundings;
-use crate::collision::{self, finding::Finding};
+use crate::collision::{self, finding::Finding, masking};
+use crate::openclaw::config::credential::Secret;
 use crate::os::sockets;
 use crate::plane::{Places, PlaneName, Planes};
 use held::Held;
@@ -67,6 +68,8 @@ pub struct Proof {
     pub manifest: Vec<Finding>,
     /// What stands against a change because planes still live by another definition, sorted.
     pub living: Vec<Finding>,
+    /// The credentials that the planes hold, which nothing that is shown may hold.
+    pub secrets: Vec<Secret>,
 }
 
 impl Proof {
@@ -85,9 +88,11 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
     let mut claims = gather::claims(planes, &declared, &key);
     let mut paths = Paths::new();
     paths.look(&mut claims);
+    let mut secrets: Vec<Secret> = declared.values().flat_map(|declared| declared.secrets.clone()).collect();
     let mut living = Vec::new();
     for plane in held::differing(planes, held) {
         let declared = configs::declared([plane], |plane| programs.environ(plane));
+        secrets.extend(declared.values().flat_map(|declared| declared.secrets.clone()));
         let alone = Planes { supervisor: planes.supervisor.clone(), planes: vec![(plane.clone(), Places::default())] };
         let mut of_it = gather::claims(&alone, &declared, &key);
         paths.look(&mut of_it);
@@ -113,7 +118,12 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
         live,
     };
     let living = collision::held::check(&claims, &living, &around);
-    Proof { manifest: collision::prove(planes, &declared, claims, &around), living }
+    let manifest = collision::prove(planes, &declared, claims, &around);
+    let shown = |found: Vec<Finding>| {
+        collision::sorted(found.into_iter().map(|finding| masking::masked(finding, &secrets)).collect())
+    };
+    let (manifest, living) = (shown(manifest), shown(living));
+    Proof { manifest, living, secrets }
 }
 
 /// A proof, and how far it could look.

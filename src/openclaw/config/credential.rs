@@ -67,6 +67,12 @@ impl fmt::Debug for Credential {
     }
 }
 
+/// Whether a name, of a variable or of a key, is one that credentials have.
+pub fn is_credential(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["TOKEN", "KEY", "SECRET", "PASSWORD"].iter().any(|end| name.ends_with(end))
+}
+
 /// A secret text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -86,6 +92,15 @@ impl Secret {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// `text` with this starred wherever it stands in it. A secret of a few characters could be any word, and stays.
+    pub fn hidden_in(&self, text: &str) -> String {
+        const LEAST: usize = 6;
+        // What is compared together with names ends in the secret itself.
+        let secret = self.0.rsplit('\0').next().unwrap_or_default();
+        let length = secret.chars().count();
+        if length < LEAST { text.to_owned() } else { text.replace(secret, &"*".repeat(length)) }
     }
 
     /// Equal for equal secrets under one key. The key is random for each run and stays in memory, so a fingerprint says

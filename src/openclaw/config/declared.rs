@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::credential::Credential;
+use super::credential::{Credential, Secret};
 use super::origin::Said;
 use super::problem::Problem;
 
@@ -31,6 +31,8 @@ pub struct Declared {
     pub listeners: Vec<Listener>,
     /// Channel accounts with what they log in with, by channel and account.
     pub channels: Vec<ChannelAccount>,
+    /// Every credential that its files and its environment hold in plain text, to keep it out of what is shown.
+    pub secrets: Vec<Secret>,
 }
 
 impl Declared {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::agents::agents;
 use super::browser::browser;
 use super::channels::channels;
-use super::declared::{Declared, FileRole, Surface, SurfaceKind};
+use super::credential::{Credential, Secret};
+use super::declared::{ChannelAccount, Declared, FileRole, Gateway, Surface, SurfaceKind};
 use super::files::{MOST_CONFIG_BYTES, Read, top};
 use super::folders::Folders;
 use super::gateway::gateway;
@@ -80,7 +81,18 @@ pub fn declared(subject: &Subject<'_>, files: &mut dyn FnMut(&Path, u64) -> Read
         FileRole::Include => 1,
         FileRole::Environment => 2,
     });
-    Declared { files: sources, problems, gateway, agents, surfaces, browser, listeners, channels }
+    let secrets = secrets(&variables, &gateway, &channels);
+    Declared { files: sources, problems, gateway, agents, surfaces, browser, listeners, channels, secrets }
+}
+
+/// Every credential that is written where it was read.
+fn secrets(variables: &Variables<'_>, gateway: &Gateway, channels: &[ChannelAccount]) -> Vec<Secret> {
+    let said = channels.iter().flat_map(|account| &account.credentials);
+    let said = said.chain(&gateway.token).chain(&gateway.password).filter_map(|said| match &said.value {
+        Credential::Known(secret) => Some(secret.clone()),
+        Credential::Reference { .. } | Credential::Missing { .. } => None,
+    });
+    said.chain(variables.secrets()).collect()
 }
 
 /// `.env` of the working folder, then of the state dir, then the one that a fresh install of OpenClaw's leaves beside its

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::blocked;
+use super::credential::{Secret, is_credential};
 use super::declared::FileRole;
 use super::files::{Read, top};
 use super::json5::{Node, Value, is_blank};
@@ -54,6 +55,13 @@ impl<'p> Variables<'p> {
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let added = self.added.get(name).map(|(value, _)| value);
         added.or_else(|| self.process.get(name)).map(String::as_str)
+    }
+
+    /// The values of all variables that are credentials by their names. One that is a path only leads to a credential.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        let added = self.added.iter().map(|(name, (value, _))| (name, value));
+        let named = self.process.iter().chain(added).filter(|(name, _)| is_credential(name));
+        named.filter(|(_, value)| !value.starts_with('/')).map(|(_, value)| Secret::new(value.clone())).collect()
     }
 
     /// The value and who set it, if it is more than blanks.
