@@ -139,6 +139,11 @@ impl PlaneDir {
         self.0.join("plane.lock")
     }
 
+    /// The same as [`want`], for a run dir that is full or gone; the boot stands in it, as a state dir outlives boots.
+    pub fn want(&self) -> PathBuf {
+        self.0.join("want")
+    }
+
     /// The last incarnation's number.
     pub fn incarnation(&self) -> PathBuf {
         self.0.join("incarnation")

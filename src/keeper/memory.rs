@@ -11,7 +11,8 @@ use crate::life::order::Want;
 /// Both files of one plane.
 #[derive(Debug)]
 pub struct Memory {
-    want: PathBuf,
+    /// In the run dir, and in the state dir: either may be full, or gone.
+    wants: [PathBuf; 2],
     incarnation: PathBuf,
     boot: String,
     /// What the operator last wanted, as far as this keeper has heard.
@@ -20,9 +21,9 @@ pub struct Memory {
 
 impl Memory {
     /// The files, and the present boot's id.
-    pub fn new(want: PathBuf, incarnation: PathBuf, boot: String) -> Self {
-        let mut memory = Self { want, incarnation, boot, said: None };
-        memory.said = memory.written();
+    pub fn new(wants: [PathBuf; 2], incarnation: PathBuf, boot: String) -> Self {
+        let mut memory = Self { wants, incarnation, boot, said: None };
+        memory.said = memory.wants.iter().find_map(|want| memory.written(want));
         memory
     }
 
@@ -31,8 +32,8 @@ impl Memory {
         self.said
     }
 
-    fn written(&self) -> Option<Want> {
-        let text = std::fs::read_to_string(&self.want).ok()?;
+    fn written(&self, want: &Path) -> Option<Want> {
+        let text = std::fs::read_to_string(want).ok()?;
         let (word, boot) = text.trim_end().split_once(' ')?;
         match word {
             "up" if boot == self.boot => Some(Want::Up),
@@ -49,12 +50,26 @@ impl Memory {
 
     /// Writes what the operator wants once more, where it is no longer written: the run dir may have been wiped.
     pub fn restore(&self) -> io::Result<()> {
-        let Some(want) = self.said.filter(|want| self.written() != Some(*want)) else { return Ok(()) };
-        let word = match want {
+        let Some(said) = self.said else { return Ok(()) };
+        let word = match said {
             Want::Up => "up",
             Want::Down => "down",
         };
-        replace(&self.want, &format!("{word} {}\n", self.boot))
+        let text = format!("{word} {}\n", self.boot);
+        let tries = self.wants.iter().filter(|want| self.written(want) != Some(said)).map(|want| {
+            // One that is left as it was would speak against the other.
+            replace(want, &text).inspect_err(|_| drop(std::fs::remove_file(want)))
+        });
+        let failed: Vec<io::Error> = tries.filter_map(Result::err).collect();
+        match <[io::Error; 2]>::try_from(failed) {
+            Ok([first, _]) => Err(first),
+            Err(fewer) => {
+                for error in fewer {
+                    tracing::warn!(%error, "what the operator wants is kept in one of its two places");
+                }
+                Ok(())
+            }
+        }
     }
 
     /// The number of the last incarnation; 0 before the first.
@@ -83,7 +98,7 @@ mod tests {
     use super::*;
 
     fn memory(folder: &Path, boot: &str) -> Memory {
-        Memory::new(folder.join("wants/main"), folder.join("main/incarnation"), boot.into())
+        Memory::new([folder.join("wants/main"), folder.join("main/want")], folder.join("main/incarnation"), boot.into())
     }
 
     #[test]
@@ -104,9 +119,26 @@ mod tests {
         assert_eq!(memory(folder.path(), "b").wanted(), None, "nothing was said");
         memory_of_it.remember(Want::Down).expect("written");
         std::fs::remove_dir_all(folder.path().join("wants")).expect("wiped");
+        assert_eq!(memory(folder.path(), "b").wanted(), Some(Want::Down), "the other place has it");
+        std::fs::remove_file(folder.path().join("main/want")).expect("wiped");
         assert_eq!(memory(folder.path(), "b").wanted(), None);
         memory_of_it.restore().expect("written again");
         assert_eq!(memory(folder.path(), "b").wanted(), Some(Want::Down));
+    }
+
+    #[test]
+    fn a_place_that_takes_nothing_is_made_up_for_by_the_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut before = memory(folder.path(), "b");
+        before.remember(Want::Up).expect("written");
+        // A file where a folder should be: nothing can be written below it.
+        std::fs::remove_dir_all(folder.path().join("wants")).expect("removed");
+        std::fs::write(folder.path().join("wants"), "").expect("in the way");
+        before.remember(Want::Down).expect("written in one place");
+        assert_eq!(memory(folder.path(), "b").wanted(), Some(Want::Down));
+        std::fs::remove_dir_all(folder.path().join("main")).expect("removed");
+        std::fs::write(folder.path().join("main"), "").expect("in the way");
+        before.remember(Want::Up).expect_err("no place is left");
     }
 
     #[test]

@@ -194,7 +194,7 @@ fn hands(
 ) -> io::Result<Hands> {
     let plane = &sealed.plane;
     let prefix = environment::cookie_prefix(&sealed.supervisor_id, plane.name.as_str());
-    let want = rundir::want(&sealed.supervisor.run_dir, &plane.name);
+    let wants = [rundir::want(&sealed.supervisor.run_dir, &plane.name), folder.want()];
     let prepared = hands::prepare(&sealed).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Hands {
         ending: None,
@@ -207,7 +207,7 @@ fn hands(
         helpers: helpers::Helpers::default(),
         logbook: logbook::Logbook::open(&folder.logs(), plane.log.clone()),
         journal: crate::journal::Journal::open(&folder.journal()),
-        memory: memory::Memory::new(want, folder.incarnation(), boot.to_owned()),
+        memory: memory::Memory::new(wants, folder.incarnation(), boot.to_owned()),
         tenure,
         watcher: watcher::Watcher::new(),
         known: publish::Known { definition: sealed.definition.clone(), ..publish::Known::default() },
