@@ -31,6 +31,9 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// The longest such wait.
 const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
+/// So long after the last input the daemon is at rest.
+const REST: Duration = Duration::from_secs(3);
+
 /// Who stops us, and what becomes of the planes then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
@@ -121,7 +124,7 @@ impl Daemon {
         if let (Manner::Service, Some(pace)) = (self.manner, watchdog::pace()) {
             tokio::task::spawn_local(watchdog::turn(pace, self.inputs.clone()));
         }
-        while let Some(input) = heard.recv().await {
+        while let Some(input) = next(&mut heard).await {
             match self.hear(input) {
                 None => {}
                 Some(End::Replaced { program, .. }) => {
@@ -357,6 +360,16 @@ impl Daemon {
             ..Entry::default()
         });
     }
+}
+
+/// The next input. After a while without any, the memory that the work before took is given back, once.
+async fn next(heard: &mut mpsc::UnboundedReceiver<Input>) -> Option<Input> {
+    if let Ok(input) = tokio::time::timeout(REST, heard.recv()).await {
+        return input;
+    }
+    crate::os::memory::give_back();
+    crate::os::memory::give_text_back();
+    heard.recv().await
 }
 
 #[allow(clippy::disallowed_methods, reason = "the daemon's one look at a clock: a stamp for the journal")]

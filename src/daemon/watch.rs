@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::input::Input;
 use crate::openclaw::environment::{Host, environ};
-use crate::plane::{Plane, Planes};
+use crate::plane::{Contract, Plane, Planes};
 
 /// A save is several changes, and so is a checkout; they are told as one.
 const SETTLE: Duration = Duration::from_millis(400);
@@ -92,7 +92,9 @@ fn concerns(files: &BTreeSet<PathBuf>, path: &Path) -> bool {
 fn files(planes: &Planes) -> BTreeSet<PathBuf> {
     let mut files = BTreeSet::new();
     with_target(&mut files, planes.supervisor.manifest.clone());
-    for (plane, _) in &planes.planes {
+    // A plain plane has no config of OpenClaw's, and the folder where one would be is no business of ours.
+    let reads = |plane: &Plane| plane.contract == Contract::Openclaw;
+    for plane in planes.planes.iter().map(|(plane, _)| plane).filter(|plane| reads(plane)) {
         with_target(&mut files, plane.config.clone());
         with_target(&mut files, plane.state_dir.join(".env"));
     }
