@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use super::{SOON, quick, told, up};
+use super::{SOON, quick, up};
 use crate::support::processes::{is_alive, kill};
 use crate::support::{Gateward, eventually};
 
@@ -134,7 +134,7 @@ fn down_does_not_wait_for_a_keeper_that_is_stopped() {
     kill(main.keeper_pid.expect("a keeper"), Signal::STOP);
     world.run(&["down"]).code(0);
     assert!(!is_alive(main.pid.expect("it ran")));
-    assert!(told(&world, "rescue", "stopping", "") || world.living().is_empty(), "{:?}", world.living());
+    world.ended();
 }
 
 #[test]
