@@ -4,7 +4,6 @@
 //! order last applied serves.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::ask;
 use super::outcome::{Failure, Told};
 use super::terminal::say;
 use super::trouble;
-use crate::daemon::applied::{Elsewhere, lives_elsewhere};
+use crate::daemon::applied::{self, Elsewhere, lives_elsewhere};
 use crate::daemon::load::{self, LoadError, Loaded};
 use crate::manifest::suggest::nearest;
 use crate::plane::{PlaneName, Planes};
@@ -69,7 +68,7 @@ impl Target {
         let loaded = load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path));
         let applied = match &loaded {
             Ok(loaded) => {
-                let applied = noted(&loaded.planes);
+                let applied = applied::of(&loaded.planes);
                 let inherited = inherited_run_dir(scope, &applied);
                 match lives_elsewhere(&applied.manifest, &applied.run_dir, &applied.state_dir) {
                     Some(Elsewhere { applied: there, .. }) => {
@@ -163,23 +162,6 @@ impl Target {
     }
 }
 
-/// What would be noted of `planes` if they were applied.
-fn noted(planes: &Planes) -> Applied {
-    let supervisor = &planes.supervisor;
-    let plane = |plane: &crate::plane::Plane| AppliedPlane {
-        name: plane.name.clone(),
-        role: plane.role.as_str().to_owned(),
-        port: plane.port,
-    };
-    Applied {
-        manifest: supervisor.manifest.clone(),
-        run_dir: supervisor.run_dir.clone(),
-        state_dir: supervisor.state_dir.clone(),
-        socket_group: supervisor.socket_group.clone(),
-        planes: planes.planes.iter().map(|(one, _)| plane(one)).collect(),
-    }
-}
-
 /// Inside a plane the supervisor that started it is meant, also when the manifest has moved its run dir since.
 fn inherited_run_dir(scope: &Scope, applied: &Applied) -> Option<PathBuf> {
     let run_dir = env::var_os("GATEWARD_RUN_DIR").map(PathBuf::from).filter(|path| path.is_absolute())?;
@@ -192,21 +174,14 @@ fn last_applied(scope: &Scope, error: &LoadError) -> Option<Applied> {
     let named = error.manifest.as_deref();
     let by_manifest = || {
         let supervisor = load::dirs_only(named?)?;
-        read(&rundir::applied(&supervisor.state_dir)).or_else(|| read(&rundir::breadcrumb(&supervisor.run_dir)))
+        applied::read(&rundir::applied(&supervisor.state_dir))
+            .or_else(|| applied::read(&rundir::breadcrumb(&supervisor.run_dir)))
     };
     let by_environment = || {
         let run_dir = env::var_os("GATEWARD_RUN_DIR").filter(|_| scope.manifest.is_none())?;
-        read(&rundir::breadcrumb(Path::new(&run_dir)))
-    };
-    let by_signpost = || {
-        let defaults = load::default_dirs(named?)?;
-        read(&rundir::signpost(&defaults.state_dir, named?))
+        applied::read(&rundir::breadcrumb(Path::new(&run_dir)))
     };
     // Two manifests may share a state dir by mistake; the note of one says nothing of the other's planes.
     let mine = |applied: &Applied| Some(applied.manifest.as_path()) == named;
-    by_manifest().filter(mine).or_else(|| by_signpost().filter(mine)).or_else(by_environment)
-}
-
-fn read(path: &Path) -> Option<Applied> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    by_manifest().filter(mine).or_else(|| applied::by_signpost(named?)).or_else(by_environment)
 }

@@ -7,27 +7,13 @@ use std::path::Path;
 
 use super::keepers;
 use crate::os::lock::held;
-use crate::plane::{PlaneName, Planes, Supervisor};
+use crate::plane::{Plane, PlaneName, Planes, Supervisor};
 use crate::rundir::{self, Applied, AppliedPlane, PlaneDir};
 
 /// Writes the note into state dir and run dir, and where the manifest's path alone leads to it; a disk that does not take it costs the verbs their order, nothing else.
 pub fn write(planes: &Planes) {
     let supervisor = &planes.supervisor;
-    let note = Applied {
-        manifest: supervisor.manifest.clone(),
-        run_dir: supervisor.run_dir.clone(),
-        state_dir: supervisor.state_dir.clone(),
-        socket_group: supervisor.socket_group.clone(),
-        planes: planes
-            .planes
-            .iter()
-            .map(|(plane, _)| AppliedPlane {
-                name: plane.name.clone(),
-                role: plane.role.as_str().to_owned(),
-                port: plane.port,
-            })
-            .collect(),
-    };
+    let note = of(planes);
     let signpost = super::load::default_dirs(&supervisor.manifest)
         .map(|defaults| rundir::signpost(&defaults.state_dir, &supervisor.manifest));
     if let Some(path) = signpost
@@ -42,13 +28,39 @@ pub fn write(planes: &Planes) {
     }
 }
 
+/// The note of these planes.
+pub fn of(planes: &Planes) -> Applied {
+    let supervisor = &planes.supervisor;
+    let plane = |plane: &Plane| AppliedPlane {
+        name: plane.name.clone(),
+        role: plane.role.as_str().to_owned(),
+        port: plane.port,
+    };
+    Applied {
+        manifest: supervisor.manifest.clone(),
+        run_dir: supervisor.run_dir.clone(),
+        state_dir: supervisor.state_dir.clone(),
+        socket_group: supervisor.socket_group.clone(),
+        planes: planes.planes.iter().map(|(one, _)| plane(one)).collect(),
+    }
+}
+
+/// The note in this file; `None` when there is none that can be read.
+pub fn read(path: &Path) -> Option<Applied> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// The note that the path of a manifest alone leads to, when it is of that manifest.
+pub fn by_signpost(manifest: &Path) -> Option<Applied> {
+    let defaults = super::load::default_dirs(manifest)?;
+    read(&rundir::signpost(&defaults.state_dir, manifest)).filter(|applied| applied.manifest == manifest)
+}
+
 /// Where the supervisor of this manifest, or a keeper of it, still lives, when that is elsewhere than the manifest says now: its
 /// folders were edited since. Looks at locks, signals nobody.
 pub fn lives_elsewhere(manifest: &Path, run_dir: &Path, state_dir: &Path) -> Option<Elsewhere> {
-    let defaults = super::load::default_dirs(manifest)?;
-    let note = std::fs::read(rundir::signpost(&defaults.state_dir, manifest)).ok()?;
-    let applied: Applied = serde_json::from_slice(&note).ok()?;
-    if applied.manifest != manifest || (applied.run_dir == run_dir && applied.state_dir == state_dir) {
+    let applied = by_signpost(manifest)?;
+    if applied.run_dir == run_dir && applied.state_dir == state_dir {
         return None;
     }
     let is_held = |lock: &Path| held(lock).unwrap_or(false);
@@ -62,9 +74,7 @@ pub fn lives_elsewhere(manifest: &Path, run_dir: &Path, state_dir: &Path) -> Opt
 /// Nothing, when none of them lives.
 pub fn left_living(manifest: &Path) -> Option<Planes> {
     let defaults = super::load::default_dirs(manifest)?;
-    let note = std::fs::read(rundir::signpost(&defaults.state_dir, manifest)).ok()?;
-    let applied: Applied =
-        serde_json::from_slice(&note).ok().filter(|applied: &Applied| applied.manifest == manifest)?;
+    let applied = by_signpost(manifest)?;
     let lives =
         |plane: &AppliedPlane| held(&PlaneDir::under(&applied.state_dir, &plane.name).keeper_lock()).unwrap_or(false);
     applied.planes.iter().any(lives).then(|| Planes {

@@ -55,9 +55,6 @@ impl Task {
     /// Makes the proof.
     pub fn done(self) -> Input {
         let outcome = facts(&self);
-        // A proof takes more memory for a moment than everything that the daemon keeps.
-        crate::os::memory::give_back();
-        crate::os::memory::give_text_back();
         Input::Proved(Box::new(Proved { purpose: self.purpose, outcome }))
     }
 }

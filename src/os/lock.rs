@@ -1,6 +1,7 @@
 //! A lock that is a file held by `flock`: it lasts as long as any descriptor of this opening does, in whatever process.
 //!
-//! It never waits, never writes into the file, and never removes it: a removed lock file is two locks.
+//! It waits for nobody but a holder that was killed and is not gone yet; it never writes into the file, and never removes it:
+//! a removed lock file is two locks.
 //!
 //! An inherited copy of [`Lock::fd`] keeps the lock after its taker has died. So *held* proves that somebody is there;
 //! *free* proves nothing about a process that may have closed its copy.
@@ -23,6 +24,9 @@ const TRIES: usize = 64;
 
 /// How long a holder that was killed may take to let go: its descriptors are closed when its last thread has ended.
 const ENDING: Duration = Duration::from_secs(2);
+
+/// How long between two looks at such a holder: nothing announces when the last copy of a descriptor is closed.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// An exclusive lock; given up when this and every inherited copy of its descriptor are closed.
 #[derive(Debug)]
@@ -71,21 +75,21 @@ impl Lock {
         let begun = Instant::now();
         let mut tries = 0;
         while tries < TRIES {
-            tries += 1;
             let fd = open(path, OFlags::RDWR | OFlags::CREATE).map_err(failed)?;
             match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) if names(path, &fd).map_err(failed)? => return Ok(Self { fd, path: path.to_owned() }),
                 // Removed or exchanged between open and lock: this lock would be nobody's.
-                Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) if only_probed(&fd) => std::thread::yield_now(),
+                Ok(()) => tries += 1,
+                Err(rustix::io::Errno::WOULDBLOCK) if only_probed(&fd) => {
+                    tries += 1;
+                    std::thread::yield_now();
+                }
                 Err(rustix::io::Errno::WOULDBLOCK) => {
                     let holder = holder(&fd);
-                    if holder.is_some_and(is_ending) && begun.elapsed() < ENDING {
-                        std::thread::sleep(Duration::from_millis(2));
-                        tries -= 1;
-                        continue;
+                    if !holder.is_some_and(is_ending) || begun.elapsed() >= ENDING {
+                        return Err(NotTaken::Held { path: path.to_owned(), holder });
                     }
-                    return Err(NotTaken::Held { path: path.to_owned(), holder });
+                    std::thread::sleep(LOOK);
                 }
                 Err(cause) => return Err(failed(cause.into())),
             }

@@ -115,6 +115,28 @@ pub fn all() -> io::Result<Vec<i32>> {
     Ok(pids)
 }
 
+/// All children of `pid`, of every thread, with those that have ended but were not reaped, in order.
+///
+/// A child that is born or adopted during the reading may be missing. [`io::ErrorKind::Unsupported`] where the kernel keeps no
+/// such lists (`CONFIG_PROC_CHILDREN`).
+pub fn children(pid: i32) -> io::Result<Vec<i32>> {
+    'again: loop {
+        let mut all = Vec::new();
+        for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            let task = task?.path();
+            match std::fs::read_to_string(task.join("children")) {
+                Ok(list) => all.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok())),
+                Err(_) if task.exists() => return Err(io::ErrorKind::Unsupported.into()),
+                // A thread that has ended gave its children to another, which may have been read before.
+                Err(_) => continue 'again,
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        return Ok(all);
+    }
+}
+
 /// The program that it executes. Of a file removed since then the name ends in ` (deleted)`.
 pub fn exe(pid: i32) -> io::Result<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/exe"))

@@ -95,19 +95,10 @@ pub fn reap_all_but(kept: impl IntoIterator<Item = i32>) -> io::Result<Vec<(i32,
 ///
 /// A child born or adopted during the reading may be missing: that nothing is left is [`childless`]'s to say.
 pub fn children() -> io::Result<Vec<i32>> {
-    let mut all = Vec::new();
-    for task in std::fs::read_dir("/proc/self/task")? {
-        match std::fs::read_to_string(task?.path().join("children")) {
-            Ok(list) => all.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok())),
-            Err(_) => return children_by_scan(),
-        }
-    }
-    all.sort_unstable();
-    all.dedup();
-    Ok(all)
+    process::children(std::process::id().cast_signed()).or_else(|_| children_by_scan())
 }
 
-/// For kernels without `CONFIG_PROC_CHILDREN`, and for a thread that ended while it was read.
+/// For kernels that keep no lists of children.
 fn children_by_scan() -> io::Result<Vec<i32>> {
     let me = std::process::id().cast_signed();
     let mut all = process::all()?;

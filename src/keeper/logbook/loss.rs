@@ -111,13 +111,14 @@ pub(super) struct Counts {
 impl Counts {
     /// Adds a loss.
     pub(super) fn lose(&self, lost: Lost) {
-        self.lines.fetch_add(lost.lines, Ordering::Relaxed);
-        self.bytes.fetch_add(lost.bytes, Ordering::Relaxed);
+        // Release, with the Acquire of `lost`: who reads a loss finds its trouble, which was said before.
+        self.bytes.fetch_add(lost.bytes, Ordering::Release);
+        self.lines.fetch_add(lost.lines, Ordering::Release);
     }
 
     /// All that was lost.
     pub(super) fn lost(&self) -> Lost {
-        Lost { lines: self.lines.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+        Lost { lines: self.lines.load(Ordering::Acquire), bytes: self.bytes.load(Ordering::Acquire) }
     }
 
     /// Adds bytes that the disk has taken.

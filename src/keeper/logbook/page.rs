@@ -219,8 +219,9 @@ impl Page {
     }
 
     fn lose(&mut self, lost: Lost, trouble: Trouble) {
-        self.queue.counts.lose(lost);
+        // The reason first: who sees the loss asks for it next.
         self.queue.counts.set_trouble(Some(trouble));
+        self.queue.counts.lose(lost);
         self.add_to_gap(lost, Why::Trouble(trouble));
     }
 

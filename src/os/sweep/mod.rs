@@ -123,12 +123,16 @@ pub fn end(cookie_prefix: &[u8], until: Instant) -> io::Result<Swept> {
 
 type Held = BTreeMap<(i32, u64), Leftover>;
 
-/// Stops all that belong; repeats the look until nobody new is found and everybody stands still. Each
+/// Stops all that belong; repeats the look until everybody stands still and the look after that finds nobody new. Each
 /// look that finds somebody new leaves fewer who could fork, so it comes to an end; only `until` may cut that short.
+///
+/// One look is not enough: it reads the list of processes first, and whoever was seen to stand still later in the same look
+/// may have forked in between.
 fn freeze(cookie_prefix: &[u8], until: Instant) -> io::Result<Held> {
     let mut held = Held::new();
     let mut patience = until.min(Instant::now() + FREEZE);
     let settle = Instant::now() + SETTLE;
+    let mut stood = false;
     loop {
         let look = look(cookie_prefix, &held)?;
         let mut news = false;
@@ -147,13 +151,14 @@ fn freeze(cookie_prefix: &[u8], until: Instant) -> io::Result<Held> {
             !still && ours.is_some_and(|one| matches!(one.send(libc::SIGSTOP), Ok(Sent::Delivered)))
         };
         let unsettled = look.iter().any(Seen::is_unsettled) && Instant::now() < settle;
-        let settled = !news && !unsettled && !look.iter().any(moving);
+        let still = !news && !unsettled && !look.iter().any(moving);
         if news {
             patience = until.min(Instant::now() + FREEZE);
         }
-        if settled || Instant::now() >= patience {
+        if still && (stood || held.is_empty()) || Instant::now() >= patience {
             return Ok(held);
         }
+        stood = still;
         std::thread::yield_now();
     }
 }

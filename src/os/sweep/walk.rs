@@ -3,7 +3,7 @@
 //! Reads, and signals nobody.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::io;
 
 use crate::os::process;
 
@@ -14,19 +14,11 @@ pub(super) fn below(pid: i32) -> Option<BTreeSet<i32>> {
     let mut found = BTreeSet::new();
     let mut open = vec![pid];
     while let Some(parent) = open.pop() {
-        // One that has ended meanwhile has no tasks.
-        let Ok(tasks) = fs::read_dir(format!("/proc/{parent}/task")) else { continue };
-        for task in tasks.flatten() {
-            let children = match fs::read_to_string(task.path().join("children")) {
-                Ok(children) => children,
-                Err(_) if task.path().exists() => return None,
-                Err(_) => continue,
-            };
-            for child in children.split_ascii_whitespace().filter_map(|child| child.parse().ok()) {
-                if found.insert(child) {
-                    open.push(child);
-                }
-            }
+        match process::children(parent) {
+            Ok(children) => open.extend(children.into_iter().filter(|&child| found.insert(child))),
+            Err(cause) if cause.kind() == io::ErrorKind::Unsupported => return None,
+            // It has ended meanwhile.
+            Err(_) => {}
         }
     }
     found.retain(|pid| process::stat(*pid).is_ok_and(|stat| !stat.ended()));

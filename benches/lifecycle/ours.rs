@@ -123,9 +123,9 @@ impl Peer for Whole {
         "gateward, whole contract".into()
     }
 
-    // A second unclean end within five minutes waits, or OpenClaw would suppress its channels; `lifecycle` measures the first.
-    fn deaths(&self) -> usize {
-        1
+    // After a second unclean end within five minutes the next start waits, or OpenClaw would suppress its channels.
+    fn holds_back(&self) -> bool {
+        true
     }
 
     fn start(&mut self, world: &World, count: usize) -> Box<dyn Running> {

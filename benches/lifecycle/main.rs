@@ -1,7 +1,7 @@
 //! gateward beside the general supervisors that are found on PATH, and the floor under all of them: the same child, the same work, in
 //! alternating runs on one machine. Prints a table in Markdown; asserts nothing.
 //!
-//! `cargo bench --bench peers [-- PEER…]`. gateward is measured twice: with contract "plain", which is what the peers do, and with the
+//! `cargo bench --bench lifecycle [-- PEER…]`. gateward is measured twice: with contract "plain", which is what the peers do, and with the
 //! contract of the gateways on its stand-in, with probes, 222 bind tests and handoff. All of its safety is on in both.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark starts programs, waits, and reads the clock")]
@@ -12,13 +12,13 @@ mod world;
 
 use std::time::{Duration, Instant};
 
-use world::{Peer, World, in_ms, median, monotonic};
+use world::{Peer, Running, World, in_ms, median, monotonic};
 
 /// Children of one supervisor.
 const MANY: usize = 50;
 
-/// Deaths measured one by one. Some peers hold a second start within one second back, so each child lives longer than that.
-const DEATHS: usize = 15;
+/// Deaths measured one by one in a round. Some peers hold a second start within one second back, so each child lives longer.
+const DEATHS: usize = 12;
 
 /// A life that no peer takes for too short.
 const LIFE: Duration = Duration::from_millis(1100);
@@ -88,14 +88,8 @@ fn once(peer: &mut dyn Peer, measured: &mut Measured, round: usize) {
             measured.status.push(time.as_secs_f64() * 1e3);
         }
     }
-    let deaths = if peer.deaths() > 1 { DEATHS / ROUNDS } else { 0 };
-    for death in 0..deaths {
-        std::thread::sleep(LIFE);
-        let at = death % pids.len();
-        let killed = world::kill(pids[at]);
-        let (pid, born) = running.successor(&world);
-        pids[at] = pid;
-        measured.deaths.push(in_ms(born.saturating_sub(killed)));
+    if !peer.holds_back() {
+        deaths(running.as_mut(), &world, &mut pids, measured);
     }
     std::thread::sleep(LIFE);
     let killed = monotonic();
@@ -109,6 +103,26 @@ fn once(peer: &mut dyn Peer, measured: &mut Measured, round: usize) {
     running.stop();
     measured.stop.push(begun.elapsed().as_secs_f64() * 1e3);
     running.end();
+    if peer.holds_back() {
+        let world = World::new(&format!("apart{round}"));
+        let mut running = peer.start(&world, DEATHS);
+        let mut pids = world.reports(DEATHS);
+        running.settled(DEATHS);
+        deaths(running.as_mut(), &world, &mut pids, measured);
+        running.stop();
+        running.end();
+    }
+}
+
+/// One after the other dies, each once.
+fn deaths(running: &mut dyn Running, world: &World, pids: &mut [i32], measured: &mut Measured) {
+    for pid in pids.iter_mut().take(DEATHS) {
+        std::thread::sleep(LIFE);
+        let killed = world::kill(*pid);
+        let (successor, born) = running.successor(world);
+        *pid = successor;
+        measured.deaths.push(in_ms(born.saturating_sub(killed)));
+    }
 }
 
 /// Only a start, until every child has reported.

@@ -10,9 +10,9 @@ use std::time::Duration;
 pub trait Peer {
     /// What the table calls it.
     fn name(&self) -> String;
-    /// How often one child may die in a run before it is held back on purpose.
-    fn deaths(&self) -> usize {
-        usize::MAX
+    /// Whether a child that dies a second time is held back on purpose, so that each is measured once.
+    fn holds_back(&self) -> bool {
+        false
     }
     /// Starts it with so many children; returns without waiting for them.
     fn start(&mut self, world: &World, count: usize) -> Box<dyn Running>;
