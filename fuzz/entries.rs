@@ -32,7 +32,11 @@ pub fn config(bytes: &[u8]) {
         match std::str::from_utf8(bytes) {
             _ if bytes.len() as u64 > limit => Read::Refused { why: Refusal::TooLarge, real: None },
             Ok(text) => Read::Text { text: text.to_owned(), real: path.to_path_buf(), links: 1 },
-            Err(error) => Read::Refused { why: Refusal::NotUtf8(error.valid_up_to()), real: None },
+            Err(error) => Read::Lossy {
+                text: String::from_utf8_lossy(bytes).into_owned(),
+                good: error.valid_up_to(),
+                real: path.to_path_buf(),
+            },
         }
     });
     assert!(!declared.agents.is_empty() && declared.problems.len() <= 200);

@@ -131,7 +131,7 @@ pub fn unheld(error: &LoadError) -> Failure {
 /// The mistakes of a manifest, with the lines that they are about.
 fn mistakes(error: &LoadError, look: Look) -> String {
     let sources = match (&error.manifest, &error.source) {
-        (Some(path), Some(text)) => Sources::one(path, &masking::urls(text)),
+        (Some(path), Some(text)) => Sources::one(path, text),
         (Some(_) | None, _) => Sources::new(),
     };
     let reports: Vec<Report> = error.mistakes.iter().map(Report::of_mistake).collect();
@@ -142,7 +142,7 @@ fn mistakes(error: &LoadError, look: Look) -> String {
 /// not quoted: what is a secret in it cannot be told.
 fn quotable(loaded: &Loaded, found: &[Finding], secrets: &[Secret]) -> Sources {
     let manifest = &loaded.planes.supervisor.manifest;
-    let mut sources = Sources::one(manifest, &masking::secrets(&masking::urls(&loaded.source), secrets));
+    let mut sources = Sources::one(manifest, &masking::secrets(&loaded.source, secrets));
     let is_credential = |finding: &Finding| {
         finding.code == codes::Code::ChannelCredentialShared.as_str()
             || finding.code == codes::Code::ProductionCredential.as_str()

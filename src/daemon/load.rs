@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::collision::finding::{Finding, Severity};
+use crate::collision::masking;
 use crate::daemon::load_file::{self, Slurped};
 use crate::manifest::error::{Code, Mistake};
 use crate::manifest::given::{EnvFile, Given, Rank};
@@ -98,9 +99,12 @@ pub fn read(path: &Path) -> Result<Loaded, Box<LoadError>> {
     match manifest::resolve(&written, &given) {
         Ok(planes) => {
             let warnings = resolve::warnings(&written, &given);
-            Ok(Loaded { planes, source: written.quotable, warnings })
+            Ok(Loaded { planes, source: masking::urls(&written.quotable), warnings })
         }
-        Err(mistakes) => Err(Box::new(LoadError { manifest: Some(path), source: Some(written.quotable), mistakes })),
+        Err(mistakes) => {
+            let source = Some(masking::urls(&written.quotable));
+            Err(Box::new(LoadError { manifest: Some(path), source, mistakes }))
+        }
     }
 }
 

@@ -64,7 +64,8 @@ pub(crate) fn url(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Opti
         host_fits && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
     });
     if !fits {
-        let message = format!("`{}` is not an address that can be probed", shown_key(&text));
+        // Not quoted: it may hold a password.
+        let message = "this is not an address that can be probed".to_owned();
         let hint = "write `http://HOST:PORT/PATH`, without a user or a password".to_owned();
         reader.tell(Code::BadValue, value.span(), message, hint, "");
     }

@@ -1,4 +1,5 @@
-//! What diagnostics may quote of a manifest: all of it but the values of environment variables.
+//! What diagnostics may quote of a manifest: all of it but the values of environment variables, what `strings` hides, and
+//! whatever was never closed after one of these.
 //!
 //! Goes by the lines as well as by what was read as `env`: a line that is broken was not read, and is the one most likely
 //! to be quoted. Better a star too many than a token in somebody's terminal log.
@@ -6,6 +7,7 @@
 use std::ops::Range;
 
 use crate::manifest::lines::Lines;
+use crate::manifest::strings;
 use crate::manifest::syntax::is_header;
 use crate::manifest::wording::header;
 
@@ -14,6 +16,7 @@ pub fn masked(lines: &Lines<'_>, secrets: &[Range<usize>], damage: &[Range<usize
     let text = lines.text();
     let mut hidden: Vec<Range<usize>> = secrets.to_vec();
     let contexts = contexts(lines);
+    hidden.extend(strings::hidden(lines));
     for (number, context) in contexts.iter().enumerate() {
         let range = lines.range(number);
         let hit = damage.iter().any(|bad| bad.start <= range.end && range.start <= bad.end);
@@ -72,7 +75,7 @@ fn contexts(lines: &Lines<'_>) -> Vec<Context> {
     (0..lines.count()).map(context).collect()
 }
 
-fn segments(key: &str) -> impl Iterator<Item = &str> {
+pub(super) fn segments(key: &str) -> impl Iterator<Item = &str> {
     key.split('.')
         .map(|segment| segment.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '[' | ']')))
 }
@@ -88,7 +91,7 @@ fn value(line: &str, start: usize) -> Option<Range<usize>> {
 }
 
 /// What stands between quotes.
-fn quoted(line: &str, start: usize) -> Vec<Range<usize>> {
+pub(super) fn quoted(line: &str, start: usize) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let mut opened: Option<(usize, char)> = None;
     for (at, c) in line.char_indices() {
@@ -144,6 +147,35 @@ mod tests {
             mask("[defaults.env]\nA = \"xy\" # z\n[planes.b]\nrole = \"x\"\n"),
             "[defaults.env]\nA = \"**\" * *\n[planes.b]\nrole = \"x\"\n"
         );
+    }
+
+    #[test]
+    fn values_of_arguments_of_credentials_and_of_unknown_keys_are_hidden() {
+        let text = "[planes.main]\nargs = [\"--token\", \"xy\",\n \"--profile\", 'z', \"--k=xy\"]\nrole = \"main\"\n";
+        let masked = "[planes.main]\nargs = [\"--token\", \"**\",\n \"--profile\", '*', \"--k=**\"]\nrole = \"main\"\n";
+        assert_eq!(mask(text), masked);
+        for (line, masked) in [
+            (
+                "command = [\"node\", \"serve\", \"--token\", \"xy\"]",
+                "command = [\"node\", \"serve\", \"--token\", \"**\"]",
+            ),
+            ("command = [\"A=xy\", \"node\"", "command = [\"A=**\", \"node\""),
+            ("args = [--token, xy]", "args = ********* ***"),
+            ("args = [\"-k\", xy]", "args = [\"-k\"* ***"),
+            ("MY_TOKEN = \"xy\"", "MY_TOKEN = \"**\""),
+            ("bot = 1:xy", "bot = ****"),
+            ("command = \"node xy\"", "command = \"node **\""),
+            ("TOKEN: xy", "****** **"),
+            ("role main", "role main"),
+            ("por = 18789", "por = 18789"),
+            ("bots = [\"xy\",\n'z',\nzz]", "bots = [\"**\",\n'*',\n***"),
+            ("\"b.c\" = { d = \"xy\" }", "\"b.c\" = { d = \"**\" }"),
+            ("health = { url = \"xy\" }", "health = { url = \"**\" }"),
+            ("isolates = \"a = b\"\nafter = [\n\"b\",\n]", "isolates = \"a = b\"\nafter = [\n\"b\",\n]"),
+        ] {
+            let header = "[planes.main]\n";
+            assert_eq!(mask(&format!("{header}{line}\n")), format!("{header}{masked}\n"), "{line}");
+        }
     }
 
     #[test]

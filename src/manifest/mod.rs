@@ -14,6 +14,7 @@ pub mod given;
 pub mod syntax;
 mod wording;
 mod masking;
+mod strings;
 pub mod lines;
 pub mod keys;
 pub mod tables;

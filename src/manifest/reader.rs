@@ -255,11 +255,12 @@ impl Kind {
                 _ => format!("write `{key} = true` or `{key} = false`"),
             },
             (Self::Flag, _, _) => format!("write `{key} = true` or `{key} = false`"),
-            (Self::Command, _, Some(w)) => {
-                let words: Vec<String> = w.split_whitespace().map(|part| format!("{part:?}")).collect();
-                format!("write `{key} = [{}]`: no shell takes it apart", words.join(", "))
+            // Never with the words themselves: they may be secrets.
+            (Self::Command, _, Some(_)) => {
+                format!("write `{key} = [\"…\", \"…\"]`, one string a word: no shell takes it apart")
             }
-            (Self::Arguments | Self::Lines | Self::PlaneNames | Self::EnvNames, _, Some(w)) => {
+            (Self::Arguments, _, Some(_)) => format!("write `{key} = [\"…\", \"…\"]`, one string a word"),
+            (Self::Lines | Self::PlaneNames | Self::EnvNames, _, Some(w)) => {
                 format!("write `{key} = [{w:?}]`")
             }
             (Self::Line | Self::Path | Self::Profile | Self::Runtime | Self::Version, Some(n), _) => {

@@ -108,11 +108,13 @@ fn read(path: &Path, most: u64) -> Read {
     if bytes.len() as u64 > most {
         return refused(Refusal::TooLarge);
     }
+    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match String::from_utf8(bytes) {
-        Ok(text) => {
-            let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-            Read::Text { text, real, links: facts.nlink() }
-        }
-        Err(broken) => refused(Refusal::NotUtf8(broken.utf8_error().valid_up_to())),
+        Ok(text) => Read::Text { text, real, links: facts.nlink() },
+        Err(broken) => Read::Lossy {
+            text: String::from_utf8_lossy(broken.as_bytes()).into_owned(),
+            good: broken.utf8_error().valid_up_to(),
+            real,
+        },
     }
 }

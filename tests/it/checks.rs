@@ -7,7 +7,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::support::Scratch;
 
@@ -36,6 +36,48 @@ fn no_secret_is_ever_shown() {
             let (said, _) = check(scratch.path(), &["--format", form]);
             assert!(!said.contains("hunter2"), "{} as {form}: {said}", case.display());
         }
+    }
+}
+
+#[test]
+fn no_secret_of_a_manifest_that_does_not_hold_is_ever_shown() {
+    let mistakes = [
+        "args = ['--token', 'hunter2', '--port', '1']",
+        "args = ['--profile=hunter2']",
+        "args = [\n'--token',\n'hunter2',\n'--port'\n]",
+        "args = 'hunter2'",
+        "args = ['--token', hunter2]",
+        "args = ['--token', 'hunter2]",
+        "args = ['--token', \"\"\"\nhunter2\n\"\"\", '--port', '1']",
+        "args = { token = 'hunter2' }",
+        "command = ['node', '--token', 'hunter2', 1]",
+        "command = 'node --token hunter2'",
+        "bottoken = 'hunter2'",
+        "bot = hunter2",
+        "TOKEN: hunter2",
+        "hunter2",
+        "[planes.main.channels.telegram]\nbotToken = 'hunter2'",
+        "[defaults]\nargs = ['--token', 'hunter2', '--force']",
+        "[secrets]\ntoken = 'hunter2'",
+        "env = 'hunter2'",
+        "env = { OPENCLAW_STATE_DIR = 'hunter2' }",
+        "env = { TOKEN = 'hunter2',",
+        "pass_env = ['TOKEN=hunter2']",
+        "health.url = 'ftp://u:hunter2@h/'",
+    ];
+    let scratch = Scratch::new("checks");
+    for mistake in mistakes {
+        let text = format!("[planes.main]\nruntime = 'practice'\nport = 18789\n{mistake}\n");
+        fs::write(scratch.path().join("supervisor.toml"), text).expect("a manifest");
+        for form in ["text", "json", "sarif", "github"] {
+            let output = command(scratch.path(), &["check", "--no-live", "--format", form]);
+            assert_eq!(output.status.code(), Some(6), "{mistake}");
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert!(said.len() > 50 && !said.contains("hunter2"), "{mistake} as {form}: {said}");
+        }
+        let output = command(scratch.path(), &["status"]);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(said.len() > 50 && !said.contains("hunter2"), "{mistake} in status: {said}");
     }
 }
 
@@ -71,16 +113,20 @@ fn differs(case: &Path) -> Option<String> {
 
 /// Runs `check` on files alone; gives stdout and the exit code.
 fn check(folder: &Path, words: &[&str]) -> (String, Option<i32>) {
-    let output = Command::new(env!("CARGO_BIN_EXE_gateward"))
-        .args(["-m", "supervisor.toml", "check", "--no-live"])
+    let output = command(folder, &[&["check", "--no-live"], words].concat());
+    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
+}
+
+fn command(folder: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gateward"))
+        .args(["-m", "supervisor.toml"])
         .args(words)
         .current_dir(folder)
         .env_clear()
         .env("HOME", folder.join("home"))
         .env("PATH", "/usr/bin:/bin")
         .output()
-        .expect("gateward runs");
-    (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
+        .expect("gateward runs")
 }
 
 /// Copies a case, closed to others, and does what its `do` says.

@@ -66,7 +66,11 @@ pub fn read(path: &Path, limit: u64) -> Read {
         Ok(bytes) if bytes.len() as u64 > limit => Read::Refused { why: Refusal::TooLarge, real },
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Read::Text { text, real: real.unwrap_or_else(|| path.to_path_buf()), links: seen.nlink() },
-            Err(error) => Read::Refused { why: Refusal::NotUtf8(error.utf8_error().valid_up_to()), real },
+            Err(error) => Read::Lossy {
+                good: error.utf8_error().valid_up_to(),
+                text: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+                real: real.unwrap_or_else(|| path.to_path_buf()),
+            },
         },
         Err(error) => refused(&error, real),
     }
@@ -102,7 +106,7 @@ mod tests {
     fn why(path: &Path, limit: u64) -> Refusal {
         match read(path, limit) {
             Read::Refused { why, .. } => why,
-            Read::Text { .. } | Read::Missing => panic!("{} was not refused", path.display()),
+            Read::Text { .. } | Read::Lossy { .. } | Read::Missing => panic!("{} was not refused", path.display()),
         }
     }
 
@@ -121,7 +125,10 @@ mod tests {
             assert_eq!(why(&at(name), 9), Refusal::Special, "{name}");
         }
         assert_eq!(why(&at("loop"), 9), Refusal::LinkLoop);
-        assert_eq!(why(&at("latin1"), 9), Refusal::NotUtf8(2));
+        assert!(
+            matches!(read(&at("latin1"), 9), Read::Lossy { text, good: 2, .. } if text == "ab\u{fffd}"),
+            "what is no UTF-8 is told apart"
+        );
         assert_eq!(why(&at("long"), 3), Refusal::TooLarge);
         assert!(matches!(read(&at("none"), 9), Read::Missing));
         assert!(matches!(read(&at("long").join("below"), 9), Read::Missing));

@@ -150,7 +150,7 @@ impl Unit {
     fn read(file: &Path, name: &str, home: Option<&Path>) -> Self {
         let text = match configs::read(file, UNIT_BYTES) {
             Read::Text { text, .. } => text,
-            Read::Missing | Read::Refused { .. } => String::new(),
+            Read::Missing | Read::Lossy { .. } | Read::Refused { .. } => String::new(),
         };
         Self::parsed(&text, name, home)
     }

@@ -29,6 +29,15 @@ pub enum Read {
         /// How many names it has.
         links: u64,
     },
+    /// A regular file that is not UTF-8.
+    Lossy {
+        /// Its text with U+FFFD for what is none, as Node makes it.
+        text: String,
+        /// So many bytes of it are UTF-8.
+        good: usize,
+        /// Where it is after all links.
+        real: PathBuf,
+    },
     /// Nothing has this name.
     Missing,
     /// Something has this name, but it cannot be read.
@@ -49,8 +58,6 @@ pub enum Refusal {
     Special,
     /// Larger than was asked for.
     TooLarge,
-    /// Not UTF-8; this many bytes are.
-    NotUtf8(usize),
     /// No right to read it, or to pass through a folder above it.
     Denied,
     /// The links lead in a circle.
@@ -74,11 +81,6 @@ impl Refusal {
                 format!("is larger than {} MiB", limit >> 20),
                 "split it, or take out what is no configuration",
             ),
-            Self::NotUtf8(good) => (
-                ProblemCode::ConfigEncoding,
-                format!("is not UTF-8 after its first {good} bytes: OpenClaw would read another text than is written"),
-                "save it as UTF-8",
-            ),
             Self::Denied => (
                 ProblemCode::ConfigUnreadable,
                 "cannot be read: permission denied".to_owned(),
@@ -95,6 +97,13 @@ impl Refusal {
         };
         Problem { code, message: format!("{} {why}", path.display()), hint: hint.to_owned(), at }
     }
+}
+
+/// The problem that a config is for `path` whose first `good` bytes alone are UTF-8.
+pub(super) fn not_utf8(path: &Path, good: usize, at: Place) -> Problem {
+    let why = "OpenClaw would read another text than is written";
+    let message = format!("{} is not UTF-8 after its first {good} bytes: {why}", path.display());
+    Problem { code: ProblemCode::ConfigEncoding, message, hint: "save it as UTF-8".to_owned(), at }
 }
 
 /// The files of one configuration by index, so that a place costs four numbers until somebody wants to see it.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::declared::FileRole;
-use super::files::{MOST_INCLUDE_BYTES, Read};
+use super::files::{MOST_INCLUDE_BYTES, Read, not_utf8};
 use super::json5::{self, At, Node, Value};
 use super::problem::{Problem, ProblemCode};
 use super::reading::Reading;
@@ -43,7 +43,7 @@ impl Roots {
 
 fn real_folder(folder: &Path, reading: &mut Reading<'_>) -> PathBuf {
     match (reading.files)(folder, 0) {
-        Read::Refused { real: Some(real), .. } | Read::Text { real, .. } => real,
+        Read::Refused { real: Some(real), .. } | Read::Text { real, .. } | Read::Lossy { real, .. } => real,
         Read::Refused { real: None, .. } | Read::Missing => folder.to_path_buf(),
     }
 }
@@ -171,7 +171,7 @@ impl Includer<'_, '_> {
         let answer = (self.reading.files)(path, MOST_INCLUDE_BYTES);
         self.reading.saw(path, FileRole::Include, matches!(answer, Read::Text { .. }));
         let real = match &answer {
-            Read::Text { real, .. } => Some(real),
+            Read::Text { real, .. } | Read::Lossy { real, .. } => Some(real),
             Read::Refused { real, .. } => real.as_ref(),
             Read::Missing => None,
         };
@@ -187,6 +187,7 @@ impl Includer<'_, '_> {
                 format!("{} has {links} names (hard links), and OpenClaw includes no such file", path.display()),
             ),
             Read::Missing => self.problem(at, format!("{} is not there", path.display())),
+            Read::Lossy { good, .. } => self.reading.problem(not_utf8(path, good, place)),
             Read::Refused { why, .. } => self.reading.problem(why.problem(path, MOST_INCLUDE_BYTES, place)),
         }
         None

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::declared::{FileRole, SourceFile};
-use super::files::{Names, Read, top};
+use super::files::{Names, Read, not_utf8, top};
 use super::json5::{self, Fault, Node};
 use super::problem::{Problem, ProblemCode};
 
@@ -78,6 +78,10 @@ impl<'f> Reading<'f> {
                     hint: "write one, or name the right file as the plane's `config`".to_owned(),
                     at: top(path),
                 });
+                return None;
+            }
+            Read::Lossy { good, .. } => {
+                self.problem(not_utf8(path, good, top(path)));
                 return None;
             }
             Read::Refused { why, .. } => {

@@ -133,7 +133,7 @@ fn unread_file(provider: &str, path: &Path, id: &str) -> Credential {
 
 fn content(look: &mut Look<'_, '_, '_>, path: &Path) -> Option<Secret> {
     match (look.reading.files)(path, MOST_SECRET_BYTES) {
-        Read::Text { text, .. } => {
+        Read::Text { text, .. } | Read::Lossy { text, .. } => {
             let secret = Secret::new(text.trim_matches(is_blank).to_owned());
             (!secret.is_empty()).then_some(secret)
         }

@@ -79,7 +79,8 @@ impl<'p> Variables<'p> {
     pub(super) fn add_file(&mut self, path: PathBuf, trust: Trust, reading: &mut Reading<'_>) {
         let answer = (reading.files)(&path, dotenv::MOST_BYTES);
         let text = match answer {
-            Read::Text { text, .. } => text,
+            // OpenClaw takes it as it comes: what is no UTF-8 spoils the value that it stands in and nothing else.
+            Read::Text { text, .. } | Read::Lossy { text, .. } => text,
             Read::Missing => return reading.saw(&path, FileRole::Environment, false),
             Read::Refused { why, .. } => {
                 reading.saw(&path, FileRole::Environment, false);

@@ -107,7 +107,6 @@ fn hostile_files_are_named_by_a_problem() {
         (Refusal::LinkLoop, "config-unreadable"),
         (Refusal::Failed("input/output error".to_owned()), "config-unreadable"),
         (Refusal::TooLarge, "config-too-large"),
-        (Refusal::NotUtf8(7), "config-encoding"),
     ] {
         let refused = World::new("").refusing("/c/openclaw.json", why.clone());
         assert_eq!(codes(&refused.read()), [code], "{why:?}");
@@ -119,6 +118,16 @@ fn hostile_files_are_named_by_a_problem() {
     let long = format!("{{ $include: 'x', a: '{}' }}", "x".repeat(3 << 20));
     let world = World::new(&long).with("/c/x", &long);
     assert_eq!(codes(&world.read()), ["config-too-large"]);
+}
+
+#[test]
+fn what_is_no_utf8_spoils_a_config_but_of_a_variable_file_only_its_own_value() {
+    assert_eq!(codes(&World::new("{ a: '\u{fffd}' }").read()), ["config-encoding"]);
+    assert_eq!(codes(&World::new("{ $include: 'x' }").with("/c/x", "{}//\u{fffd}").read()), ["config-encoding"]);
+    let world = config("agents: { defaults: { workspace: '/w/${A}${B}' } }").with("/s/.env", "A=\u{fffd}\nB=b\n");
+    let declared = world.read();
+    assert_eq!(codes(&declared), [""; 0]);
+    assert_eq!(declared.agents[0].workspace.value, std::path::Path::new("/w/\u{fffd}b"));
 }
 
 #[test]

@@ -71,6 +71,9 @@ impl World {
         }
         match self.texts.get(&real) {
             Some(text) if text.len() as u64 > limit => Read::Refused { why: Refusal::TooLarge, real: Some(real) },
+            Some(text) if text.contains('\u{fffd}') => {
+                Read::Lossy { text: text.clone(), good: text.find('\u{fffd}').unwrap_or_default(), real }
+            }
             Some(text) => Read::Text { text: text.clone(), real, links: 1 },
             None => Read::Missing,
         }
