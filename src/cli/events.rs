@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(short, long)]
     follow: bool,
     /// Only the last so many
-    #[arg(short = 'n', long, value_name = "N", conflicts_with = "since")]
+    #[arg(short = 'n', long, value_name = "N")]
     lines: Option<u64>,
     /// Only events since then: so long ago (10m, 2h, 1d), or a time in UTC
     #[arg(long, value_name = "T")]
@@ -52,7 +52,8 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     if args.planes.is_empty() || args.planes.iter().any(|word| word == "all") {
         journals.push(("supervisor".to_owned(), rundir::daemon_journal(&target.applied.state_dir)));
     }
-    let open = |(owner, path): (String, std::path::PathBuf)| Source::open(owner, &path, Stamp::Journal, args.lines);
+    let wound = args.lines.filter(|_| since.is_none());
+    let open = |(owner, path): (String, std::path::PathBuf)| Source::open(owner, &path, Stamp::Journal, wound);
     let sources = journals.into_iter().map(open).collect::<Result<Vec<_>, _>>().map_err(|error| {
         Failure::failed(format!("a journal cannot be read: {error}"), "use the supervisor's own user, or root")
     })?;

@@ -1,6 +1,7 @@
 //! Several logs as one, by time.
 //!
-//! Keeps the lines of one log in their order whatever their times say: a clock may jump, a log does not.
+//! Keeps the lines of one log in their order whatever their times say: a clock may jump, a log does not. Lines that say no
+//! time stand where their file was last written, which is the latest that they can be.
 
 use std::io;
 
@@ -41,7 +42,7 @@ impl Merge {
             }
         }
         let oldest = || {
-            let there = self.next.iter().enumerate().filter_map(|(at, line)| line.as_ref().map(|line| (line.at, at)));
+            let there = self.next.iter().enumerate().filter_map(|(at, line)| line.as_ref().map(|line| (line.when.latest(), at)));
             there.min().map(|(_, at)| at)
         };
         let Some(at) = self.held.filter(|at| self.next[*at].is_some()).or_else(oldest) else { return Ok(None) };
@@ -58,7 +59,7 @@ impl Merge {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::Stamp;
+    use super::super::times::Stamp;
     use super::*;
 
     #[test]

@@ -3,18 +3,22 @@
 //! Asks neither keeper nor daemon, so that it works with both dead.
 
 mod follow;
+mod last;
 mod merge;
 mod pieces;
 mod print;
 mod source;
+mod times;
 
 use jiff::Timestamp;
 
 pub use follow::follow;
 pub use merge::Merge;
 pub use print::{Printer, Shape};
-pub use source::{Source, Stamp};
+pub use source::Source;
+pub use times::Stamp;
 
+use self::last::Last;
 use super::args::PLANES;
 use super::outcome::{Code, Failure, Outcome};
 use super::since::since;
@@ -28,10 +32,12 @@ Examples:
   gateward logs main               the last 100 lines
   gateward logs -f                 every plane, merged by time, until Ctrl-C
   gateward logs main --since 10m   what came in the last ten minutes
+  gateward logs main --since 2h -n 20    the last twenty of those
   gateward logs -n all rescue      everything that is kept
   gateward logs --json | jq -r .line
 
-The lines are read from gateward's own files, so this works with keeper and supervisor dead.
+The lines are read from gateward's own files, so this works with keeper and supervisor dead. Lines that say no time
+(log.stamp = false) are as late as their file was last written: --since shows whole files of them, -n counts them by plane.
 
 Exit codes: 0 shown; 1 the files cannot be read; 4 no such plane; 6 the manifest cannot be read and was never applied.")]
 pub struct Args {
@@ -40,8 +46,8 @@ pub struct Args {
     /// Go on with new lines until Ctrl-C, through rotations and restarts
     #[arg(short, long)]
     follow: bool,
-    /// How many of the last lines to show first; `all` for everything that is kept [default: 100]
-    #[arg(short = 'n', long, value_name = "N", conflicts_with = "since")]
+    /// How many of the last lines to show first; `all` for everything that is kept [default: 100, with --since all]
+    #[arg(short = 'n', long, value_name = "N")]
     lines: Option<Count>,
     /// Only lines since then: so long ago (10m, 2h, 1d), or a time in UTC
     #[arg(long, value_name = "T")]
@@ -75,18 +81,37 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         (Some(Count::All), _) | (None, Some(_)) => None,
         (None, None) => Some(100),
     };
+    // Which lines are the last since then is not known before they are read.
+    let wound = count.filter(|_| since.is_none());
     let mut sources = Vec::new();
     for plane in &planes {
         let path = target.folder(&plane.name).log();
         let source =
-            Source::open(plane.name.to_string(), &path, Stamp::FirstWord, count).map_err(|error| unreadable(&error))?;
+            Source::open(plane.name.to_string(), &path, Stamp::FirstWord, wound).map_err(|error| unreadable(&error))?;
         if !source.has_any() && !args.follow {
             say(&format!("{}: no output has been captured yet ({})\n", plane.name, path.display()));
         }
         sources.push(source);
     }
+    say_untimed(&sources, since.is_some())?;
     let shape = if args.json { Shape::Json } else { Shape::Text };
     show(sources, count, since, shape, args.follow)
+}
+
+/// Says of which logs the times are not known, where that changes what is shown.
+fn say_untimed(sources: &[Source], since: bool) -> Result<(), Failure> {
+    for source in sources {
+        if !source.has_untimed().map_err(|error| unreadable(&error))? {
+            continue;
+        }
+        let so = match (since, sources.len() > 1) {
+            (true, _) => "files of it that were written since then are shown whole, with older lines too",
+            (false, true) => "they stand where their file was last written, each plane's last ones together",
+            (false, false) => continue,
+        };
+        say(&format!("{}: lines without a time are in its log (log.stamp = false): {so}\n", source.owner));
+    }
+    Ok(())
 }
 
 /// Shows what is there, then, if wanted, what comes.
@@ -98,30 +123,27 @@ pub fn show(
     follows: bool,
 ) -> Outcome {
     let names: Vec<_> = sources.iter().map(|source| source.owner.clone()).collect();
+    let mut last = count.map(|count| Last::new(count, sources.len()));
     let mut printer = Printer::new(names, shape);
     let mut merge = Merge::new(sources);
-    let mut lines = Vec::new();
+    let early = |line: &source::Line| since.is_some_and(|since| line.when.latest() < since);
     while let Some((at, line)) = merge.next().map_err(|error| unreadable(&error))? {
-        if since.is_some_and(|since| line.at.is_none_or(|at| at < since)) {
+        if early(&line) {
             continue;
         }
-        match count {
-            // Each log gives its last lines; only the last of them all are shown.
-            Some(_) => lines.push((at, line)),
+        match &mut last {
+            Some(last) => last.push(at, line),
             None => printer.line(at, &line)?,
         }
     }
-    if let Some(count) = count {
-        let skipped = lines.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-        for (at, line) in &lines[skipped..] {
-            printer.line(*at, line)?;
-        }
+    for (at, line) in last.into_iter().flat_map(Last::into_lines) {
+        printer.line(at, &line)?;
     }
     if follows {
         printer.flush()?;
         follow(&mut merge, &mut printer)?;
     }
-    for (at, line) in merge.rest() {
+    for (at, line) in merge.rest().into_iter().filter(|(_, line)| follows || !early(line)) {
         printer.line(at, &line)?;
     }
     printer.flush()?;

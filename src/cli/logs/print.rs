@@ -6,6 +6,7 @@ use anstyle::AnsiColor;
 use serde::Serialize;
 
 use super::source::{End, Line};
+use super::times::When;
 use crate::cli::outcome::Failure;
 use crate::cli::terminal::stdout_look;
 use crate::render::sources::tamed;
@@ -66,7 +67,10 @@ impl Printer {
     fn write(&mut self, source: usize, line: &Line) -> io::Result<()> {
         if self.shape == Shape::Json {
             let text = String::from_utf8_lossy(&line.bytes);
-            let at = line.at.map(|at| at.to_string());
+            let at = match line.when {
+                When::At(at) => Some(at.to_string()),
+                When::By(_) => None,
+            };
             serde_json::to_writer(&mut self.out, &Object { at, plane: &self.names[source], line: &text })?;
             return self.out.write_all(b"\n");
         }

@@ -10,24 +10,16 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::pieces::{Piece, current, keep_last, open_all};
+use super::times::{Stamp, Times, When, judged, time, written};
 
 /// The longest run of bytes handled at once; a longer line comes in parts.
 const PART: u64 = 1 << 20;
 
-/// How a line says its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stamp {
-    /// In its first word.
-    FirstWord,
-    /// As the `at` of a JSON object.
-    Journal,
-}
-
 /// A line, or a part of one that is very long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its own time, else that of the line before it.
-    pub at: Option<Timestamp>,
+    /// When it was written.
+    pub when: When,
     /// Without its newline.
     pub bytes: Vec<u8>,
     /// Whether it ends here.
@@ -51,6 +43,10 @@ pub struct Source {
     path: PathBuf,
     stamp: Stamp,
     reader: Option<(BufReader<File>, (u64, u64))>,
+    /// Whether the file that is read says times; one that was empty at first goes by the one before it.
+    times: Times,
+    /// When that file was last written.
+    written: Timestamp,
     waiting: VecDeque<Piece>,
     /// A line without its newline yet.
     half: Vec<u8>,
@@ -78,6 +74,8 @@ impl Source {
             path: path.to_owned(),
             stamp,
             reader: None,
+            times: Times::Said,
+            written: Timestamp::MIN,
             waiting: pieces.into(),
             half: Vec::new(),
             last_at: None,
@@ -94,6 +92,16 @@ impl Source {
         self.reader.is_some() || !self.waiting.is_empty()
     }
 
+    /// Whether lines are to come that do not say when they were written.
+    pub fn has_untimed(&self) -> io::Result<bool> {
+        for piece in &self.waiting {
+            if judged(&piece.file, self.stamp)? == Some(Times::Unsaid) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Files that are still to be read.
     pub fn waits(&self) -> usize {
         self.waiting.len()
@@ -103,12 +111,14 @@ impl Source {
     pub fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             if self.reader.is_none() {
-                match self.waiting.pop_front() {
-                    Some(piece) => self.reader = Some((BufReader::with_capacity(64 * 1024, piece.file), piece.id)),
-                    None => return Ok(None),
-                }
+                let Some(piece) = self.waiting.pop_front() else { return Ok(None) };
+                self.times = judged(&piece.file, self.stamp)?.unwrap_or(self.times);
+                self.reader = Some((BufReader::with_capacity(64 * 1024, piece.file), piece.id));
             }
             let Some((reader, _)) = &mut self.reader else { return Ok(None) };
+            if reader.buffer().is_empty() {
+                self.written = written(reader.get_ref())?;
+            }
             let room = PART.saturating_sub(self.half.len() as u64);
             reader.by_ref().take(room).read_until(b'\n', &mut self.half)?;
             if self.half.last() == Some(&b'\n') {
@@ -146,28 +156,14 @@ impl Source {
 
     fn give(&mut self, end: End) -> Line {
         let bytes = std::mem::take(&mut self.half);
-        self.last_at = time(&bytes, self.stamp).or(self.last_at);
-        Line { at: self.last_at, bytes, end }
-    }
-}
-
-fn time(line: &[u8], stamp: Stamp) -> Option<Timestamp> {
-    match stamp {
-        Stamp::FirstWord => {
-            let word = line.split(|byte| *byte == b' ').next()?;
-            // The shortest is `2026-03-01T12:00:00Z`; a longer word than any is not worth the parsing.
-            if !(20..=40).contains(&word.len()) || !word[0].is_ascii_digit() {
-                return None;
-            }
-            std::str::from_utf8(word).ok()?.parse().ok()
-        }
-        Stamp::Journal => {
-            #[derive(serde::Deserialize)]
-            struct At {
-                at: String,
-            }
-            serde_json::from_slice::<At>(line).ok()?.at.parse().ok()
-        }
+        let own = time(&bytes, self.stamp);
+        self.last_at = own.or(self.last_at);
+        let at = match self.times {
+            Times::Said => self.last_at,
+            // What the line before says may have been long ago.
+            Times::Unsaid => own,
+        };
+        Line { when: at.map_or(When::By(self.written), When::At), bytes, end }
     }
 }
 
@@ -256,12 +252,44 @@ mod tests {
         let mut source = source(&path)?;
         let mut times = Vec::new();
         while let Some(line) = source.next()? {
-            times.push(line.at.map(|at| at.to_string()));
+            times.push(match line.when {
+                When::At(at) => at.to_string(),
+                When::By(_) => "unsaid".to_owned(),
+            });
         }
-        let first = Some("2026-03-01T12:00:00.123Z".to_owned());
-        assert_eq!(times, [None, first.clone(), first, Some("2026-03-01T12:00:01Z".to_owned())]);
+        assert_eq!(
+            times,
+            ["unsaid", "2026-03-01T12:00:00.123Z", "2026-03-01T12:00:00.123Z", "2026-03-01T12:00:01Z"]
+        );
         let journal = br#"{"at":"2026-03-01T12:00:00Z","plane":"main"}"#;
         assert_eq!(time(journal, Stamp::Journal).map(|at| at.to_string()), Some("2026-03-01T12:00:00Z".to_owned()));
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_says_no_times_is_as_late_as_its_last_write() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("gateway.log");
+        append(&path, "2026-03-01T12:00:00Z stamped\n  more of it\n")?;
+        rotate(&path, 3)?;
+        append(&path, "bare\n  more\n")?;
+        let late: Timestamp = "2026-03-01T15:00:00Z".parse()?;
+        fs::File::options().append(true).open(&path)?.set_modified(late.into())?;
+        let mut source = source(&path)?;
+        assert!(source.has_untimed()?);
+        let mut times = Vec::new();
+        while let Some(line) = source.next()? {
+            times.push(line.when);
+        }
+        let at = When::At("2026-03-01T12:00:00Z".parse()?);
+        assert_eq!(times, [at, at, When::By(late), When::By(late)]);
+        // Goes by the file before it, as long as it is empty itself.
+        rotate(&path, 3)?;
+        append(&path, "")?;
+        source.turn()?;
+        assert!(source.next()?.is_none());
+        append(&path, "new\n")?;
+        assert!(matches!(source.next()?.ok_or("a line")?.when, When::By(_)));
         Ok(())
     }
 

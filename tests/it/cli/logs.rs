@@ -92,6 +92,69 @@ fn since_leaves_out_what_is_older() {
     assert!(said.out.contains("late") && said.out.contains("early"), "{}", said.out);
 }
 
+/// One plane whose lines say their times, and one whose lines do not.
+fn with_and_without_times(folder: &str) -> Gateward {
+    let plain = talker("rescue", 30).table("log", "stamp = false");
+    let mut gateward = Gateward::new(folder, vec![talker("main", 30), plain]);
+    gateward.up();
+    has_all(&gateward, "main", 30);
+    has_all(&gateward, "rescue", 30);
+    gateward
+}
+
+/// The lines of one plane among several.
+fn of_plane(text: &str, plane: &str) -> Vec<u32> {
+    let own = text.lines().filter(|line| line.starts_with(plane)).map(|line| format!("{line}\n"));
+    numbers(&own.collect::<String>())
+}
+
+#[test]
+fn lines_without_a_time_are_never_left_out_in_silence() {
+    let gateward = with_and_without_times("logs-untimed");
+    // As if `rescue` had been silent since: none of its lines may be lost for that `main` spoke later.
+    let log = gateward.scratch().join("state/planes/rescue/log/gateway.log");
+    let hour = Duration::from_secs(3600);
+    let an_hour_ago = std::fs::metadata(&log).and_then(|log| log.modified()).expect("its log") - hour;
+    std::fs::File::options().append(true).open(&log).and_then(|log| log.set_modified(an_hour_ago)).expect("its log");
+
+    let said = gateward.run(&["logs", "-n", "5"]).code(0);
+    assert_eq!(of_plane(&said.out, "main"), [25, 26, 27, 28, 29], "{}", said.out);
+    assert_eq!(of_plane(&said.out, "rescue"), [25, 26, 27, 28, 29], "{}", said.out);
+    assert!(said.out.starts_with("rescue"), "the older file does not come first: {}", said.out);
+    assert!(said.err.contains("rescue: lines without a time are in its log (log.stamp = false)"), "{}", said.err);
+    assert!(!said.err.contains("main:"), "{}", said.err);
+
+    let said = gateward.run(&["logs", "--since", "30m"]).code(0);
+    assert_eq!(of_plane(&said.out, "main").len(), 30);
+    assert_eq!(of_plane(&said.out, "rescue").len(), 0, "its file was not written since");
+    let said = gateward.run(&["logs", "rescue", "--since", "2h"]).code(0);
+    assert_eq!(numbers(&said.out).len(), 30, "{}", said.out);
+    assert!(said.err.contains("rescue: lines without a time"), "{}", said.err);
+    assert!(said.err.contains("shown whole, with older lines too"), "{}", said.err);
+
+    let json = gateward.run(&["logs", "rescue", "--json", "-n", "1"]).code(0);
+    let line: serde_json::Value = serde_json::from_str(&json.out).expect("one object");
+    assert_eq!((&line["at"], &line["line"]), (&serde_json::Value::Null, &"line 29".into()), "a time was made up");
+    assert_eq!(json.err, "", "one plane's last lines need no time");
+}
+
+#[test]
+fn the_last_lines_since_a_time_are_both() {
+    let gateward = with_and_without_times("logs-last-since");
+    for (plane, since) in [("main", "1h"), ("rescue", "1h")] {
+        let said = gateward.run(&["logs", plane, "--since", since, "-n", "3"]).code(0);
+        assert_eq!(numbers(&said.out), [27, 28, 29], "{}", said.out);
+    }
+    let said = gateward.run(&["logs", "main", "--since", "2999-01-01", "-n", "3"]).code(0);
+    assert_eq!(said.out, "");
+    let said = gateward.run(&["logs", "main", "--since", "1h", "-n", "all"]).code(0);
+    assert_eq!(numbers(&said.out).len(), 30);
+    let said = gateward.run(&["events", "main", "--since", "1h", "-n", "1"]).code(0);
+    assert_eq!(said.out.lines().count(), 1, "{}", said.out);
+    let said = gateward.run(&["events", "main", "--since", "2999-01-01", "-n", "1"]).code(0);
+    assert_eq!(said.out, "");
+}
+
 #[test]
 fn events_are_json_of_every_plane_and_of_the_supervisor() {
     let mut gateward = Gateward::new("logs-events", vec![quiet("main"), quiet("rescue")]);
