@@ -23,6 +23,8 @@ pub struct Surroundings {
     pub forbidden: BTreeMap<PlaneName, PathBuf>,
     /// Planes whose program is not there: what was looked for, and what to do.
     pub missing: BTreeMap<PlaneName, Missing>,
+    /// Planes that cannot be put into their working folder.
+    pub cwds: BTreeMap<PlaneName, NoCwd>,
     /// What planes can be held to; nothing is said of limits where it was not looked at.
     pub means: Option<Means>,
     /// What runs and listens, when it was looked at.
@@ -121,6 +123,17 @@ pub struct Missing {
     pub message: String,
     /// What to do.
     pub hint: String,
+}
+
+/// Why a path is no working folder for a plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoCwd {
+    /// Nothing is there.
+    Missing,
+    /// It, or something above it, is no folder.
+    NoFolder,
+    /// The plane's user may not enter it: what is closed to that user, outermost.
+    Closed(PathBuf),
 }
 
 /// How a program comes by its rights.

@@ -30,6 +30,7 @@ pub(super) fn findings(
     found.extend(files::launcher(&subject));
     found.extend(files::forbidden(&subject));
     found.extend(files::missing(&subject));
+    found.extend(files::cwd(&subject));
     found.extend(limits::unavailable(&subject));
     found.extend(files::validity(&subject));
     if planes.planes.len() > 1 {

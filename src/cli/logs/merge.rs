@@ -42,7 +42,11 @@ impl Merge {
             }
         }
         let oldest = || {
-            let there = self.next.iter().enumerate().filter_map(|(at, line)| line.as_ref().map(|line| (line.when.latest(), at)));
+            let there = self
+                .next
+                .iter()
+                .enumerate()
+                .filter_map(|(at, line)| line.as_ref().map(|line| (line.when.latest(), at)));
             there.min().map(|(_, at)| at)
         };
         let Some(at) = self.held.filter(|at| self.next[*at].is_some()).or_else(oldest) else { return Ok(None) };

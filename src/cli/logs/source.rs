@@ -257,10 +257,7 @@ mod tests {
                 When::By(_) => "unsaid".to_owned(),
             });
         }
-        assert_eq!(
-            times,
-            ["unsaid", "2026-03-01T12:00:00.123Z", "2026-03-01T12:00:00.123Z", "2026-03-01T12:00:01Z"]
-        );
+        assert_eq!(times, ["unsaid", "2026-03-01T12:00:00.123Z", "2026-03-01T12:00:00.123Z", "2026-03-01T12:00:01Z"]);
         let journal = br#"{"at":"2026-03-01T12:00:00Z","plane":"main"}"#;
         assert_eq!(time(journal, Stamp::Journal).map(|at| at.to_string()), Some("2026-03-01T12:00:00Z".to_owned()));
         Ok(())

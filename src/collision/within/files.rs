@@ -4,7 +4,7 @@ use super::Subject;
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
 use crate::collision::host::Validity;
-use crate::collision::surroundings::EntryKind;
+use crate::collision::surroundings::{EntryKind, NoCwd};
 use crate::collision::wording::{listed, shown};
 use crate::openclaw::config::declared::{Declared, FileRole};
 use crate::openclaw::config::problem::ProblemCode;
@@ -118,6 +118,35 @@ pub(super) fn missing(subject: &Subject) -> Option<Finding> {
     };
     let one = subject.finding(code, surface).at(subject.places.of(key), "");
     Some(one.saying(missing.message.clone()).hinting(missing.hint.clone()))
+}
+
+/// A working folder that the plane cannot be put into.
+pub(super) fn cwd(subject: &Subject) -> Option<Finding> {
+    let plane = subject.plane;
+    let surface = shown(&plane.cwd);
+    let user = plane.account.as_ref().map(|account| account.name.as_str());
+    let is_written = plane.cwd != plane.state_dir;
+    let (what, hint) = match subject.around.cwds.get(&plane.name)? {
+        NoCwd::Missing => ("is not there".to_owned(), format!("mkdir -p {surface}")),
+        NoCwd::NoFolder if is_written => {
+            ("is no folder".to_owned(), "name a folder in `cwd`, or leave it out".to_owned())
+        }
+        NoCwd::NoFolder => {
+            ("is no folder".to_owned(), "name a folder in `state_dir`, or move what is there away".to_owned())
+        }
+        NoCwd::Closed(closed) => {
+            let closed = shown(closed);
+            let whom = user.map_or_else(|| "whoever runs gateward".to_owned(), |user| format!("user {user}"));
+            (
+                format!("cannot be entered: {closed} is closed to {whom}"),
+                format!("`chmod o+x {closed}`, or name another folder"),
+            )
+        }
+    };
+    let message = format!("the working folder of `{}`, {surface}, {what}", plane.name);
+    let key = if is_written { "cwd" } else { "state_dir" };
+    let one = subject.finding(Code::CwdUnusable, surface).at(subject.places.of(key), "");
+    Some(one.saying(message).hinting(hint))
 }
 
 /// What OpenClaw itself said of the config.

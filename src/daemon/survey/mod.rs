@@ -14,6 +14,7 @@ pub mod held;
 // Files and attributes.
 mod identity;
 mod accounts;
+mod cwds;
 mod launchers;
 mod means;
 mod mounts;
@@ -112,6 +113,7 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
         launchers: launchers::privileged(planes, &mut programs),
         forbidden: accounts::forbidden(planes, &mut programs),
         missing: programs.missing(planes),
+        cwds: cwds::unusable(planes),
         means: means::look(planes),
         ephemeral: kernel::ephemeral(),
         paths: paths.into_known(),

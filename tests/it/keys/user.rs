@@ -275,6 +275,27 @@ fn a_program_that_the_user_cannot_reach_is_an_error_of_check() {
 }
 
 #[test]
+fn a_working_folder_that_the_user_cannot_enter_is_an_error_of_check() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let scratch = crate::support::Scratch::new("cwd");
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let inner = scratch.folder("closed/inner");
+    let closed = scratch.join("closed");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("a mode");
+    let plane = TestPlane::practice("main").key("user", "\"daemon\"").key("cwd", &format!("{inner:?}"));
+    let world = world("user-cwd", vec![plane], &[("main", "daemon")]);
+    let found = world.run(&["check", "--no-live", "--json"]).code(7).json();
+    let finding = found["findings"].as_array().expect("a list").iter().find(|one| one["code"] == "cwd-unusable");
+    let finding = finding.unwrap_or_else(|| panic!("{found:#}"));
+    let closed_to = format!("{} is closed to user daemon", closed.display());
+    assert!(finding["message"].as_str().is_some_and(|message| message.ends_with(&closed_to)), "{finding:#}");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o711)).expect("a mode");
+    world.run(&["check", "--no-live"]).code(0);
+}
+
+#[test]
 fn an_account_that_is_not_there_and_a_supervisor_that_is_not_root_are_mistakes() {
     let plane = |user: &str| TestPlane::practice("main").key("user", &format!("\"{user}\""));
     let world = Gateward::new("user-nobody", vec![plane("no-such-account")]);

@@ -1,0 +1,99 @@
+//! Whether planes can be put into their working folders. Looks with the rights of each plane's user; makes nothing.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD};
+
+use crate::collision::surroundings::NoCwd;
+use crate::os::accounts::{groups_of, own_uid};
+use crate::os::guise;
+use crate::os::launch::Ids;
+use crate::plane::{Plane, PlaneName, Planes};
+
+/// The planes whose working folder is none for them.
+pub(super) fn unusable(planes: &Planes) -> BTreeMap<PlaneName, NoCwd> {
+    let each = planes.planes.iter().map(|(plane, _)| plane);
+    each.filter_map(|plane| Some((plane.name.clone(), of_plane(plane)?))).collect()
+}
+
+fn of_plane(plane: &Plane) -> Option<NoCwd> {
+    let found = match &plane.account {
+        None => look(&plane.cwd),
+        Some(account) if own_uid() == 0 => {
+            let ids = Ids { uid: account.uid, gid: account.gid, groups: groups_of(&account.name, account.gid) };
+            guise::with(&ids, || look(&plane.cwd)).ok()?
+        }
+        // With whose rights the gateway would go there cannot be tried.
+        Some(_) => None,
+    };
+    // The keeper makes the state dir, and nothing else.
+    found.filter(|found| *found != NoCwd::Missing || plane.cwd != plane.state_dir)
+}
+
+fn look(cwd: &Path) -> Option<NoCwd> {
+    match std::fs::metadata(cwd) {
+        Ok(found) if !found.is_dir() => Some(NoCwd::NoFolder),
+        Ok(_) if may_enter(cwd) => None,
+        Ok(_) => Some(NoCwd::Closed(outermost_closed(cwd))),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Some(NoCwd::Closed(outermost_closed(cwd))),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Some(NoCwd::NoFolder),
+        // A link that leads nowhere, or round and round, is no folder to be in either.
+        Err(_) => Some(NoCwd::Missing),
+    }
+}
+
+fn may_enter(path: &Path) -> bool {
+    let tried = rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS);
+    !matches!(tried, Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM))
+}
+
+fn outermost_closed(cwd: &Path) -> PathBuf {
+    let mut all = cwd.ancestors().collect::<Vec<_>>().into_iter().rev();
+    all.find(|path| !may_enter(path)).unwrap_or(cwd).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_folder_to_be_in_is_told_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |inside: &str| folder.path().join(inside);
+        std::fs::write(at("file"), "").expect("a file");
+        symlink("nowhere", at("dangling")).expect("a link");
+        symlink(folder.path(), at("good")).expect("a link");
+        assert_eq!(look(folder.path()), None);
+        assert_eq!(look(&at("good")), None);
+        assert_eq!(look(&at("gone")), Some(NoCwd::Missing));
+        assert_eq!(look(&at("dangling")), Some(NoCwd::Missing));
+        assert_eq!(look(&at("file")), Some(NoCwd::NoFolder));
+        assert_eq!(look(&at("file/in")), Some(NoCwd::NoFolder));
+    }
+
+    #[test]
+    fn the_outermost_closed_folder_is_named_to_whom_it_is_closed() {
+        if own_uid() != 0 {
+            eprintln!("skipped: only root can look like somebody else");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let closed = folder.path().join("closed");
+        std::fs::create_dir_all(closed.join("in")).expect("a folder");
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
+        };
+        set(folder.path(), 0o711);
+        set(&closed, 0o700);
+        let nobody = || Ids { uid: 65_534, gid: 65_534, groups: vec![65_534] };
+        let seen = |path: PathBuf| guise::with(&nobody(), || look(&path)).expect("as root");
+        assert_eq!(seen(closed.clone()), Some(NoCwd::Closed(closed.clone())));
+        assert_eq!(seen(closed.join("in")), Some(NoCwd::Closed(closed.clone())));
+        set(&closed, 0o711);
+        assert_eq!(seen(closed.join("in")), None);
+    }
+}
