@@ -15,7 +15,8 @@ use crate::plane::{Plane, PlaneName, Planes};
 /// The planes whose working folder is none for them.
 pub(super) fn unusable(planes: &Planes) -> BTreeMap<PlaneName, NoCwd> {
     let each = planes.planes.iter().map(|(plane, _)| plane);
-    each.filter_map(|plane| Some((plane.name.clone(), of_plane(plane)?))).collect()
+    let found = each.filter_map(|plane| Some((plane.name.clone(), of_plane(plane)?)));
+    found.filter(|(_, found)| !is_opened(found, &planes.supervisor.state_dir)).collect()
 }
 
 fn of_plane(plane: &Plane) -> Option<NoCwd> {
@@ -30,6 +31,14 @@ fn of_plane(plane: &Plane) -> Option<NoCwd> {
     };
     // The keeper makes the state dir, and nothing else.
     found.filter(|found| *found != NoCwd::Missing || plane.cwd != plane.state_dir)
+}
+
+/// Whether the supervisor lets users of planes through what is closed, once it runs.
+fn is_opened(found: &NoCwd, state_dir: &Path) -> bool {
+    match found {
+        NoCwd::Closed(closed) => *closed == state_dir || *closed == state_dir.join("plain"),
+        NoCwd::Missing | NoCwd::NoFolder => false,
+    }
 }
 
 fn look(cwd: &Path) -> Option<NoCwd> {
