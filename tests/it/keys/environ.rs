@@ -81,15 +81,26 @@ fn cwd_and_home_may_be_others_and_a_cwd_that_is_not_there_is_said() {
     let folder = elsewhere.scratch().folder("work place");
     let quoted = |path: &Path| format!("{:?}", path.display().to_string());
     let main = sleeper("main").key("cwd", &quoted(&folder)).key("home", &quoted(&elsewhere.scratch().folder("home")));
-    let rescue = sleeper("rescue").key("cwd", &quoted(&elsewhere.scratch().join("nowhere")));
-    let mut world = Gateward::new("cwd", vec![main, rescue]);
+    let passing = elsewhere.scratch().folder("passing");
+    let rescue = sleeper("rescue").key("cwd", &quoted(&passing));
+    let staging = sleeper("staging").key("cwd", &quoted(&elsewhere.scratch().join("nowhere")));
+    let mut world = Gateward::new("cwd", vec![main, rescue, staging]);
     world.up();
     let pid = world.until("main", SOON, "up", up).pid.expect("it runs");
     assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).expect("a cwd"), folder);
     assert_eq!(environ(pid)["HOME"], elsewhere.scratch().join("home").display().to_string());
     let umask = |pid| field(pid, "Umask");
     assert_eq!(umask(pid), umask(world.daemon_pid()), "inherited, when nothing is written");
-    world.until("rescue", SOON, "said", |plane| plane.why.contains("nowhere is not a folder"));
+    // One that was never there is held against the start, one that goes meanwhile is told of by the keeper.
+    let status = || world.run(&["status"]).out;
+    eventually(SOON, "what stands against it", || {
+        if status().contains("staging") && status().contains("cwd-unusable") { Ok(()) } else { Err(status()) }
+    });
+    assert_eq!(world.plane("staging").pid, None);
+    let rescue = world.until("rescue", SOON, "up", up).pid.expect("it runs");
+    fs::remove_dir(&passing).expect("an empty folder");
+    processes::kill(rescue, Signal::KILL);
+    world.until("rescue", SOON, "said", |plane| plane.why.contains("passing is not a folder"));
 }
 
 #[test]
