@@ -134,8 +134,8 @@ pub struct Hands {
     pub heir: Option<Reply>,
     /// Where the kernel counts its kills for want of memory, and its count at the last look at a living gateway.
     pub memory_kills: Option<(Witness, u64)>,
-    /// CPU time at the last look of a start, to tell whether it comes along.
-    pub boot_cpu: (Duration, Duration),
+    /// CPU time at the last look, to tell whether a start, or a restart in place, comes along.
+    pub looked_at: (Moment, Duration),
 }
 
 impl Hands {

@@ -40,7 +40,7 @@ pub struct Seen {
     pub incarnation: u64,
     /// Who listens on the base port.
     pub listener: Listener,
-    /// CPU time of the plane's processes so far.
+    /// CPU time so far: of the plane's processes while it starts, of the one that serves once it is up.
     pub cpu: Duration,
     /// `/startupz`, where it was asked.
     pub startup: Option<Result<Startup, String>>,

@@ -218,7 +218,7 @@ fn hands(
         inputs,
         heir: None,
         memory_kills: None,
-        boot_cpu: (Duration::ZERO, Duration::ZERO),
+        looked_at: (Duration::ZERO, Duration::ZERO),
         sealed,
     })
 }

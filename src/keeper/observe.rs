@@ -10,7 +10,7 @@ use crate::openclaw::exits::{self, Exit, Stage};
 use crate::os::reap;
 use crate::wire::LastExit;
 
-/// A starting process comes along while it uses at least this share of a core between two looks: an idle Node process
+/// A process that starts comes along while it uses at least this share of a core between two looks: an idle Node process
 /// uses about 1 % (contract), a booting one most of a core.
 const BOOTING_SHARE: f64 = 0.05;
 
@@ -27,14 +27,15 @@ impl Keeper {
             let started = events.iter().any(|event| matches!(event, Event::Started { .. }));
             self.notice(seen, started);
         }
-        let ready = self.hands.known.readiness.ready;
-        self.hands.watcher.seen(self.life.phase(), &self.hands.sealed.plane, ready, now);
+        let coming = self.hands.known.live && !self.hands.known.readiness.ready;
+        self.hands.watcher.seen(self.life.phase(), &self.hands.sealed.plane, coming, now);
         events
     }
 
     fn facts(&mut self, seen: &Seen, now: Moment) -> Vec<Event> {
         let incarnation = seen.incarnation;
         self.notice_generation(seen);
+        let works = self.works(seen, now);
         let known = &mut self.hands.known;
         match &seen.ready {
             Some(Ok(readiness)) => {
@@ -49,16 +50,21 @@ impl Keeper {
         if let Some(live) = &seen.live {
             known.live = live.is_ok();
             known.trouble = live.as_ref().err().cloned();
+            // Who does not answer is not ready either, and was not asked.
+            if seen.ready.is_none() {
+                known.readiness.ready &= live.is_ok();
+            }
         }
         match self.life.phase() {
             Phase::Starting { reached, .. } => {
                 let reached = reached.clone();
-                self.coming_along(seen, &reached, now)
+                coming_along(seen, &reached, works)
             }
-            Phase::Up { .. } => match &seen.live {
-                Some(Ok(())) => vec![Event::Lived { incarnation }],
-                Some(Err(how)) => vec![Event::Failed { incarnation, how: how.clone() }],
-                None => Vec::new(),
+            Phase::Up { .. } => match (&seen.live, &seen.listener) {
+                (Some(Ok(())), _) => vec![Event::Lived { incarnation }],
+                (Some(Err(_)), Listener::Nobody) if works => vec![Event::Worked { incarnation }],
+                (Some(Err(how)), _) => vec![Event::Failed { incarnation, how: how.clone() }],
+                (None, _) => Vec::new(),
             },
             Phase::Stopping { .. } => match seen.startup {
                 Some(Ok(Startup::Draining)) => {
@@ -71,26 +77,10 @@ impl Keeper {
         }
     }
 
-    fn coming_along(&mut self, seen: &Seen, reached: &str, now: Moment) -> Vec<Event> {
-        let incarnation = seen.incarnation;
-        let (then, before) = self.hands.boot_cpu;
-        self.hands.boot_cpu = (now, seen.cpu);
-        let busy =
-            seen.cpu.saturating_sub(before).as_secs_f64() >= BOOTING_SHARE * now.saturating_sub(then).as_secs_f64();
-        let now_at = match (&seen.startup, &seen.listener) {
-            (Some(Ok(Startup::Started)), _) => return vec![Event::Started { incarnation }],
-            (Some(Ok(Startup::Starting(reason))), _) => format!("listening; waits for {reason}"),
-            (Some(Ok(Startup::Draining)), _) => "listening; draining".into(),
-            (Some(Err(error)), _) => format!("listening; {error}"),
-            (None, Listener::Foreign(holder)) => format!("its port is answered by {holder}"),
-            (None, Listener::Own { .. } | Listener::Nobody | Listener::NotExpected) => {
-                "booting; not listening yet".into()
-            }
-        };
-        if busy || now_at != reached {
-            return vec![Event::Progressed { incarnation, reached: now_at }];
-        }
-        Vec::new()
+    /// Whether it has used the processor since the last look as one does that starts.
+    fn works(&mut self, seen: &Seen, now: Moment) -> bool {
+        let (then, before) = std::mem::replace(&mut self.hands.looked_at, (now, seen.cpu));
+        seen.cpu.saturating_sub(before).as_secs_f64() >= BOOTING_SHARE * now.saturating_sub(then).as_secs_f64()
     }
 
     /// The end of an incarnation, with its meaning.
@@ -122,4 +112,20 @@ impl Keeper {
         self.hands.known.readiness = super::input::Readiness::default();
         Event::Exited { incarnation, exit, meaning }
     }
+}
+
+fn coming_along(seen: &Seen, reached: &str, works: bool) -> Vec<Event> {
+    let incarnation = seen.incarnation;
+    let now_at = match (&seen.startup, &seen.listener) {
+        (Some(Ok(Startup::Started)), _) => return vec![Event::Started { incarnation }],
+        (Some(Ok(Startup::Starting(reason))), _) => format!("listening; waits for {reason}"),
+        (Some(Ok(Startup::Draining)), _) => "listening; draining".into(),
+        (Some(Err(error)), _) => format!("listening; {error}"),
+        (None, Listener::Foreign(holder)) => format!("its port is answered by {holder}"),
+        (None, Listener::Own { .. } | Listener::Nobody | Listener::NotExpected) => "booting; not listening yet".into(),
+    };
+    if works || now_at != reached {
+        return vec![Event::Progressed { incarnation, reached: now_at }];
+    }
+    Vec::new()
 }

@@ -145,6 +145,11 @@ pub fn describe(pid: i32) -> String {
     }
 }
 
+/// Processor time of one process so far.
+pub fn own_cpu_time(pid: i32) -> Duration {
+    process::stat(pid).map_or(Duration::ZERO, |stat| stat.cpu_time())
+}
+
 /// Processor time of the gateway and its descendants so far.
 pub fn cpu_time(pid: i32) -> Duration {
     let tree = sweep::tree(pid).unwrap_or_default();

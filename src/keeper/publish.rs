@@ -5,7 +5,7 @@
 use super::input::Readiness;
 use crate::life::Life;
 use crate::life::order::Want;
-use crate::life::phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
+use crate::life::phase::{Drain, Moment, Next, Park, Phase, Rest, Signs, StopCause, Wait};
 use crate::plane::{Contract, Plane, PlaneName};
 use crate::wire::{LastExit, PlaneStatus, State};
 
@@ -121,9 +121,12 @@ fn why(life: &Life, known: &Known, name: &PlaneName) -> String {
             Some(trouble) if trouble.contains("answered by") => trouble.clone(),
             Some(_) | None => reached.clone(),
         },
-        Phase::Up { failures, .. } if *failures > 0 => {
+        Phase::Up { signs, .. } if signs.failures() > 0 => {
             let how = known.trouble.as_deref().unwrap_or("no answer");
-            format!("no sign of life {failures} times in a row: {how}")
+            format!("no sign of life {} times in a row: {how}", signs.failures())
+        }
+        Phase::Up { signs: Signs::Reopening { .. }, .. } => {
+            "nothing listens on its port, and it works: judged as a start until it listens again".into()
         }
         Phase::Up { .. } if !known.readiness.failing.is_empty() => {
             format!("not ready: {}", known.readiness.failing.join(", "))

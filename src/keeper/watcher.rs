@@ -43,12 +43,14 @@ pub struct Watcher {
     busy: bool,
     /// The listening socket last proved to be the plane's own.
     own: Option<proof::Proved>,
+    /// The process that had it last: the one that works while it restarts within itself.
+    served: Option<i32>,
 }
 
 impl Watcher {
     /// Nothing to watch yet.
     pub fn new() -> Self {
-        Self { due: None, looked: 0, busy: false, own: None }
+        Self { due: None, looked: 0, busy: false, own: None, served: None }
     }
 
     /// A new incarnation, or a new phase of it: look soon.
@@ -56,7 +58,7 @@ impl Watcher {
         self.looked = 0;
         self.due = round(phase, plane).map(|_| now);
         if let Phase::Starting { .. } = phase {
-            self.own = None;
+            (self.own, self.served) = (None, None);
         }
     }
 
@@ -80,7 +82,12 @@ impl Watcher {
         let mut seen = Seen {
             incarnation,
             listener,
-            cpu: if round == Round::Boot { proof::cpu_time(pid) } else { Duration::ZERO },
+            cpu: match round {
+                Round::Boot => proof::cpu_time(pid),
+                // Its tools and browsers may be at work whatever has become of it.
+                Round::Health => proof::own_cpu_time(self.served.unwrap_or(pid)),
+                Round::Drain => Duration::ZERO,
+            },
             startup: None,
             live: None,
             ready: None,
@@ -93,8 +100,9 @@ impl Watcher {
         });
     }
 
-    /// A round is over: sets the next one.
-    pub fn seen(&mut self, phase: &Phase, plane: &Plane, ready: bool, now: Moment) {
+    /// A round is over: sets the next one. `coming` is a gateway that answers and is not ready yet; the looks of one that does
+    /// not answer are counted, and keep their interval.
+    pub fn seen(&mut self, phase: &Phase, plane: &Plane, coming: bool, now: Moment) {
         self.busy = false;
         let Some(round) = round(phase, plane) else {
             self.due = None;
@@ -103,7 +111,7 @@ impl Watcher {
         let wait = match round {
             Round::Boot => FIRST_LOOK.saturating_mul(1 << self.looked.min(8)).min(LATER_LOOK),
             Round::Drain => CLOSE_LOOK,
-            Round::Health if !ready && up_for(phase, now) < CLOSE_FOR => CLOSE_LOOK.min(plane.health.interval),
+            Round::Health if coming && up_for(phase, now) < CLOSE_FOR => CLOSE_LOOK.min(plane.health.interval),
             Round::Health => plane.health.interval,
         };
         self.due = Some(now + wait);
@@ -115,6 +123,9 @@ impl Watcher {
         };
         let (listener, proved) = proof::listener(port, pid, self.own);
         self.own = proved;
+        if let Listener::Own { pid } = listener {
+            self.served = Some(pid);
+        }
         listener
     }
 }

@@ -16,7 +16,7 @@ pub const HUNG_AFTER: Duration = Duration::from_secs(30);
 
 /// The longest start, as a multiple of the longest time without progress: a process that burns CPU for ever makes
 /// "progress" for ever.
-const CEILING: u32 = 3;
+pub(super) const CEILING: u32 = 3;
 
 /// How long the answer about a handoff may take before it counts as none (13 s seen, 60 s allowed by the contract).
 pub const HANDOFF_WAIT: Duration = Duration::from_secs(60);

@@ -95,6 +95,8 @@ impl Life {
             | Meaning::OutOfMemory
             | Meaning::Asked
             | Meaning::AskedForced
+            | Meaning::AskedUnfinished
+            | Meaning::AskedFailed
             | Meaning::Ended => match policy {
                 Policy::Never => park(words, policy),
                 Policy::Always | Policy::OnFailure => {

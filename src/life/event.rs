@@ -57,6 +57,11 @@ pub enum Event {
         /// Which.
         incarnation: u64,
     },
+    /// It listens nowhere, and works: a gateway that restarts within itself does so until it listens again.
+    Worked {
+        /// Which.
+        incarnation: u64,
+    },
     /// It said that it is draining.
     Drained {
         /// Which.

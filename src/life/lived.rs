@@ -3,9 +3,9 @@
 //! Every one names its incarnation, and a stale one changes nothing.
 
 use super::Life;
-use super::due::HUNG_AFTER;
+use super::due::{CEILING, HUNG_AFTER};
 use super::ended::park;
-use super::phase::{Drain, Moment, Next, Phase, StopCause};
+use super::phase::{Drain, Moment, Next, Phase, Signs, StopCause};
 use crate::plane::Policy;
 
 impl Life {
@@ -24,17 +24,43 @@ impl Life {
             return;
         }
         let took = now.saturating_sub(*since);
-        self.phase = Phase::Up { incarnation, since: *since, failures: 0 };
+        self.phase = Phase::Up { incarnation, since: *since, signs: Signs::Serving { failures: 0 } };
         self.waits = 0;
         self.record("started", format!("started after {:.1} s", took.as_secs_f64()), "up", "liveness is watched");
         self.put_question();
     }
 
     pub(super) fn lived(&mut self, incarnation: u64) {
-        if let Phase::Up { incarnation: living, failures, .. } = &mut self.phase
+        if let Phase::Up { incarnation: living, signs, .. } = &mut self.phase
             && *living == incarnation
         {
-            *failures = 0;
+            *signs = Signs::Serving { failures: 0 };
+        }
+    }
+
+    /// No listener, but work: it is judged as a start is, by its progress and with a ceiling, not by the answers that it cannot
+    /// give meanwhile.
+    pub(super) fn worked(&mut self, incarnation: u64, now: Moment) {
+        let Phase::Up { incarnation: living, signs, .. } = &mut self.phase else { return };
+        if *living != incarnation {
+            return;
+        }
+        let ceiling = self.rules.health.startup.saturating_mul(CEILING);
+        let (since, begins) = match *signs {
+            Signs::Serving { .. } => (now, true),
+            Signs::Reopening { since, .. } => (since, false),
+        };
+        *signs = Signs::Reopening { since, failures: 0 };
+        if begins {
+            let follows = format!(
+                "judged as a start: replaced after {} looks in a row without a sign of work, or after {} s",
+                self.rules.health.failures,
+                ceiling.as_secs()
+            );
+            self.record("reopening", "nothing listens on its port, and it works", "waited for", follows);
+        } else if now.saturating_sub(since) >= ceiling {
+            let how = format!("nothing listened on its port for {} s, though it worked", ceiling.as_secs());
+            self.give_up(how.clone(), how.clone(), how, now);
         }
     }
 
@@ -47,22 +73,26 @@ impl Life {
     }
 
     pub(super) fn failed(&mut self, incarnation: u64, how: String, now: Moment) {
-        let Phase::Up { incarnation: living, failures, since } = &mut self.phase else { return };
+        let Phase::Up { incarnation: living, signs, .. } = &mut self.phase else { return };
         if *living != incarnation {
             return;
         }
-        *failures += 1;
-        let (failures, since) = (*failures, *since);
-        if failures < self.rules.health.failures {
-            return;
+        match signs {
+            Signs::Serving { failures } | Signs::Reopening { failures, .. } => *failures += 1,
         }
-        let then = self.after_giving_up(format!("liveness failed {failures} times in a row: {how}"));
-        self.record(
-            "unhealthy",
-            format!("no sign of life, {failures} times in a row: {how}"),
-            fate(&then),
-            format!("SIGTERM now; SIGKILL after {} s without a drain", HUNG_AFTER.as_secs()),
-        );
+        let failures = signs.failures();
+        if failures >= self.rules.health.failures {
+            let saw = format!("no sign of life, {failures} times in a row: {how}");
+            self.give_up(saw, format!("liveness failed {failures} times in a row: {how}"), how, now);
+        }
+    }
+
+    /// `words` are those of a plane that is parked for it, `how` those of the stop.
+    fn give_up(&mut self, saw: String, words: String, how: String, now: Moment) {
+        let Phase::Up { incarnation, since, .. } = self.phase else { return };
+        let then = self.after_giving_up(words);
+        let follows = format!("SIGTERM now; SIGKILL after {} s without a drain", HUNG_AFTER.as_secs());
+        self.record("unhealthy", saw, fate(&then), follows);
         self.stop(incarnation, since, StopCause::Unhealthy(how), then, now);
     }
 

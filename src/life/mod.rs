@@ -233,6 +233,7 @@ impl Life {
             Event::Progressed { incarnation, reached } => self.progressed(incarnation, reached, now),
             Event::Started { incarnation } => self.started(incarnation, now),
             Event::Lived { incarnation } => self.lived(incarnation),
+            Event::Worked { incarnation } => self.worked(incarnation, now),
             Event::Drained { incarnation } => self.drained(incarnation),
             Event::Failed { incarnation, how } => self.failed(incarnation, how, now),
             Event::Exited { incarnation, exit, meaning } => self.exited(incarnation, exit, meaning, now),

@@ -41,8 +41,8 @@ pub enum Phase {
         incarnation: u64,
         /// Spawned at.
         since: Moment,
-        /// Liveness failures in a row.
-        failures: u32,
+        /// What it shows of itself.
+        signs: Signs,
     },
     /// Asked to go.
     Stopping {
@@ -70,6 +70,32 @@ pub enum Phase {
         /// For what.
         because: Wait,
     },
+}
+
+/// What an incarnation that has started shows of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signs {
+    /// It answered last, but for so many times in a row.
+    Serving {
+        /// Liveness failures in a row.
+        failures: u32,
+    },
+    /// It listens nowhere and works, as one does that restarts within itself.
+    Reopening {
+        /// Since when.
+        since: Moment,
+        /// Looks in a row that found no listener and no work either.
+        failures: u32,
+    },
+}
+
+impl Signs {
+    /// Looks in a row that found no sign of life.
+    pub fn failures(self) -> u32 {
+        match self {
+            Self::Serving { failures } | Self::Reopening { failures, .. } => failures,
+        }
+    }
 }
 
 /// Why a plane rests.

@@ -22,6 +22,10 @@ const DRAINING: &str = "draining active work before";
 /// What it says when its own time for work in flight, 315 s, is over (`run-loop-drain`).
 const DRAIN_TIMED_OUT: &str = "active-work drain timeout reached";
 
+/// What it says when its shutdown has taken 325 s in all, whatever it still waits for; it exits with 1, under systemd with 0
+/// (`run-loop`).
+const ABANDONED: &str = "shutdown deadline reached; abandoning";
+
 /// What a draining gateway last said that it waits for, in its own words: `embeddedRuns=1 cronRuns=2`.
 pub fn left_to_drain(tail: &str) -> Option<String> {
     let line = tail.lines().rfind(|line| line.contains(DRAINING))?;
@@ -95,8 +99,12 @@ pub enum Stage {
 pub enum Meaning {
     /// We asked, it went.
     Asked,
-    /// We asked, it went, but work in flight was cut off: it says so (and exits with 0, measured), or its own end failed.
+    /// We asked, it went, but work in flight was cut off: it says so, whatever its code is.
     AskedForced,
+    /// We asked, it went at its own deadline, with its shutdown unfinished.
+    AskedUnfinished,
+    /// We asked, it went, and its code says that something of its shutdown failed.
+    AskedFailed,
     /// We asked, and ended it ourselves: its grace was over, or skipped, or it was hung.
     Ended,
     /// Code 0 that nobody of ours asked for: perhaps a restart handoff.
@@ -118,15 +126,27 @@ pub fn meaning(contract: Contract, exit: Exit, stage: Stage, tail: &str) -> Mean
     match (stage, exit) {
         (_, Exit::OutOfMemory) => Meaning::OutOfMemory,
         (Stage::Stopping, Exit::Signal(9)) => Meaning::Ended,
-        (Stage::Stopping, Exit::Code(0)) if tail.contains(DRAIN_TIMED_OUT) => Meaning::AskedForced,
-        (Stage::Stopping, Exit::Code(0) | Exit::Signal(_)) => Meaning::Asked,
-        (Stage::Stopping, Exit::Code(_)) => Meaning::AskedForced,
+        (Stage::Stopping, Exit::Signal(_)) => Meaning::Asked,
+        (Stage::Stopping, Exit::Code(code)) => match contract {
+            // Its codes are its own affair: 143 after SIGTERM is as usual as 0.
+            Contract::Plain => Meaning::Asked,
+            Contract::Openclaw => asked(code, tail),
+        },
         (Stage::Starting | Stage::Up, Exit::Signal(_)) => Meaning::Killed,
         (Stage::Starting | Stage::Up, Exit::Code(code)) => match contract {
             Contract::Plain if code == 0 => Meaning::Clean,
             Contract::Plain => Meaning::Crash,
             Contract::Openclaw => unasked(code, tail),
         },
+    }
+}
+
+fn asked(code: i32, tail: &str) -> Meaning {
+    match code {
+        _ if tail.contains(DRAIN_TIMED_OUT) => Meaning::AskedForced,
+        _ if tail.contains(ABANDONED) => Meaning::AskedUnfinished,
+        0 => Meaning::Asked,
+        _ => Meaning::AskedFailed,
     }
 }
 
@@ -158,6 +178,8 @@ impl Meaning {
         match self {
             Self::Asked => "stopped as asked",
             Self::AskedForced => "stopped as asked, with work cut off when its own drain ran out",
+            Self::AskedUnfinished => "stopped as asked, at its own deadline and with its shutdown unfinished",
+            Self::AskedFailed => "stopped as asked, but its shutdown failed",
             Self::Ended => "told to stop, and ended by SIGKILL",
             Self::Clean => "exited cleanly though nobody asked",
             Self::Config => "refused its config",
@@ -171,7 +193,12 @@ impl Meaning {
     /// Whether OpenClaw's crash-loop breaker counts such a boot as unclean.
     pub fn unclean(self) -> bool {
         match self {
-            Self::Asked | Self::AskedForced | Self::Clean | Self::Config => false,
+            Self::Asked
+            | Self::AskedForced
+            | Self::AskedUnfinished
+            | Self::AskedFailed
+            | Self::Clean
+            | Self::Config => false,
             Self::Ended | Self::Conflict | Self::Crash | Self::Killed | Self::OutOfMemory => true,
         }
     }
@@ -215,8 +242,19 @@ mod tests {
     fn whatever_ends_it_while_stopping_was_asked_for() {
         assert_eq!(meaning(Contract::Openclaw, Exit::Signal(9), Stage::Stopping, ""), Meaning::Ended);
         assert_eq!(meaning(Contract::Openclaw, Exit::Signal(15), Stage::Stopping, ""), Meaning::Asked);
-        assert_eq!(meaning(Contract::Openclaw, Exit::Code(1), Stage::Stopping, ""), Meaning::AskedForced);
-        let cut = "[gateway] active-work drain timeout reached; proceeding with shutdown: activeTasks=1";
-        assert_eq!(meaning(Contract::Openclaw, Exit::Code(0), Stage::Stopping, cut), Meaning::AskedForced);
+        assert_eq!(meaning(Contract::Openclaw, Exit::Code(1), Stage::Stopping, ""), Meaning::AskedFailed);
+        assert_eq!(meaning(Contract::Plain, Exit::Code(143), Stage::Stopping, ""), Meaning::Asked);
+    }
+
+    #[test]
+    fn what_was_left_unfinished_at_a_stop_is_told_by_its_words_and_not_by_its_code() {
+        let cut = "[gateway] active-work drain timeout reached; proceeding with shutdown: activeTasks=1\n";
+        let late = "[gateway] shutdown deadline reached; abandoning unfinished cleanup and active work before stop";
+        for code in [0, 1] {
+            let of = |tail: &str| meaning(Contract::Openclaw, Exit::Code(code), Stage::Stopping, tail);
+            assert_eq!(of(cut), Meaning::AskedForced);
+            assert_eq!(of(late), Meaning::AskedUnfinished);
+            assert_eq!(of(&format!("{cut}{late}")), Meaning::AskedForced);
+        }
     }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(super) struct Faults {
     /// From start to "started"; it listens after three quarters of that.
     pub(super) boot: Duration,
+    /// Boots with the processor at work, as the real one does.
+    pub(super) busy: bool,
     /// From SIGTERM, SIGINT or SIGUSR2 to the end.
     pub(super) drain: Duration,
     /// The exit code after a drain for SIGTERM or SIGINT.
@@ -62,6 +64,7 @@ impl Default for Faults {
             stall: false,
             hang_after: None,
             ignore_term: false,
+            busy: false,
             flood_lines: 0,
             flood_bytes: 80,
             chatter: None,
@@ -100,6 +103,7 @@ impl Faults {
         };
         match name.strip_prefix(PREFIX).unwrap_or_default() {
             "BOOT_MS" => self.boot = millis()?,
+            "BUSY" => self.busy = switch()?,
             "DRAIN_MS" => self.drain = millis()?,
             "DRAIN_EXIT_CODE" => self.drain_exit_code = code()?,
             // Empty takes it back, which only `practice.env` needs.

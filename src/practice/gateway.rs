@@ -105,6 +105,7 @@ enum Event {
     TimeToExit(u8),
     TimeToHang,
     TimeToChat,
+    TimeToWork,
     Asked(Why),
     Inspector,
     Drained,
@@ -150,7 +151,10 @@ struct Signals {
 struct Life {
     world: World,
     port: u16,
+    /// When the process began.
     born: Instant,
+    /// When its present generation did.
+    renewed: Instant,
     face: Rc<Face>,
     voice: Voice,
     phase: Phase,
@@ -171,7 +175,7 @@ impl Life {
         let face = Face::new(born, world.faults.ready_failing.clone(), token);
         let chat = world.faults.chatter.map(|every| born + every);
         let (voice, phase) = (Voice::default(), Phase::Booting);
-        Ok(Self { world, port, born, face, voice, phase, signals, chat, extra: None })
+        Ok(Self { world, port, born, renewed: born, face, voice, phase, signals, chat, extra: None })
     }
 
     async fn live(mut self) -> u8 {
@@ -190,8 +194,8 @@ impl Life {
         let faults = &self.world.faults;
         let (mut listen, mut start, mut hang, mut drained) = (None, None, None, None);
         match self.phase {
-            Phase::Booting => listen = Some(self.born + faults.boot * 3 / 4),
-            Phase::Starting => start = (!faults.stall).then(|| self.born + faults.boot),
+            Phase::Booting => listen = Some(self.renewed + faults.boot * 3 / 4),
+            Phase::Starting => start = (!faults.stall).then(|| self.renewed + faults.boot),
             Phase::Started { since } => hang = faults.hang_after.map(|after| since + after),
             Phase::Draining { since, .. } => drained = Some(since + faults.drain),
         }
@@ -210,6 +214,7 @@ impl Life {
             () = at(listen) => Event::TimeToListen,
             () = at(start) => Event::TimeToStart,
             () = at(self.chat) => Event::TimeToChat,
+            () = tokio::task::yield_now(), if faults.busy && matches!(self.phase, Phase::Booting) => Event::TimeToWork,
         }
     }
 
@@ -231,6 +236,7 @@ impl Life {
                 self.voice.say("practice", "chatter");
                 None
             }
+            Event::TimeToWork => None,
             Event::Inspector => {
                 self.voice.say("gateway", "received SIGUSR1; the stand-in has no inspector");
                 None
@@ -239,7 +245,7 @@ impl Life {
                 self.drain(why);
                 None
             }
-            Event::Drained => Some(self.leave()),
+            Event::Drained => self.leave(),
             // As the real one: no drain, no handoff.
             Event::NobodyListens => Some(0),
         }
@@ -314,11 +320,34 @@ impl Life {
         }
     }
 
-    fn leave(&mut self) -> u8 {
-        let Phase::Draining { why, since } = self.phase else { return 0 };
+    /// The end of a drain: of the process, or, where it may have no successor, of its generation.
+    fn leave(&mut self) -> Option<u8> {
+        let Phase::Draining { why, since } = self.phase else { return Some(0) };
         self.face.close();
+        let Some(source) = why.words().1 else { return Some(self.end(since)) };
         self.voice.say("shutdown", &format!("completed cleanly in {}ms", since.elapsed().as_millis()));
-        let Some(source) = why.words().1 else { return self.world.faults.drain_exit_code };
+        if self.world.switched_on("OPENCLAW_NO_RESPAWN") {
+            self.voice.say("gateway", "restart mode: in-process restart (OPENCLAW_NO_RESPAWN)");
+            (self.renewed, self.extra) = (Instant::now(), None);
+            self.face.born.set(self.renewed);
+            self.face.stage.set(Stage::Starting);
+            self.phase = Phase::Booting;
+            return None;
+        }
+        Some(self.hand_over(source))
+    }
+
+    fn end(&self, since: Instant) -> u8 {
+        let code = self.world.faults.drain_exit_code;
+        let words = match code {
+            0 => format!("completed cleanly in {}ms", since.elapsed().as_millis()),
+            _ => "shutdown deadline reached; abandoning unfinished cleanup and active work before stop".to_owned(),
+        };
+        self.voice.say("shutdown", &words);
+        code
+    }
+
+    fn hand_over(&self, source: &str) -> u8 {
         match handoff::leave(&self.world.state_dir, "restart", source) {
             Ok(()) => {
                 self.voice.say("gateway", "restart mode: full process restart (supervisor restart)");

@@ -26,7 +26,8 @@ pub(super) const RESTART: &str = "/practice/restart";
 /// What the answers are made of.
 pub(super) struct Face {
     pub(super) stage: Cell<Stage>,
-    pub(super) born: Instant,
+    /// When the present generation began.
+    pub(super) born: Cell<Instant>,
     pub(super) failing: Vec<String>,
     pub(super) token: String,
     pub(super) restart: Notify,
@@ -36,6 +37,7 @@ pub(super) struct Face {
 impl Face {
     pub(super) fn new(born: Instant, failing: Vec<String>, token: String) -> Rc<Self> {
         let stage = Cell::new(Stage::Starting);
+        let born = Cell::new(born);
         Rc::new(Self { stage, born, failing, token, restart: Notify::new(), serving: RefCell::default() })
     }
 
@@ -89,7 +91,7 @@ impl Face {
             self.restart.notify_one();
             return response(202, "{\"ok\":true}".to_owned());
         }
-        match answer(request.uri().path(), self.stage.get(), self.born.elapsed(), &self.failing) {
+        match answer(request.uri().path(), self.stage.get(), self.born.get().elapsed(), &self.failing) {
             Some((code, body)) => response(code, body.to_string()),
             None => response(404, "{\"ok\":false}".to_owned()),
         }

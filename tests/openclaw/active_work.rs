@@ -24,8 +24,7 @@ fn work_in_flight_is_drained_shown_and_cut_short_only_by_those_who_may() {
     let (long, short) = (Provider::sleeping(500), Provider::sleeping(20));
     let planes = vec![
         TestPlane::real("main").config(&long.config()),
-        // It restarts in place here, and has no listener meanwhile: on a busy machine for longer than three probes.
-        TestPlane::real("rescue").config(&short.config()).table("health", "failures = 15"),
+        TestPlane::real("rescue").config(&short.config()),
         TestPlane::real("staging")
             .config(&long.config())
             .key("autostart", "false")

@@ -10,12 +10,12 @@ use proptest::prelude::*;
 
 use super::{S, rules};
 use crate::life::Life;
-use crate::life::due::HUNG_AFTER;
+use crate::life::due::{CEILING, HUNG_AFTER};
 use crate::life::event::{Asking, Conflict, Event, Haste, Hope, Told};
 use crate::life::order::{Order, Want};
 use crate::life::phase::{Drain, Phase};
 use crate::openclaw::exits::{Exit, Meaning, Stage, meaning};
-use crate::plane::{Contract, Policy};
+use crate::plane::{Contract, Health, Policy};
 
 /// The grace of the model's planes.
 const GRACE: Duration = Duration::from_secs(330);
@@ -38,6 +38,10 @@ struct World {
     haste: bool,
     /// It failed its probes or its start, and has shown no drain since.
     hung: bool,
+    /// Looks in a row without a sign of life or of work.
+    silent: u32,
+    /// Since when it has worked without a listener.
+    reopening: Option<Duration>,
     /// Incarnations that ended with code 0 though nobody had asked, and whether OpenClaw was asked about them.
     clean: BTreeMap<u64, Asked>,
     latest: u64,
@@ -62,6 +66,7 @@ impl World {
                     self.latest = *incarnation;
                     self.alive = Some(*incarnation);
                     (self.termed, self.haste, self.hung) = (None, false, false);
+                    (self.silent, self.reopening) = (0, None);
                 }
                 Order::Terminate { incarnation } => {
                     assert_eq!(self.alive, Some(*incarnation), "SIGTERM to the living one only");
@@ -94,7 +99,14 @@ impl World {
         if matches!(event, Event::Swept { .. }) {
             self.sweeping = false;
         }
+        let serving = matches!(life.phase(), Phase::Up { .. });
         let orders = life.handle(event, self.now);
+        if serving && !asked && orders.iter().any(|order| matches!(order, Order::Terminate { .. })) {
+            let health = Health::default();
+            let worked = self.reopening.map(|since| self.now.saturating_sub(since));
+            let too_long = worked.is_some_and(|worked| worked >= health.startup * CEILING);
+            assert!(self.silent >= health.failures || too_long, "given up after {} looks, {worked:?}", self.silent);
+        }
         let answers = orders.iter().filter(|order| matches!(order, Order::Answer { .. })).count();
         assert_eq!(answers, usize::from(asked), "exactly one answer an ask");
         self.obey(life, &orders);
@@ -125,6 +137,7 @@ enum Move {
     Progress,
     Started,
     Lived,
+    Worked,
     Drained,
     Failed,
     Exit(i32, bool),
@@ -149,6 +162,7 @@ fn moves() -> impl Strategy<Value = Move> {
         2 => Just(Move::Progress),
         6 => Just(Move::Started),
         2 => Just(Move::Lived),
+        3 => Just(Move::Worked),
         2 => Just(Move::Drained),
         3 => Just(Move::Failed),
         6 => (prop_oneof![Just(0), Just(1), Just(78), Just(9), Just(15)], any::<bool>()).prop_map(|(n, s)| Move::Exit(n, s)),
@@ -183,14 +197,27 @@ fn apply(world: &mut World, life: &mut Life, step: Move) {
         }
         (Move::Progress, Some(incarnation)) => Event::Progressed { incarnation, reached: "listening".into() },
         (Move::Started, Some(incarnation)) => Event::Started { incarnation },
-        (Move::Lived, Some(incarnation)) => Event::Lived { incarnation },
+        (Move::Lived, Some(incarnation)) => {
+            (world.silent, world.reopening) = (0, None);
+            Event::Lived { incarnation }
+        }
+        (Move::Worked, Some(incarnation)) => {
+            if matches!(life.phase(), Phase::Up { .. }) {
+                world.silent = 0;
+                world.reopening = world.reopening.or(Some(world.now));
+                world.hung |= world.termed.is_none();
+            }
+            Event::Worked { incarnation }
+        }
         (Move::Drained, Some(incarnation)) => {
             // Heard only of one that was told to go.
             world.hung &= world.termed.is_none();
             Event::Drained { incarnation }
         }
         (Move::Failed, Some(incarnation)) => {
-            world.hung |= world.termed.is_none() && matches!(life.phase(), Phase::Up { .. });
+            let serving = matches!(life.phase(), Phase::Up { .. });
+            world.hung |= world.termed.is_none() && serving;
+            world.silent += u32::from(serving);
             Event::Failed { incarnation, how: "timed out".into() }
         }
         (Move::Exit(number, signal), Some(incarnation)) => {
@@ -234,6 +261,7 @@ fn apply(world: &mut World, life: &mut Life, step: Move) {
             for event in [
                 Event::Started { incarnation: stale },
                 Event::Failed { incarnation: stale, how: String::new() },
+                Event::Worked { incarnation: stale },
                 Event::Exited { incarnation: stale, exit: Exit::Code(1), meaning: Meaning::Crash },
                 Event::HandoffTold { incarnation: stale, told: Told::Accepted(String::new()) },
             ] {

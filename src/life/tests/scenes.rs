@@ -233,3 +233,34 @@ fn under_policy_on_failure_one_that_fails_its_probes_is_replaced() {
     died(&mut life, first, Exit::Signal(9), Meaning::Killed, S(140));
     assert!(swept(&mut life, S(140)).contains(&Order::Spawn { incarnation: first + 1 }), "{:?}", life.phase());
 }
+
+#[test]
+fn one_that_works_without_a_listener_is_judged_as_a_start_and_not_by_its_silence() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    let failed = || Event::Failed { incarnation: first, how: "nothing listens on its port".into() };
+    for n in 0..60 {
+        // Of three looks two find no work, which is never three in a row.
+        life.handle(Event::Worked { incarnation: first }, S(100 + 30 * n));
+        life.handle(failed(), S(110 + 30 * n));
+        life.handle(failed(), S(120 + 30 * n));
+        assert!(matches!(life.phase(), Phase::Up { .. }), "after {} s: {:?}", 20 + 30 * n, life.phase());
+    }
+    // Three times the longest time without progress is the end of any start.
+    let orders = life.handle(Event::Worked { incarnation: first }, S(100 + 1800));
+    assert!(orders.contains(&Order::Terminate { incarnation: first }), "{orders:?}");
+}
+
+#[test]
+fn one_without_a_listener_that_does_not_work_is_replaced_and_an_answer_starts_the_count_afresh() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    let failed = || Event::Failed { incarnation: first, how: "nothing listens on its port".into() };
+    life.handle(Event::Worked { incarnation: first }, S(100));
+    life.handle(Event::Lived { incarnation: first }, S(110));
+    life.handle(Event::Worked { incarnation: first }, S(2000));
+    for n in 1..=2 {
+        assert!(life.handle(failed(), S(2000 + 10 * n)).is_empty());
+    }
+    assert!(life.handle(failed(), S(2030)).contains(&Order::Terminate { incarnation: first }));
+}

@@ -78,10 +78,14 @@ fn each_end_has_its_sentence_and_its_consequence() {
     let owned = "gateway already running (pid 12); lock timeout after 5000ms";
     let busy = "another gateway instance is already listening on ws://127.0.0.1:18789";
     let cut = "active-work drain timeout reached; proceeding with shutdown: activeTasks=1";
+    let late = "shutdown deadline reached; abandoning unfinished cleanup and active work before stop";
+    let both = format!("{cut}\n{late}");
     let rows = [
         ("a stop is asked, idle", Exit::Code(0), Stage::Stopping, ""),
         ("a stop is asked, work is cut short", Exit::Code(0), Stage::Stopping, cut),
         ("a stop is asked, its close fails", Exit::Code(1), Stage::Stopping, ""),
+        ("a stop is asked, its close hangs", Exit::Code(1), Stage::Stopping, late),
+        ("a stop is asked, work is cut short and the close hangs", Exit::Code(1), Stage::Stopping, &both),
         ("a stop is asked, its grace ends", Exit::Signal(9), Stage::Stopping, ""),
         ("code 0 that nobody asked for", Exit::Code(0), Stage::Up, ""),
         ("its config is refused", Exit::Code(78), Stage::Starting, "Invalid config"),
@@ -153,5 +157,23 @@ fn a_frozen_gateway_then_a_held_port_then_a_stop_that_drains() {
     scribe.at(402, "it drains", Event::Drained { incarnation: 2 });
     scribe.at(500, "stop is asked again", stop(2, Haste::Graceful));
     scribe.ends(690, Exit::Code(1), Stage::Stopping, "").swept(690);
+    insta::assert_snapshot!(scribe.text);
+}
+
+#[test]
+fn a_restart_in_place_on_a_busy_host_and_then_one_that_never_comes_to_its_end() {
+    let mut scribe = Scribe::new();
+    scribe.swept(0).up(0);
+    let worked = || Event::Worked { incarnation: 1 };
+    for seconds in [100, 110, 120, 130] {
+        scribe.at(seconds, "no listener, and it works", worked());
+    }
+    scribe.at(140, "it answers", Event::Lived { incarnation: 1 });
+    scribe.at(500, "no listener, and it works", worked());
+    for seconds in [510, 520, 530] {
+        let how = "nothing listens on its port".to_owned();
+        scribe.at(seconds, "no listener, and no work", Event::Failed { incarnation: 1, how });
+    }
+    scribe.ends(531, Exit::Code(0), Stage::Stopping, "").swept(531);
     insta::assert_snapshot!(scribe.text);
 }

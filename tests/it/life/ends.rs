@@ -144,6 +144,42 @@ fn a_frozen_gateway_is_replaced_in_seconds_and_not_after_the_whole_grace() {
     assert!(told(&world, "main", "killed", "does not answer"), "{:#?}", journal(&world, "main"));
 }
 
+/// Without a listener for fifteen of its probes whenever it restarts within itself.
+fn renewing(busy: &str) -> TestPlane {
+    TestPlane::practice("main")
+        .table("health", "interval = \"200ms\"\ntimeout = \"2s\"\nfailures = 2")
+        .env("OPENCLAW_NO_RESPAWN", "1")
+        .env("PRACTICE_BOOT_MS", "4500")
+        .env("PRACTICE_BUSY", busy)
+}
+
+#[test]
+fn a_restart_in_place_that_works_is_waited_for_as_a_start_is() {
+    let mut world = Gateward::new("renewed", vec![renewing("1")]);
+    world.up();
+    let first = world.until("main", SOON, "up", up);
+    let pid = first.pid.expect("it runs");
+    kill(pid, Signal::USR2);
+    let within = world.until("main", SOON, "no listener", |plane| plane.why.contains("judged as a start"));
+    assert_eq!((within.state, within.ready, within.live), (State::Up, false, false), "{within:#?}");
+    let again = world.until("main", SOON, "another generation", |plane| plane.generations == 1 && plane.ready);
+    assert_eq!((again.pid, again.incarnation, again.restarts), (Some(pid), 1, 0), "{:#?}", journal(&world, "main"));
+    assert!(told(&world, "main", "reopening", "waited for"), "{:#?}", journal(&world, "main"));
+    assert!(!told(&world, "main", "unhealthy", ""), "{:#?}", journal(&world, "main"));
+}
+
+#[test]
+fn one_without_a_listener_that_does_nothing_about_it_is_replaced() {
+    let mut world = Gateward::new("not-renewed", vec![renewing("0")]);
+    world.up();
+    let first = world.until("main", SOON, "up", up);
+    kill(first.pid.expect("it runs"), Signal::USR2);
+    let second = world.until("main", SOON, "another incarnation", |plane| up(plane) && plane.incarnation == 2);
+    assert_ne!(second.pid, first.pid);
+    let words = "no sign of life, 2 times in a row: nothing listens on its port";
+    assert!(told(&world, "main", "unhealthy", words), "{:#?}", journal(&world, "main"));
+}
+
 #[test]
 fn what_is_not_ready_is_reported_and_never_restarted_for_it() {
     let mut world = Gateward::new("unready", vec![quick("main").env("PRACTICE_READY_FAILING", "telegram")]);
