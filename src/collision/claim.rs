@@ -141,8 +141,14 @@ pub enum PathRole {
     Sandboxes,
     /// What a plugin keeps.
     PluginData,
-    /// What a link inside the state dir leads to.
+    /// What a link inside the state dir leads to, or what is mounted there.
     StateLink,
+    /// The same where only the plane itself may write: its browser, credentials, databases.
+    StatePart,
+    /// What a link inside a workspace leads to, or what is mounted there.
+    WorkspaceLink,
+    /// The working folder of the process.
+    Cwd,
     /// An agent's working folder.
     AgentCwd,
     /// HOME.
@@ -164,7 +170,7 @@ impl PathRole {
     /// How it may meet other planes' paths.
     pub fn relation(self) -> Relation {
         match self {
-            Self::AgentCwd | Self::StateLink => Relation::Outside,
+            Self::AgentCwd | Self::StateLink | Self::StatePart | Self::WorkspaceLink | Self::Cwd => Relation::Outside,
             Self::Home => Relation::Distinct,
             Self::StateDir
             | Self::Config
@@ -195,7 +201,9 @@ impl PathRole {
             Self::ChannelLogin => Code::ChannelLoginShared,
             Self::Sandboxes => Code::SandboxRootShared,
             Self::PluginData => Code::PluginDataShared,
-            Self::StateLink => Code::StateLinkShared,
+            Self::StateLink | Self::WorkspaceLink => Code::StateLinkShared,
+            Self::StatePart => Code::StatePartShared,
+            Self::Cwd => Code::CwdInPlane,
             Self::AgentCwd => Code::AgentCwdShared,
             Self::Home => Code::HomeShared,
         }
@@ -217,6 +225,9 @@ impl PathRole {
             Self::Sandboxes => "sandbox root",
             Self::PluginData => "plugin data dir",
             Self::StateLink => "link in the state dir",
+            Self::StatePart => "part of the state",
+            Self::WorkspaceLink => "link in the workspace",
+            Self::Cwd => "working folder",
             Self::AgentCwd => "agent working folder",
             Self::Home => "HOME",
         }
@@ -236,6 +247,9 @@ impl PathRole {
             | Self::Sandboxes
             | Self::PluginData
             | Self::StateLink
+            | Self::StatePart
+            | Self::WorkspaceLink
+            | Self::Cwd
             | Self::AgentCwd
             | Self::Home => true,
         }
@@ -306,11 +320,12 @@ impl Claims {
         &self.claimants[claim.by]
     }
 
-    /// Adds a link that was seen inside a plane's state dir. What it leads to is its identity's to say.
-    pub fn add_state_link(&mut self, by: usize, link: PathBuf) {
+    /// Adds what was seen inside a plane's state dir or workspace. What it leads to is its identity's to say.
+    pub fn add_inner(&mut self, by: usize, role: PathRole, path: PathBuf) {
         let place = self.claimants[by].header.clone();
-        let surface = Surface::Path(PathRole::StateLink, link);
-        self.claims.push(Claim { by, surface, key: Cow::Borrowed("state_dir"), source: Source::Defaulted, place });
+        let key = Cow::Borrowed(if role == PathRole::WorkspaceLink { "workspace" } else { "state_dir" });
+        let surface = Surface::Path(role, path);
+        self.claims.push(Claim { by, surface, key, source: Source::Defaulted, place });
     }
 
     /// The names of these claimants, in order.

@@ -65,6 +65,9 @@ impl Gatherer<'_> {
     fn manifest(&mut self, config_speaks: bool) {
         let plane = self.plane;
         self.written("home", Surface::Path(PathRole::Home, plane.home.clone()));
+        if plane.cwd != plane.state_dir {
+            self.written("cwd", Surface::Path(PathRole::Cwd, plane.cwd.clone()));
+        }
         match plane.contract {
             Contract::Plain => {
                 if let Some(port) = plane.port {

@@ -1,5 +1,7 @@
-//! Paths that need not be a plane's alone, but must not lie in what is another's: agents' working folders, and links out of
-//! a state dir.
+//! Paths that need not be a plane's alone, but must not lie in what is another's: working folders, HOME, and what is found
+//! linked or mounted inside a state dir or a workspace.
+
+use std::collections::BTreeMap;
 
 use super::claim::{Claim, Claims, PathRole, Relation};
 use super::codes::Code;
@@ -7,55 +9,143 @@ use super::finding::Finding;
 use super::group::{distinct, runs};
 use super::keys::Key;
 use super::paths::apart;
-use super::surroundings::Surroundings;
-use super::wording::{change, finding, names, shown};
+use super::surroundings::{EntryKind, Surroundings};
+use super::wording::{change, finding, listed, names, shown};
 
 /// For each such path: the planes that have it in common, and those in whose folders it lies.
 pub(super) fn findings(claims: &Claims, around: &Surroundings) -> Vec<Finding> {
-    let outside: Vec<(PathRole, Key, &Claim)> = claims
+    let outside: Vec<(PathRole, &Claim)> = claims
         .claims
         .iter()
         .filter_map(|claim| {
-            let (role, path) = claim.path()?;
-            (role.relation() == Relation::Outside).then(|| (role, Key::by_name(path, around), claim))
+            let (role, _) = claim.path()?;
+            (role == PathRole::Home || role.relation() == Relation::Outside).then_some((role, claim))
         })
         .collect();
-    if outside.is_empty() {
-        return Vec::new();
+    let spots = outside.iter().enumerate().map(|(index, (role, claim))| ((*role, spot(claim, around)), index));
+    let (ground, mut found) = (Ground::new(claims, around), Vec::new());
+    let mut linked: BTreeMap<Vec<usize>, Vec<&Claim>> = BTreeMap::new();
+    for ((role, spot), members) in runs(spots.collect()) {
+        let of: Vec<&Claim> = members.into_iter().map(|index| outside[index].1).collect();
+        let owners = distinct(of.iter().map(|claim| claim.by));
+        match spot {
+            // Whoever copied a folder by hard links has many of them. Each lies where its own name says.
+            Spot::File(..) => {
+                for one in &of {
+                    found.extend(inside(claims, role, &[one], &ground.holders(one, around), around));
+                }
+                if owners.len() > 1 {
+                    linked.entry(owners).or_default().extend(&of);
+                }
+            }
+            Spot::Place(_) => {
+                if owners.len() > 1 {
+                    found.extend(in_common(claims, role, &of, around));
+                }
+                found.extend(inside(claims, role, &of, &ground.holders(of[0], around), around));
+            }
+        }
     }
-    let mut ground: Vec<(Key, &Claim)> =
-        apart(claims).map(|(claim, path)| (Key::by_name(path, around), claim)).collect();
-    ground.sort();
-    let indexed = outside.iter().enumerate().map(|(index, (role, key, _))| ((*role, key), index));
-    let mut found = Vec::new();
-    for ((role, key), members) in runs(indexed.collect()) {
-        let of: Vec<&Claim> = members.into_iter().map(|index| outside[index].2).collect();
-        found.extend(in_common(claims, role, &of));
-        let holders: Vec<&Claim> =
-            key.ancestors().chain(std::iter::once(key.clone())).flat_map(|outer| claimed_at(&ground, &outer)).collect();
-        found.extend(inside(claims, role, &of, &holders, around));
-    }
+    found.extend(linked.values().map(|of| hard_links(claims, of)));
     found
 }
 
-/// One path that several planes have.
-fn in_common(claims: &Claims, role: PathRole, of: &[&Claim]) -> Option<Finding> {
-    let owners = distinct(of.iter().map(|claim| claim.by));
-    if owners.len() < 2 {
-        return None;
+/// What two paths that are one have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Spot {
+    /// A file, whatever its names.
+    File(u64, u64),
+    /// A place.
+    Place(Key),
+}
+
+fn spot(claim: &Claim, around: &Surroundings) -> Spot {
+    let path = claim.path().expect("only paths are asked about").1;
+    let identity = around.identity(path);
+    match identity.and_then(|identity| identity.entry).filter(|entry| entry.kind == EntryKind::File) {
+        Some(entry) => Spot::File(entry.inode.0, entry.inode.1),
+        None => Spot::Place(identity.and_then(Key::by_place).unwrap_or_else(|| Key::by_name(path, around))),
     }
+}
+
+/// What belongs to planes alone, by name and by place within file systems, each in order.
+struct Ground<'a>([Vec<(Key, &'a Claim)>; 2]);
+
+impl<'a> Ground<'a> {
+    fn new(claims: &'a Claims, around: &Surroundings) -> Self {
+        let mut by_name: Vec<_> = apart(claims).map(|(claim, path)| (Key::by_name(path, around), claim)).collect();
+        let place = |path| around.identity(path).and_then(Key::by_place);
+        let mut by_place: Vec<_> = apart(claims).filter_map(|(claim, path)| Some((place(path)?, claim))).collect();
+        by_name.sort();
+        by_place.sort();
+        Self([by_name, by_place])
+    }
+
+    /// The claims in which `claim` lies, the innermost last; of a part of a state also those that lie in it.
+    fn holders(&self, claim: &Claim, around: &Surroundings) -> Vec<&'a Claim> {
+        let Some((role, path)) = claim.path() else { return Vec::new() };
+        let by_place = around.identity(path).and_then(Key::by_place);
+        let keys = [Some(Key::by_name(path, around)), by_place];
+        let mut found: Vec<&Claim> = Vec::new();
+        for (ground, key) in self.0.iter().zip(keys) {
+            let Some(key) = key else { continue };
+            let mut held = Vec::new();
+            if role == PathRole::StatePart {
+                let start = ground.partition_point(|(other, _)| other < &key);
+                let within = ground[start..].iter().take_while(|(other, _)| other.is_within(&key));
+                held.extend(within.map(|(_, claim)| *claim));
+            }
+            for outer in key.ancestors().chain(std::iter::once(key.clone())) {
+                let start = ground.partition_point(|(other, _)| other < &outer);
+                held.extend(ground[start..].iter().take_while(|(other, _)| *other == outer).map(|(_, claim)| *claim));
+            }
+            held.retain(|claim| !found.contains(claim));
+            found.extend(held);
+        }
+        found
+    }
+}
+
+/// One place that several planes have; where that is no mistake by itself nothing is said.
+fn in_common(claims: &Claims, role: PathRole, of: &[&Claim], around: &Surroundings) -> Option<Finding> {
+    let owners = distinct(of.iter().map(|claim| claim.by));
     let (who, surface) = (names(claims, &owners), shown(of[0].path()?.1));
-    let (message, hint) = match role {
+    let (code, message, hint) = match role {
         PathRole::StateLink => (
-            format!("links in the state dirs of {who} lead to one place: {}", links(of)),
-            "leave it if both only read there; else replace each link by a folder of the plane's own",
+            Code::StateLinkShared,
+            format!("links in the state dirs of {who} lead to one place: {}", spelled(of)),
+            "leave it if both only read there; else replace each link by a folder of the plane's own".to_owned(),
         ),
-        _ => (
+        PathRole::StatePart => {
+            let by = if is_mount(of[0], around) { "mounts" } else { "links" };
+            (
+                part(claims, of[0]),
+                format!("parts of the states of {who} are one through {by}: {}", spelled(of)),
+                format!("give each plane a folder of its own there: {}", undo(of[of.len() - 1], around)),
+            )
+        }
+        PathRole::AgentCwd => (
+            Code::AgentCwdShared,
             format!("agents of {who} work in one folder, {surface}"),
-            "leave it if it is meant; else give each agent a `cwd` of its own",
+            "leave it if it is meant; else give each agent a `cwd` of its own".to_owned(),
         ),
+        // Many tools may start in one folder, and what a workspace is linked to may be anybody's.
+        _ => return None,
     };
-    Some(finding(claims, role.shared(), surface, of.iter().copied()).saying(message).hinting(hint))
+    Some(finding(claims, code, surface, of.iter().copied()).saying(message).hinting(hint))
+}
+
+/// Files of two states that are one file each.
+fn hard_links(claims: &Claims, of: &[&Claim]) -> Finding {
+    let owners = distinct(of.iter().map(|claim| claim.by));
+    let mut paths: Vec<String> = of.iter().filter_map(|claim| Some(shown(claim.path()?.1))).collect();
+    paths.sort();
+    let surface = paths[0].clone();
+    let message =
+        format!("{} have files of their states in common, by links: {}", names(claims, &owners), listed(&paths));
+    let last = &paths[paths.len() - 1];
+    let hint = format!("make each a file of its own: cp {last} {last}.own && mv {last}.own {last}");
+    finding(claims, Code::StatePartShared, surface, of.iter().copied()).saying(message).hinting(hint)
 }
 
 /// One path that lies in what is another plane's.
@@ -75,36 +165,69 @@ fn inside(
     let whose = names(claims, &distinct(holders.iter().map(|claim| claim.by)));
     let (path, noun) = (guest.path()?.1, holder.path()?.0.noun());
     let surface = shown(path);
+    let leads = around.identity(path).map_or_else(|| surface.clone(), |identity| shown(&identity.canonical));
+    let step = || change(claims.claimant(guest), guest, None);
     let (code, message, hint) = match role {
-        PathRole::StateLink => {
-            let leads = around.identity(path).map(|identity| shown(&identity.canonical));
+        PathRole::StateLink | PathRole::StatePart => {
+            let what = if is_mount(guest, around) { "mount" } else { "link" };
             (
                 Code::StateLinkForeign,
-                format!(
-                    "the state dir of {who} has a link, {surface}, into the {noun} of {whose}, {}",
-                    leads.unwrap_or_default()
-                ),
-                format!("replace the link by a folder of its own: rm {surface}"),
+                format!("the state dir of {who} has a {what}, {surface}, into the {noun} of {whose}, {leads}"),
+                format!("put a folder of its own there: {}", undo(guest, around)),
             )
         }
+        PathRole::WorkspaceLink => (
+            Code::StateLinkForeign,
+            format!("a workspace of {who} has {surface}, which leads into the {noun} of {whose}, {leads}"),
+            format!("leave it out of the workspace: {}", undo(guest, around)),
+        ),
+        PathRole::Home => {
+            (Code::HomeInPlane, format!("the HOME of {who}, {surface}, lies inside the {noun} of {whose}"), step())
+        }
+        PathRole::Cwd => (
+            Code::CwdInPlane,
+            format!("{who} works in {surface}, inside the {noun} of {whose}"),
+            format!("leave it if it is meant; else {}", step()),
+        ),
         _ => (
             Code::AgentCwdShared,
             format!("agents of {who} work in {surface}, inside the {noun} of {whose}"),
-            format!("leave it if it is meant; else {}", change(claims.claimant(guest), guest, None)),
+            format!("leave it if it is meant; else {}", step()),
         ),
     };
     let involved = guests.iter().copied().chain(holders.iter().copied());
     Some(finding(claims, code, surface, involved).saying(message).hinting(hint))
 }
 
-/// The paths of links, for a sentence.
-fn links(of: &[&Claim]) -> String {
-    let paths: Vec<String> = of.iter().filter_map(|claim| Some(shown(claim.path()?.1))).collect();
-    super::wording::listed(&paths)
+/// A browser's sessions are told from the rest of a state: whoever shares them is logged in as the other.
+fn part(claims: &Claims, claim: &Claim) -> Code {
+    let state_dir = &claims.claimant(claim).state_dir;
+    let below = claim.path().and_then(|(_, path)| path.strip_prefix(state_dir).ok());
+    if below.is_some_and(|below| below.starts_with("browser")) {
+        Code::BrowserDataShared
+    } else {
+        Code::StatePartShared
+    }
 }
 
-/// Who claims exactly the path of `key`.
-fn claimed_at<'a>(ground: &[(Key, &'a Claim)], key: &Key) -> Vec<&'a Claim> {
-    let start = ground.partition_point(|(other, _)| other < key);
-    ground[start..].iter().take_while(|(other, _)| other == key).map(|(_, claim)| *claim).collect()
+/// Something that is where its name says, and still is somewhere else too, is a mount.
+fn is_mount(claim: &Claim, around: &Surroundings) -> bool {
+    let known = claim.path().and_then(|(_, path)| Some((path, around.identity(path)?)));
+    known.is_some_and(|(path, identity)| {
+        let below = |canonical: &std::path::Path| canonical.file_name() == path.file_name();
+        identity.within.as_ref().is_some_and(|within| below(&identity.canonical) && !below(&within.path))
+            || identity.canonical == path
+    })
+}
+
+/// The command that undoes a link or a mount.
+fn undo(claim: &Claim, around: &Surroundings) -> String {
+    let path = claim.path().map(|(_, path)| shown(path)).unwrap_or_default();
+    if is_mount(claim, around) { format!("umount {path}") } else { format!("rm {path}") }
+}
+
+/// The paths of links, for a sentence.
+fn spelled(of: &[&Claim]) -> String {
+    let paths: Vec<String> = of.iter().filter_map(|claim| Some(shown(claim.path()?.1))).collect();
+    listed(&paths)
 }

@@ -80,9 +80,14 @@ impl<'a> Suggest<'a> {
             PathRole::Sandboxes => "sandboxes",
             PathRole::PluginData => "plugin-data",
             PathRole::Home => "home",
-            PathRole::StateDir | PathRole::Include | PathRole::AgentDir | PathRole::StateLink | PathRole::AgentCwd => {
-                return None;
-            }
+            PathRole::StateDir
+            | PathRole::Include
+            | PathRole::AgentDir
+            | PathRole::StateLink
+            | PathRole::StatePart
+            | PathRole::WorkspaceLink
+            | PathRole::Cwd
+            | PathRole::AgentCwd => return None,
         };
         let offered = state_dir.join(below);
         // Where it is already, a hard link say makes it another's: that is no way out.

@@ -231,6 +231,9 @@ fn surface() -> impl Strategy<Value = Surface> {
         PathRole::LogFile,
         PathRole::AgentCwd,
         PathRole::StateLink,
+        PathRole::StatePart,
+        PathRole::WorkspaceLink,
+        PathRole::Cwd,
         PathRole::Home,
     ]);
     let pin = prop::sample::select(vec![Pin::Listens, Pin::Browser, Pin::Attaches]);

@@ -74,6 +74,9 @@ codes! {
     StateLinkShared "state-link-shared" Warning:
         "Links inside the state dirs of two planes lead to one place.";
         "What both only read, such as skills, may well be shared so; what a gateway writes may not."
+    StatePartShared "state-part-shared" Error:
+        "Links, mounts or hard links make one of the private parts of two planes' states.";
+        "Databases, credentials, what agents keep and `.env` belong to one gateway each; two that write one of them lose what the other wrote, or log in as it. Give each plane a file or folder of its own. A folder copied with `cp -al` has hard links throughout: copy it with `cp -a`."
     SupervisorPathShared "supervisor-path-shared" Error:
         "Folders that gateward keeps for itself and a plane's folders lie in one another.";
         "Locks and logs that live inside a plane die with a reset of that plane, and then nothing proves any more that at most one gateway owns it. Keep `supervisor.state_dir` and `supervisor.run_dir` apart from every plane."
@@ -86,6 +89,12 @@ codes! {
     HomeShared "home-shared" Warning:
         "Planes have one HOME.";
         "What OpenClaw and the tools its agents call keep in HOME is shared although the state dirs are apart: `~/.cache/openclaw*`, `~/.npm`, `~/.agents/skills`, and the logins of other command line tools. A `home` for each plane keeps them apart."
+    HomeInPlane "home-in-plane" Warning:
+        "The HOME of a plane lies inside a folder of another.";
+        "A reset of the outer plane takes the inner one's caches, keys and logins along, and the outer one's agents can read them. Give it a `home` beside the other's folders."
+    CwdInPlane "cwd-in-plane" Warning:
+        "A plane's process works inside a folder of another.";
+        "OpenClaw reads a `.env` in its working folder, and takes relative paths from there. That may be meant, as when a rescue mends main; then leave it."
     SurfaceUnnamed "surface-unnamed" Warning:
         "A state dir, config or workspace does not say in its path which plane it belongs to.";
         "Whoever mends things at night should not have to decode which gateway owns `…-2`. Put the plane's name into the path."

@@ -40,6 +40,12 @@ impl Resolver {
         Self { mounts: Mounts::of_this_process(), seen: HashMap::new(), folding: HashMap::new() }
     }
 
+    /// The mount points below what `folder` is.
+    pub(super) fn mounted_below(&mut self, folder: &Path) -> Vec<PathBuf> {
+        let (canonical, exists, _) = self.follow(folder);
+        if canonical == exists { self.mounts.below(&canonical) } else { Vec::new() }
+    }
+
     /// What `path`, absolute, is.
     pub(super) fn identity(&mut self, path: &Path) -> Identity {
         let (canonical, exists, entry) = self.follow(path);

@@ -13,6 +13,7 @@ pub mod existing;
 pub mod held;
 // Files and attributes.
 mod identity;
+mod inside;
 mod accounts;
 mod cwds;
 mod launchers;

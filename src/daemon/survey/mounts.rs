@@ -1,8 +1,9 @@
 //! The mounts that this process sees: which file system a path is on, where within it, and whether its names fold case.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fs;
+use std::ops::Bound;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use crate::collision::surroundings::Within;
 /// What `/proc/self/mountinfo` says. Where it cannot be read nothing is known, and names alone are compared.
 pub(super) struct Mounts {
     /// By mount point; of several on one point the last covers the others.
-    by_point: HashMap<PathBuf, Mount>,
+    by_point: BTreeMap<PathBuf, Mount>,
     /// How often each file system is mounted.
     times: HashMap<(u32, u32), usize>,
 }
@@ -32,7 +33,7 @@ impl Mounts {
 
     /// Lines read `36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/root rw`.
     fn parsed(text: &[u8]) -> Self {
-        let mut mounts = Self { by_point: HashMap::new(), times: HashMap::new() };
+        let mut mounts = Self { by_point: BTreeMap::new(), times: HashMap::new() };
         for line in text.split(|byte| *byte == b'\n') {
             let Some((point, mount)) = parsed_line(line) else { continue };
             *mounts.times.entry(mount.device).or_default() += 1;
@@ -50,6 +51,12 @@ impl Mounts {
         let rest = canonical.strip_prefix(point).ok()?;
         let path = if rest.as_os_str().is_empty() { mount.root.clone() } else { mount.root.join(rest) };
         Some(Within { device: mount.device, path })
+    }
+
+    /// The mount points below `folder`, which is canonical.
+    pub(super) fn below(&self, folder: &Path) -> Vec<PathBuf> {
+        let from = self.by_point.range::<Path, _>((Bound::Excluded(folder), Bound::Unbounded));
+        from.map(|(point, _)| point).take_while(|point| point.starts_with(folder)).cloned().collect()
     }
 
     /// Whether names in `folder` are the same in upper and lower case.
@@ -123,6 +130,9 @@ mod tests {
         assert_eq!(within("/mnt/bind"), within("/srv/main"));
         assert_ne!(within("/mnt/bind/x"), within("/srv/x"));
         assert_eq!(within("/tmp/x"), None);
+        assert_eq!(mounts.below(Path::new("/mnt")), [Path::new("/mnt/bind")]);
+        assert_eq!(mounts.below(Path::new("/mnt/bin")), [""; 0].map(Path::new));
+        assert_eq!(mounts.below(Path::new("/tmp")), [""; 0].map(Path::new));
     }
 
     #[test]
