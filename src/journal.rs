@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,10 @@ impl Journal {
     fn write(&mut self, mut line: Vec<u8>) -> io::Result<()> {
         line.push(b'\n');
         let length = line.len() as u64;
+        // One that was removed is read by nobody.
+        if self.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|meta| meta.nlink() == 0)) {
+            self.file = None;
+        }
         if self.file.is_some() && self.size + length > FILE_CAP {
             std::fs::rename(&self.path, self.path.with_extension("jsonl.1"))?;
             self.file = None;

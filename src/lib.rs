@@ -18,6 +18,7 @@ pub mod rundir;
 pub mod os;
 pub mod socket;
 pub mod journal;
+mod own_log;
 pub mod keeper;
 pub mod daemon;
 pub mod runtime;

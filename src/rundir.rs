@@ -32,6 +32,11 @@ pub fn want(run_dir: &Path, plane: &PlaneName) -> PathBuf {
     run_dir.join("wants").join(plane.as_str())
 }
 
+/// The last incarnation's number, while the state dir does not take it.
+pub fn incarnation(run_dir: &Path, plane: &PlaneName) -> PathBuf {
+    run_dir.join("incarnations").join(plane.as_str())
+}
+
 /// Held by the one daemon of this state dir.
 pub fn daemon_lock(state_dir: &Path) -> PathBuf {
     state_dir.join("gateward.lock")
@@ -52,9 +57,9 @@ pub fn daemon_journal(state_dir: &Path) -> PathBuf {
     state_dir.join("journal.jsonl")
 }
 
-/// The random id of this supervisor, made once.
-pub fn supervisor_id(state_dir: &Path) -> PathBuf {
-    state_dir.join("id")
+/// The random id of this supervisor, made once, under its state dir; the same under its run dir.
+pub fn supervisor_id(folder: &Path) -> PathBuf {
+    folder.join("id")
 }
 
 /// What was last applied: the order of planes, no secret; read when the manifest cannot be.

@@ -14,6 +14,7 @@ use super::trouble;
 use crate::daemon::applied::{self, Elsewhere, lives_elsewhere};
 use crate::daemon::load::{self, LoadError, Loaded};
 use crate::manifest::suggest::nearest;
+use crate::openclaw::environment::{MANIFEST, RUN_DIR};
 use crate::plane::{PlaneName, Planes};
 use crate::rundir::{self, Applied, AppliedPlane, PlaneDir};
 use crate::wire::{Answer, Ask};
@@ -109,7 +110,7 @@ impl Target {
 
     /// The plane of this supervisor inside which we run, if any.
     pub fn own_plane(&self) -> Option<PlaneName> {
-        let run_dir = env::var_os("GATEWARD_RUN_DIR")?;
+        let run_dir = env::var_os(RUN_DIR)?;
         let plane = PlaneName::new(&env::var("GATEWARD_PLANE").ok()?).ok()?;
         (self.applied.run_dir == Path::new(&run_dir)).then_some(plane)
     }
@@ -164,8 +165,8 @@ impl Target {
 
 /// Inside a plane the supervisor that started it is meant, also when the manifest has moved its run dir since.
 fn inherited_run_dir(scope: &Scope, applied: &Applied) -> Option<PathBuf> {
-    let run_dir = env::var_os("GATEWARD_RUN_DIR").map(PathBuf::from).filter(|path| path.is_absolute())?;
-    let same = env::var_os("GATEWARD_MANIFEST").is_some_and(|manifest| Path::new(&manifest) == applied.manifest);
+    let run_dir = env::var_os(RUN_DIR).map(PathBuf::from).filter(|path| path.is_absolute())?;
+    let same = env::var_os(MANIFEST).is_some_and(|manifest| Path::new(&manifest) == applied.manifest);
     (scope.manifest.is_none() && same).then_some(run_dir)
 }
 
@@ -178,7 +179,7 @@ fn last_applied(scope: &Scope, error: &LoadError) -> Option<Applied> {
             .or_else(|| applied::read(&rundir::breadcrumb(&supervisor.run_dir)))
     };
     let by_environment = || {
-        let run_dir = env::var_os("GATEWARD_RUN_DIR").filter(|_| scope.manifest.is_none())?;
+        let run_dir = env::var_os(RUN_DIR).filter(|_| scope.manifest.is_none())?;
         applied::read(&rundir::breadcrumb(Path::new(&run_dir)))
     };
     // Two manifests may share a state dir by mistake; the note of one says nothing of the other's planes.

@@ -174,7 +174,7 @@ impl Daemon {
             }
             Input::Glance => self.glance(),
             Input::Looked { plane, found, reply } => self.looked(&plane, found, reply),
-            Input::Rebound => self.rebound(),
+            Input::Touched(what) => self.touched(what),
             Input::Edited(paths) => {
                 tracing::info!(?paths, "watched files changed");
                 self.prove(Purpose::Edit);

@@ -2,13 +2,16 @@
 //!
 //! Ends nothing by itself, and leaves keepers that answer alone.
 
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
 use super::core::{Daemon, refused};
 use super::input::Input;
 use super::vigil::{self, Found};
 use crate::os::lock::Lock;
 use crate::plane::PlaneName;
 use crate::rundir::{self, PlaneDir};
-use crate::socket::Reply;
+use crate::socket::{Reply, Touched};
 use crate::wire::{Answer, RefusalKind};
 
 impl Daemon {
@@ -80,25 +83,48 @@ impl Daemon {
         });
     }
 
-    /// The run dir was wiped: what else of ours lay in it is put back.
-    pub(super) fn rebound(&mut self) {
-        self.voice.say("the supervisor's socket was gone and is bound again; planes were not touched");
-        self.note(None, "socket-lost", "the supervisor's socket was gone", "bound again", "planes were not touched");
+    /// The run dir or the state dir may have been wiped: what others must find there is put back.
+    pub(super) fn touched(&mut self, what: Touched) {
+        let supervisor = self.planes.supervisor.clone();
+        let state_lost = !self.lock.still_named();
+        match what {
+            Touched::Socket => {
+                self.voice.say("the supervisor's socket was gone and is bound again; planes were not touched");
+                let saw = "the supervisor's socket was gone";
+                self.note(None, "socket-lost", saw, "bound again", "planes were not touched");
+            }
+            Touched::Other if !state_lost && self.sockets.still_named() => return,
+            Touched::Other => {}
+        }
+        if state_lost {
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&supervisor.state_dir);
+            if let Err(error) = made {
+                tracing::error!(%error, "the state dir was wiped and cannot be made again");
+            }
+            let saw = format!("what gateward keeps in {} was gone", supervisor.state_dir.display());
+            self.voice.say(&format!("{saw}; it is written again, and planes were not touched"));
+            let follows = "planes were not touched; journals and logs from before are lost";
+            self.note(None, "state-lost", &saw, "written again", follows);
+            self.lock_again("state-dir-taken", &rundir::daemon_lock(&supervisor.state_dir), |daemon| &mut daemon.lock);
+        }
+        if !self.sockets.still_named() {
+            self.lock_again("run-dir-taken", &rundir::sockets_lock(&supervisor.run_dir), |daemon| &mut daemon.sockets);
+        }
+        super::identity::restore(&supervisor, &self.id);
         if !self.planes.planes.is_empty() {
             super::applied::write(&self.planes);
         }
-        if self.sockets.still_named() {
-            return;
-        }
-        match Lock::take(&rundir::sockets_lock(&self.planes.supervisor.run_dir)) {
-            Ok(lock) => self.sockets = lock,
-            Err(error) => self.note(
-                None,
-                "run-dir-taken",
-                &error.to_string(),
-                "left",
-                "two supervisors share a run dir: give each its own",
-            ),
+        // What was put back is to be watched as what was there before.
+        self.nudge.notify_one();
+    }
+
+    fn lock_again(&mut self, event: &str, path: &Path, lock: fn(&mut Self) -> &mut Lock) {
+        match Lock::take(path) {
+            Ok(taken) => *lock(self) = taken,
+            Err(error) => {
+                let follows = "two supervisors share a folder: give each its own";
+                self.note(None, event, &error.to_string(), "left", follows);
+            }
         }
     }
 }

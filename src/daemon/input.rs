@@ -9,7 +9,7 @@ use super::survey::held::Held;
 use super::vigil::Found;
 use crate::collision::finding::Finding;
 use crate::plane::{PlaneName, Planes};
-use crate::socket::{Heard, Reply};
+use crate::socket::{Heard, Reply, Touched};
 use crate::wire::{PlaneStatus, Reload};
 
 /// One thing heard.
@@ -58,8 +58,8 @@ pub enum Input {
         /// Who asked for it, if anybody.
         reply: Option<Reply>,
     },
-    /// The socket was gone with its run dir, and is bound again.
-    Rebound,
+    /// The socket was gone with its run dir and is bound again, or something else that must be found by others was touched.
+    Touched(Touched),
     /// A watched file changed.
     Edited(Vec<PathBuf>),
     /// The manifest was read and proved.

@@ -15,7 +15,7 @@ use crate::os::accounts;
 use crate::plane::{Account, Planes, Supervisor};
 
 /// The variable that names the manifest; every plane has it, so that it finds its supervisor.
-const VARIABLE: &str = "GATEWARD_MANIFEST";
+const VARIABLE: &str = crate::openclaw::environment::MANIFEST;
 
 /// A manifest that holds.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 //! Reading order: [`run`], `core` (the loop), `reconcile` (plans applied), `keepers` and `follow`, then the tools.
 
 pub mod applied;
+pub mod identity;
 pub mod keepers;
 pub mod load;
 mod passage;
@@ -26,11 +27,9 @@ mod watchdog;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,14 +39,12 @@ use tokio::task::LocalSet;
 use crate::journal::Journal;
 use crate::os::harden;
 use crate::os::lock::{Lock, NotTaken};
+use crate::own_log::log_to;
 use crate::plane::{PlaneName, Planes, Supervisor};
 use crate::rundir;
 use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
 pub use core::{End, Manner};
 use input::{Input, Told};
-
-/// The daemon's own log is cut at this size when a daemon starts.
-const LOG_CAP: u64 = 4 << 20;
 
 /// Why the supervisor could not run.
 #[derive(Debug)]
@@ -165,34 +162,26 @@ fn refuse_a_move(supervisor: &Supervisor) -> Result<(), RunError> {
     Err(RunError::Moved { who, state_dir: elsewhere.applied.state_dir, run_dir: elsewhere.applied.run_dir })
 }
 
-fn log_to(path: &Path) -> io::Result<()> {
-    if std::fs::metadata(path).is_ok_and(|meta| meta.len() > LOG_CAP) {
-        std::fs::rename(path, path.with_extension("log.1"))?;
-    }
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    let subscriber =
-        tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false).with_target(false).finish();
-    // Set already only where the demo runs the supervisor inside another program.
-    let _ = tracing::subscriber::set_global_default(subscriber);
-    Ok(())
-}
-
 async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) -> io::Result<End> {
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
     let supervisor = planes.supervisor.clone();
     let access = Access::of(supervisor.socket_group.as_deref())?;
     make_folder(&supervisor.run_dir, access)?;
     make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
-    let listener = Listener::bind(&rundir::daemon_socket(&supervisor.run_dir), access)?;
+    let listener = Listener::bind(
+        &rundir::daemon_socket(&supervisor.run_dir),
+        access,
+        &[rundir::daemon_lock(&supervisor.state_dir)],
+    )?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
     let nudge = listener.nudge();
-    let rebound = inputs.clone();
-    let serving = tokio::task::spawn_local(serve(listener, hear, move || drop(rebound.send(Input::Rebound))));
+    let touched = inputs.clone();
+    let serving = tokio::task::spawn_local(serve(listener, hear, move |what| drop(touched.send(Input::Touched(what)))));
     listen_for_signals(&inputs)?;
 
     let daemon = core::Daemon {
-        id: seal::supervisor_id(&supervisor.state_dir)?,
+        id: identity::of(&supervisor)?,
         own: seal::own_environ(),
         keepers: keepers::Keepers::new()?,
         seen: BTreeMap::new(),

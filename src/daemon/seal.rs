@@ -1,18 +1,17 @@
 //! From a resolved plane to a sealed one: the program found, the environment made, the definition hashed.
 //!
-//! Looks programs up; starts nothing and writes nothing but the supervisor's own id.
+//! Looks programs up; starts nothing and writes nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::openclaw::environment::{self, Host};
 use crate::plane::{Launch, Plane, Sealed, Supervisor};
-use crate::rundir;
 use crate::runtime::Runtimes;
 
 /// Why a plane cannot be given to a keeper: its program is not there.
@@ -150,34 +149,6 @@ fn executable(path: &Path) -> Option<PathBuf> {
     (meta.is_file() && meta.permissions().mode() & 0o111 != 0).then(|| path.to_owned())
 }
 
-/// The random id of the supervisor with this state dir, made at its first start. It tells apart the `main` of two supervisors.
-pub fn supervisor_id(state_dir: &Path) -> io::Result<String> {
-    let path = rundir::supervisor_id(state_dir);
-    if let Some(id) = read_id(&path) {
-        return Ok(id);
-    }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
-    let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(16).collect();
-    let beside = path.with_extension(format!("new-{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(id.as_bytes())?;
-    file.sync_all()?;
-    // A link does not replace: of two that begin at once, one id stays.
-    let linked = std::fs::hard_link(&beside, &path);
-    std::fs::remove_file(&beside)?;
-    match (linked, read_id(&path)) {
-        (_, Some(id)) => Ok(id),
-        (Err(error), None) => Err(error),
-        (Ok(()), None) => Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} holds no id", path.display()))),
-    }
-}
-
-/// The id, if there is one already.
-pub fn read_id(path: &Path) -> Option<String> {
-    let id = std::fs::read_to_string(path).ok()?;
-    (id.len() == 16 && id.chars().all(|c| c.is_ascii_alphanumeric())).then_some(id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,13 +162,6 @@ mod tests {
         other.environment.insert("TZ".into(), "UTC".into());
         assert_ne!(definition(&plane), definition(&other));
         assert_eq!(definition(&plane).len(), 64);
-    }
-
-    #[test]
-    fn an_id_is_made_once() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let id = supervisor_id(folder.path()).expect("an id");
-        assert_eq!(supervisor_id(folder.path()).expect("the same"), id);
     }
 
     #[test]

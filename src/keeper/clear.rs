@@ -151,7 +151,8 @@ impl Broom {
     }
 
     fn take_lock(&mut self) -> Result<(), Conflict> {
-        if self.lock.is_some() {
+        // One whose file was removed proves nothing to the next keeper.
+        if self.lock.as_ref().is_some_and(Lock::still_named) {
             return Ok(());
         }
         match Lock::take(&self.lock_path) {

@@ -144,10 +144,8 @@ impl Keeper {
             Input::Seen(seen) => self.seen(&seen, now),
             Input::HelperDone(helped) => self.helper_done(helped),
             Input::FilesChanged => vec![Event::FilesChanged],
-            Input::Rebound => {
-                if let Err(error) = self.hands.memory.restore() {
-                    tracing::error!(%error, "what the operator wants could not be written again");
-                }
+            Input::Touched => {
+                self.hands.put_back(self.life.incarnation());
                 Vec::new()
             }
             Input::ToldToGo => self.told_to_go(),

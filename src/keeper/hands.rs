@@ -6,9 +6,10 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::clear::Broom;
 use super::clock::Clock;
@@ -28,8 +29,10 @@ use crate::life::phase::Moment;
 use crate::openclaw::environment;
 use crate::openclaw::handoff::Handoff;
 use crate::os::launch::{Launch, LaunchError, Prepared, Program};
+use crate::os::lock::Lock;
 use crate::os::process;
 use crate::plane::Sealed;
+use crate::rundir::PlaneDir;
 use crate::socket::Reply;
 
 /// The living gateway.
@@ -114,6 +117,12 @@ pub struct Hands {
     pub journal: Journal,
     /// Wants and numbers.
     pub memory: Memory,
+    /// Where all of it is kept.
+    pub folder: PlaneDir,
+    /// What makes this the plane's only keeper.
+    pub lock: Lock,
+    /// Has the listener look after what was put back.
+    pub nudge: Arc<Notify>,
     /// What the next keeper must know.
     pub tenure: TenureFile,
     /// Probes.

@@ -25,8 +25,8 @@ pub enum Input {
     HelperDone(Helped),
     /// Config, an include or `.env` changed.
     FilesChanged,
-    /// The socket was gone with its run dir, and is bound again.
-    Rebound,
+    /// The socket was gone and is bound again, or something else that must be found by others was touched.
+    Touched,
     /// The keeper itself was told to go (SIGTERM, SIGINT).
     ToldToGo,
     /// A moment set by the loop has come.

@@ -13,7 +13,8 @@ use crate::life::order::Want;
 pub struct Memory {
     /// In the run dir, and in the state dir: either may be full, or gone.
     wants: [PathBuf; 2],
-    incarnation: PathBuf,
+    /// In the state dir, and in the run dir for one that takes nothing.
+    incarnations: [PathBuf; 2],
     boot: String,
     /// What the operator last wanted, as far as this keeper has heard.
     said: Option<Want>,
@@ -21,8 +22,8 @@ pub struct Memory {
 
 impl Memory {
     /// The files, and the present boot's id.
-    pub fn new(wants: [PathBuf; 2], incarnation: PathBuf, boot: String) -> Self {
-        let mut memory = Self { wants, incarnation, boot, said: None };
+    pub fn new(wants: [PathBuf; 2], incarnations: [PathBuf; 2], boot: String) -> Self {
+        let mut memory = Self { wants, incarnations, boot, said: None };
         memory.said = memory.wants.iter().find_map(|want| memory.written(want));
         memory
     }
@@ -74,23 +75,40 @@ impl Memory {
 
     /// The number of the last incarnation; 0 before the first.
     pub fn last_incarnation(&self) -> u64 {
-        std::fs::read_to_string(&self.incarnation).ok().and_then(|text| text.trim_end().parse().ok()).unwrap_or(0)
+        let number = |path| std::fs::read_to_string(path).ok()?.trim_end().parse().ok();
+        self.incarnations.iter().filter_map(number).max().unwrap_or(0)
     }
 
-    /// Keeps the number of the incarnation about to be spawned.
+    /// Keeps the number of the incarnation about to be spawned, in the second place when the first does not take it.
     pub fn begins(&self, incarnation: u64) -> io::Result<()> {
-        replace(&self.incarnation, &format!("{incarnation}\n"))
+        let text = format!("{incarnation}\n");
+        let [first, second] = &self.incarnations;
+        replace(first, &text).or_else(|_| replace(second, &text))
     }
 }
 
-/// Writes beside, then renames over: a reader sees the old text or the new one.
+/// Writes beside, then renames over: a reader sees the old text or the new one. A full disk that has room for no other file is written
+/// where it has the old text.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
     let beside = path.with_extension("new");
-    std::fs::write(&beside, text)?;
-    std::fs::rename(&beside, path)
+    match std::fs::write(&beside, text) {
+        Ok(()) => std::fs::rename(&beside, path),
+        Err(cause) if matches!(cause.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)) => {
+            let _ = std::fs::remove_file(&beside);
+            write_over(path, text).map_err(|_| cause)
+        }
+        Err(cause) => Err(cause),
+    }
+}
+
+/// Blanks fill up what the old text was longer: cut off before or after, half of a new text would be taken for all of it.
+fn write_over(path: &Path, text: &str) -> io::Result<()> {
+    let file = std::fs::OpenOptions::new().write(true).open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    std::os::unix::fs::FileExt::write_all_at(&file, format!("{text:<length$}").as_bytes(), 0)
 }
 
 #[cfg(test)]
@@ -98,7 +116,11 @@ mod tests {
     use super::*;
 
     fn memory(folder: &Path, boot: &str) -> Memory {
-        Memory::new([folder.join("wants/main"), folder.join("main/want")], folder.join("main/incarnation"), boot.into())
+        Memory::new(
+            [folder.join("wants/main"), folder.join("main/want")],
+            [folder.join("main/incarnation"), folder.join("wants/main.incarnation")],
+            boot.into(),
+        )
     }
 
     #[test]

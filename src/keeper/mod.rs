@@ -25,18 +25,17 @@ mod origin;
 mod perform;
 mod proof;
 mod publish;
+mod restore;
 mod shown;
 mod tenure;
 mod usage;
 mod watcher;
 
-use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,6 +47,7 @@ use crate::life::{Life, Rules};
 use crate::openclaw::environment;
 use crate::os::lock::{Lock, NotTaken};
 use crate::os::{harden, memfd, process, reap};
+use crate::own_log::log_to;
 use crate::plane::Sealed;
 use crate::rundir::{self, PlaneDir};
 use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
@@ -69,9 +69,6 @@ const SEALED_CAP: usize = 16 << 20;
 
 /// The exit code of a keeper that found another one at work: nothing is wrong.
 pub const ALREADY_KEPT: u8 = 10;
-
-/// The keeper's own log is cut at this size when a keeper starts.
-const LOG_CAP: u64 = 4 << 20;
 
 /// How long what helpers have started may take to end when the keeper leaves.
 const LAST_ENDS: Duration = Duration::from_secs(2);
@@ -99,7 +96,7 @@ fn begin() -> io::Result<ExitCode> {
     let folder = PlaneDir::new(&sealed.supervisor, &sealed.plane.name);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.root())?;
     log_to(&folder.keeper_log())?;
-    let _lock = match Lock::take(&folder.keeper_lock()) {
+    let lock = match Lock::take(&folder.keeper_lock()) {
         Ok(lock) => lock,
         Err(held @ NotTaken::Held { .. }) => {
             tracing::info!("{held}: another keeper has this plane");
@@ -109,7 +106,7 @@ fn begin() -> io::Result<ExitCode> {
     };
     settle_in();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, keep(sealed, &folder, announce))?;
+    LocalSet::new().block_on(&runtime, keep(sealed, folder, lock, announce))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -117,19 +114,6 @@ fn sealed() -> io::Result<Sealed> {
     let fd = crate::os::inherited::inherited(SEALED_FD)?;
     let bytes = memfd::read(&fd, SEALED_CAP)?;
     serde_json::from_slice(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-}
-
-fn log_to(path: &Path) -> io::Result<()> {
-    let full = std::fs::metadata(path).is_ok_and(|meta| meta.len() > LOG_CAP);
-    if full {
-        std::fs::rename(path, path.with_extension("log.1"))?;
-    }
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    let subscriber =
-        tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false).with_target(false).finish();
-    // Set already only where tests run a keeper beside others.
-    let _ = tracing::subscriber::set_global_default(subscriber);
-    Ok(())
 }
 
 /// First in line for the processor, last for the out-of-memory killer, untraceable; what is refused is no reason not to
@@ -145,20 +129,20 @@ fn settle_in() {
     said("orphans of the plane would go to init", reap::become_subreaper());
 }
 
-async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> io::Result<()> {
+async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<OwnedFd>) -> io::Result<()> {
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
     let name = sealed.plane.name.clone();
     let supervisor = sealed.supervisor.clone();
     let access = Access::of(supervisor.socket_group.as_deref())?;
     make_folder(&supervisor.run_dir, access)?;
     make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
-    let listener = Listener::bind(&rundir::keeper_socket(&supervisor.run_dir, &name), access)?;
+    let listener = Listener::bind(&rundir::keeper_socket(&supervisor.run_dir, &name), access, &[folder.keeper_lock()])?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
     let nudge = listener.nudge();
-    let rebound = inputs.clone();
-    let serving = tokio::task::spawn_local(serve(listener, hear, move || drop(rebound.send(Input::Rebound))));
-    listen_for_signals(&inputs, nudge)?;
+    let touched = inputs.clone();
+    let serving = tokio::task::spawn_local(serve(listener, hear, move |_| drop(touched.send(Input::Touched))));
+    listen_for_signals(&inputs, Arc::clone(&nudge))?;
     if let Some(announce) = announce {
         // A daemon that has died meanwhile reads nothing: its successor finds the socket.
         let _ = rustix::io::write(&announce, b"1");
@@ -166,7 +150,7 @@ async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> i
 
     let boot = process::boot_id()?;
     let (tenure, before) = TenureFile::new(folder.tenure(), &boot);
-    let mut hands = hands(sealed, folder, &boot, tenure, inputs)?;
+    let mut hands = hands(sealed, folder, (lock, nudge), &boot, tenure, inputs)?;
     let (life, first) = life(&mut hands, before, &boot);
     let mut keeper = Keeper::new(hands, life).drive(first, heard_inputs).await;
     tracing::info!(plane = %name, "the keeper leaves");
@@ -187,7 +171,8 @@ async fn keep(sealed: Sealed, folder: &PlaneDir, announce: Option<OwnedFd>) -> i
 
 fn hands(
     sealed: Sealed,
-    folder: &PlaneDir,
+    folder: PlaneDir,
+    (lock, nudge): (Lock, Arc<Notify>),
     boot: &str,
     tenure: TenureFile,
     inputs: mpsc::UnboundedSender<Input>,
@@ -195,6 +180,7 @@ fn hands(
     let plane = &sealed.plane;
     let prefix = environment::cookie_prefix(&sealed.supervisor_id, plane.name.as_str());
     let wants = [rundir::want(&sealed.supervisor.run_dir, &plane.name), folder.want()];
+    let incarnations = [folder.incarnation(), rundir::incarnation(&sealed.supervisor.run_dir, &plane.name)];
     let prepared = hands::prepare(&sealed).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Hands {
         ending: None,
@@ -207,8 +193,11 @@ fn hands(
         helpers: helpers::Helpers::default(),
         logbook: logbook::Logbook::open(&folder.logs(), plane.log.clone()),
         journal: crate::journal::Journal::open(&folder.journal()),
-        memory: memory::Memory::new(wants, folder.incarnation(), boot.to_owned()),
+        memory: memory::Memory::new(wants, incarnations, boot.to_owned()),
         tenure,
+        folder,
+        lock,
+        nudge,
         watcher: watcher::Watcher::new(),
         known: publish::Known { definition: sealed.definition.clone(), ..publish::Known::default() },
         usage: usage::Usage::new(),
@@ -251,7 +240,7 @@ fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<cra
     (life, first)
 }
 
-/// TERM and INT end the plane with its grace, as a host that shuts down wants; HUP has the keeper look after its socket.
+/// TERM and INT end the plane with its grace, as a host that shuts down wants; HUP has the keeper look after its socket and its files.
 fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>, nudge: Arc<Notify>) -> io::Result<()> {
     type Make = fn() -> Input;
     let wanted: [(SignalKind, Option<Make>); 4] = [
@@ -274,9 +263,11 @@ fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>, nudge: Arc<Notify>)
         });
     }
     let mut hangups = signal(SignalKind::hangup())?;
+    let inputs = inputs.clone();
     tokio::task::spawn_local(async move {
         while hangups.recv().await.is_some() {
             nudge.notify_one();
+            let _ = inputs.send(Input::Touched);
         }
     });
     Ok(())

@@ -57,9 +57,20 @@ impl TenureFile {
         if same(&now, &self.written) {
             return Ok(());
         }
-        replace(&self.path, &serde_json::to_string(&now)?)?;
+        // What another keeper has left there must not be taken for ours.
+        let not_ours = self.written.pid == 0;
+        replace(&self.path, &serde_json::to_string(&now)?).inspect_err(|_| {
+            if not_ours {
+                drop(std::fs::remove_file(&self.path))
+            }
+        })?;
         self.written = now;
         Ok(())
+    }
+
+    /// Has the next [`TenureFile::keep`] write, whatever was written before: the file may be gone.
+    pub fn write_again(&mut self) {
+        self.written = Tenure::default();
     }
 
     /// The keeper leaves in good order.

@@ -12,6 +12,12 @@ use crate::plane::{Contract, Launch, Plane, Supervisor};
 /// The variable with which a living process says whose it is: `<supervisor id>/<plane>/<incarnation>`.
 pub const COOKIE: &str = "GATEWARD_COOKIE";
 
+/// Names the manifest that a process was started by.
+pub const MANIFEST: &str = "GATEWARD_MANIFEST";
+
+/// Names the run dir of the supervisor that started a process.
+pub const RUN_DIR: &str = "GATEWARD_RUN_DIR";
+
 /// Names taken over from the supervisor when they are set there; `LC_*` too.
 const TAKEN_OVER: [&str; 7] = ["USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "PATH"];
 
@@ -83,8 +89,8 @@ pub fn environ(plane: &Plane, supervisor: &Supervisor, host: &Host) -> BTreeMap<
         None => path.to_owned(),
     };
     environ.insert("PATH".into(), path);
-    environ.insert("GATEWARD_MANIFEST".into(), text(&supervisor.manifest));
-    environ.insert("GATEWARD_RUN_DIR".into(), text(&supervisor.run_dir));
+    environ.insert(MANIFEST.into(), text(&supervisor.manifest));
+    environ.insert(RUN_DIR.into(), text(&supervisor.run_dir));
     environ.insert("GATEWARD_PLANE".into(), plane.name.as_str().into());
     if plane.contract == Contract::Openclaw {
         environ.insert("OPENCLAW_CONFIG_PATH".into(), text(&plane.config));

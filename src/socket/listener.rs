@@ -41,18 +41,29 @@ pub struct Listener {
     inode: u64,
     /// Missing where the host has no watch left; then only [`Listener::nudge`] finds a lost socket.
     watched: Option<Watched>,
+    others: Vec<PathBuf>,
     nudge: Arc<Notify>,
+}
+
+/// What was seen to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// The path no longer leads to the socket.
+    Socket,
+    /// Something else that is watched; its owner must look.
+    Other,
 }
 
 impl Listener {
     /// Binds `path`, making its folder. The caller holds the lock that this socket stands for.
     ///
     /// The socket is made ready under another name and moved into place, so that nobody ever finds one that does not
-    /// listen, or one with wider rights than `access`.
-    pub fn bind(path: &Path, access: Access) -> io::Result<Self> {
+    /// listen, or one with wider rights than `access`. `others` are files whose loss shall be told as well: the lock.
+    pub fn bind(path: &Path, access: Access, others: &[PathBuf]) -> io::Result<Self> {
         let (inner, inode) = in_place(path, access)?;
-        let watched = watched(path);
-        Ok(Self { inner, access, path: path.to_owned(), inode, watched, nudge: Arc::default() })
+        let watched = watched(path, others);
+        let (path, others) = (path.to_owned(), others.to_vec());
+        Ok(Self { inner, access, path, inode, watched, others, nudge: Arc::default() })
     }
 
     /// Binds its path anew, with what is missing of its folders; conversations that go on are not touched.
@@ -62,21 +73,26 @@ impl Listener {
             make_folder(above, self.access)?;
         }
         (self.inner, self.inode) = in_place(&self.path, self.access)?;
-        self.watched = watched(&self.path);
+        self.watched = watched(&self.path, &self.others);
         Ok(())
     }
 
-    /// Returns once the path no longer leads here: noticed by itself where the host has a watch left, else at a nudge.
-    pub async fn lost(&self) {
+    /// Returns once the path no longer leads here, or something else that is watched was touched: noticed by itself where the
+    /// host has a watch left, else at a nudge.
+    pub async fn touched(&self) -> Touched {
         while self.is_reachable() {
             match &self.watched {
-                Some(watched) => tokio::select! { () = watched.changed() => {}, () = self.nudge.notified() => {} },
+                Some(watched) => tokio::select! {
+                    () = watched.changed() => if self.is_reachable() { return Touched::Other },
+                    () = self.nudge.notified() => watched.renew(),
+                },
                 None => self.nudge.notified().await,
             }
         }
+        Touched::Socket
     }
 
-    /// A word on this has a listener that is being served look whether its path still leads to it.
+    /// A word on this has a listener that is being served look whether its path still leads to it, and watch what was put back.
     pub fn nudge(&self) -> Arc<Notify> {
         Arc::clone(&self.nudge)
     }
@@ -131,8 +147,8 @@ fn in_place(path: &Path, access: Access) -> io::Result<(UnixListener, u64)> {
     Ok((UnixListener::from_std(inner)?, inode))
 }
 
-fn watched(path: &Path) -> Option<Watched> {
-    match Watched::new(path) {
+fn watched(path: &Path, others: &[PathBuf]) -> Option<Watched> {
+    match Watched::new(path, others) {
         Ok(watched) => Some(watched),
         Err(error) => {
             tracing::warn!(%error, socket = %path.display(), "if this socket is removed, only SIGHUP has it made again");

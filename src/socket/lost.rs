@@ -1,32 +1,41 @@
-//! Tells when a bound socket can no longer be reached by its path: it was removed or replaced, or its folder was.
+//! Tells when a bound socket can no longer be reached by its path, or when what stands for it elsewhere was touched: a file was
+//! removed or replaced, or its folder was.
 //!
 //! Asks for a look; judges nothing and repairs nothing.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use tokio::io::unix::AsyncFd;
 
 use crate::os::ready::ready;
 
-/// A watch on one socket's file and on the folder it lies in.
+/// A watch on one socket's file, on others, and on the folder that each lies in.
 #[derive(Debug)]
 pub(super) struct Watched {
     changes: AsyncFd<OwnedFd>,
+    files: Vec<PathBuf>,
 }
 
 impl Watched {
-    /// Watches `path`. Fails where the host has no watch left (`fs.inotify.max_user_instances`).
-    pub(super) fn new(path: &Path) -> io::Result<Self> {
+    /// Watches `socket`, and `others` as far as they are there. Fails where the host has no watch left
+    /// (`fs.inotify.max_user_instances`).
+    pub(super) fn new(socket: &Path, others: &[PathBuf]) -> io::Result<Self> {
         let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        // A socket that is removed while it is bound loses a link and nothing else: that is a change of its attributes.
-        inotify::add_watch(&fd, path, WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF)?;
-        if let Some(folder) = path.parent() {
-            inotify::add_watch(&fd, folder, WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF)?;
+        watch(&fd, socket)?;
+        let watched = Self { changes: ready(fd)?, files: others.to_vec() };
+        watched.renew();
+        Ok(watched)
+    }
+
+    /// Watches what has been put back since.
+    pub(super) fn renew(&self) {
+        for file in &self.files {
+            // One that is not there cannot be watched: it is for whoever puts it back to say so.
+            let _ = watch(self.changes.get_ref(), file);
         }
-        Ok(Self { changes: ready(fd)? })
     }
 
     /// Returns when something has changed. May be dropped and called again.
@@ -36,4 +45,14 @@ impl Watched {
         while rustix::io::read(self.changes.get_ref(), &mut said).is_ok_and(|count| count > 0) {}
         guard.clear_ready();
     }
+}
+
+/// A file that is watched already is not watched twice.
+fn watch(fd: &OwnedFd, file: &Path) -> io::Result<()> {
+    // A file that is removed while it is open loses a link and nothing else: that is a change of its attributes.
+    inotify::add_watch(fd, file, WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF)?;
+    if let Some(folder) = file.parent() {
+        inotify::add_watch(fd, folder, WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF)?;
+    }
+    Ok(())
 }

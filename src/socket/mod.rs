@@ -22,7 +22,7 @@ pub use call_error::{CallError, CallFailure};
 pub use caller::Caller;
 pub use calls::{CallId, Calls, Next};
 pub use frame::{FrameError, Frames};
-pub use listener::{Connection, Listener, Peer};
+pub use listener::{Connection, Listener, Peer, Touched};
 pub use place::{Access, make_folder};
 pub use serve::{Heard, HungUp, Reply, forward, serve};
 

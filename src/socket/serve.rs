@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use super::MOST_CONNECTIONS;
 use super::frame::FrameError;
-use super::listener::{Connection, Listener, Peer};
+use super::listener::{Connection, Listener, Peer, Touched};
 use crate::wire::{Answer, Ask, Refusal, RefusalKind, Request};
 
 /// How long a connection may stay open without a whole request.
@@ -81,24 +81,31 @@ const REBIND: Duration = Duration::from_millis(100);
 const REBIND_AT_MOST: Duration = Duration::from_secs(30);
 
 /// Accepts and converses until the receiver of `hear` is dropped, then lets given answers be read, and gives back the listener.
-/// A socket that is removed from under it is bound again, and `rebound` is called.
-pub async fn serve(mut listener: Listener, hear: mpsc::Sender<Heard>, rebound: impl Fn()) -> Listener {
+/// A socket that is removed from under it is bound again; that, and what else was seen to change, is `told`.
+pub async fn serve(mut listener: Listener, hear: mpsc::Sender<Heard>, told: impl Fn(Touched)) -> Listener {
     let mut open = Open::default();
     let mut again = Again::default();
     loop {
         tokio::select! {
             biased;
             () = hear.closed() => break,
-            () = again.due(&listener) => match listener.rebind() {
-                Ok(()) => {
-                    tracing::warn!(socket = %listener.path().display(), "the socket was gone and is bound again");
-                    again = Again::default();
-                    rebound();
-                }
-                Err(error) => again.later(&listener, &error),
+            touched = again.due(&listener) => match touched {
+                Touched::Other => told(touched),
+                Touched::Socket => match listener.rebind() {
+                    Ok(()) => {
+                        tracing::warn!(socket = %listener.path().display(), "the socket was gone and is bound again");
+                        again = Again::default();
+                        told(touched);
+                    }
+                    Err(error) => again.later(&listener, &error),
+                },
             },
             accepted = listener.accept() => match accepted {
-                Ok(connection) => open.admit(connection, &hear),
+                Ok(connection) => {
+                    open.admit(connection, &hear);
+                    // In a burst the next one is there already: those that were dropped let go of their descriptors first.
+                    tokio::task::yield_now().await;
+                }
                 Err(error) if is_exhausted(&error) => {
                     tracing::warn!(%error, socket = %listener.path().display(), "no room for another connection");
                     open.drop_longest_idle();
@@ -121,11 +128,12 @@ struct Again {
 }
 
 impl Again {
-    async fn due(&self, listener: &Listener) {
-        listener.lost().await;
-        if let Some((at, _)) = self.failed {
+    async fn due(&self, listener: &Listener) -> Touched {
+        let touched = listener.touched().await;
+        if let (Touched::Socket, Some((at, _))) = (touched, self.failed) {
             tokio::time::sleep_until(at).await;
         }
+        touched
     }
 
     fn later(&mut self, listener: &Listener, error: &io::Error) {

@@ -14,7 +14,7 @@ use super::super::terminal::say;
 use super::ground::{PLANES, Scene};
 use super::supervisor::Supervisor;
 use super::{GLANCE, wait};
-use crate::daemon::{keepers, seal};
+use crate::daemon::{identity, keepers};
 use crate::openclaw::{environment, ports};
 use crate::os::lock::{Lock, NotTaken};
 use crate::os::{sockets, sweep};
@@ -169,7 +169,7 @@ fn prove(scene: &Scene) -> Result<(), Failure> {
 fn left(scene: &Scene) -> Result<Vec<String>, Failure> {
     let failed = |error: std::io::Error| Failure::failed(format!("cannot look for what is left: {error}"), "");
     let mut left = Vec::new();
-    let id = seal::read_id(&rundir::supervisor_id(&scene.state_dir));
+    let id = identity::known(&scene.state_dir, &scene.run_dir);
     for (name, base) in PLANES.iter().map(|plane| plane.0).zip(&scene.bases) {
         if let Some(id) = &id {
             let cookie = format!("{}={}", environment::COOKIE, environment::cookie_prefix(id, name));

@@ -60,10 +60,10 @@ fn scripted(socket: &Path, script: Vec<Vec<Answer>>) -> Scripted {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async move {
-            let listener = Listener::bind(&socket, Access::Owner)?;
+            let listener = Listener::bind(&socket, Access::Owner, &[])?;
             let _ = bound.send(());
             let (sender, mut hear) = tokio::sync::mpsc::channel::<Asked>(8);
-            let serving = tokio::spawn(serve(listener, sender, || {}));
+            let serving = tokio::spawn(serve(listener, sender, |_| {}));
             for answers in script {
                 let Some(asked) = hear.recv().await else { break };
                 let _ = tell.send(asked.request.ask.clone());

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use crate::collision::host::{Belongs, Process};
-use crate::daemon::seal;
+use crate::daemon::identity;
+use crate::openclaw::environment::{COOKIE, MANIFEST};
 use crate::os::{lock, process};
 use crate::plane::{PlaneName, Planes};
-use crate::rundir::{self, PlaneDir};
+use crate::rundir::PlaneDir;
 
 /// As far up as a process's ancestors are followed; no real tree is so deep.
 const DEPTH: usize = 64;
 
 /// The variables that tell whose a process is, and which folders it works in.
-const TOLD: [&str; 5] =
-    ["GATEWARD_COOKIE", "GATEWARD_MANIFEST", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_PROFILE"];
+const TOLD: [&str; 5] = [COOKIE, MANIFEST, "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_PROFILE"];
 
 /// All processes, as they were.
 pub(super) struct Processes {
@@ -50,7 +50,7 @@ impl Processes {
         Self {
             seen: process::all().unwrap_or_default().into_iter().filter_map(|pid| Some((pid, seen(pid)?))).collect(),
             keepers: names.filter_map(|name| Some((keeper(name)?, name.clone()))).collect(),
-            supervisor_id: seal::read_id(&rundir::supervisor_id(&supervisor.state_dir)),
+            supervisor_id: identity::known(&supervisor.state_dir, &supervisor.run_dir),
         }
     }
 
@@ -91,8 +91,8 @@ impl Processes {
             if let Some(plane) = self.keepers.get(&seen.pid) {
                 return Belongs::Ours(plane.clone());
             }
-            if let Some(cookie) = seen.told("GATEWARD_COOKIE") {
-                return self.by_cookie(cookie, seen.told("GATEWARD_MANIFEST").map(PathBuf::from));
+            if let Some(cookie) = seen.told(COOKIE) {
+                return self.by_cookie(cookie, seen.told(MANIFEST).map(PathBuf::from));
             }
             next = (seen.parent > 1).then_some(seen.parent);
         }

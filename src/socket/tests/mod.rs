@@ -33,9 +33,9 @@ impl Owner {
     }
 
     fn at(path: PathBuf, folder: tempfile::TempDir) -> io::Result<Self> {
-        let listener = Listener::bind(&path, Access::Owner)?;
+        let listener = Listener::bind(&path, Access::Owner, &[])?;
         let (sender, hear) = mpsc::channel(4);
-        Ok(Self { path, serving: tokio::spawn(serve(listener, sender, || {})), hear, _folder: folder })
+        Ok(Self { path, serving: tokio::spawn(serve(listener, sender, |_| {})), hear, _folder: folder })
     }
 
     async fn heard(&mut self) -> io::Result<Heard> {
@@ -318,7 +318,7 @@ async fn answers_given_before_leaving_arrive() -> Outcome {
 async fn a_stopped_server_is_late_and_a_dead_one_deaf() -> Outcome {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("stopped.sock");
-    let listener = Listener::bind(&path, Access::Owner)?;
+    let listener = Listener::bind(&path, Access::Owner, &[])?;
     let mut caller = Caller::connect(&path, BUDGET).await?;
     let error = caller.ask(&request(Ask::Status, ""), Duration::from_millis(50)).await.expect_err("nobody answers");
     assert!(matches!(error.kind, CallFailure::Late), "{error}");
@@ -332,7 +332,7 @@ async fn a_stopped_server_is_late_and_a_dead_one_deaf() -> Outcome {
 async fn a_full_backlog_is_late_and_not_for_ever() -> Outcome {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("stopped.sock");
-    let listener = Listener::bind(&path, Access::Owner)?;
+    let listener = Listener::bind(&path, Access::Owner, &[])?;
     let mut waiting = Vec::new();
     let full = loop {
         match Caller::connect(&path, Duration::from_millis(20)).await {
@@ -360,8 +360,8 @@ async fn paths_of_any_length_are_reached() -> Outcome {
 async fn binding_takes_the_place_of_a_stale_socket() -> Outcome {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("plane.sock");
-    let first = Listener::bind(&path, Access::Owner)?;
-    let second = Listener::bind(&path, Access::Owner)?;
+    let first = Listener::bind(&path, Access::Owner, &[])?;
+    let second = Listener::bind(&path, Access::Owner, &[])?;
     assert!(!first.is_reachable() && second.is_reachable());
     first.remove()?;
     assert!(second.is_reachable(), "the first removed what was not its own");

@@ -17,7 +17,7 @@ async fn rights_are_the_owners_alone() -> Outcome {
 async fn a_group_gets_its_rights() -> Outcome {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("run/plane.sock");
-    let _listener = Listener::bind(&path, Access::Group(rustix::process::getgid().as_raw()))?;
+    let _listener = Listener::bind(&path, Access::Group(rustix::process::getgid().as_raw()), &[])?;
     let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode() & 0o7777);
     assert_eq!(mode(&path)?, 0o660);
     assert_eq!(mode(path.parent().ok_or("no parent")?)?, 0o750);

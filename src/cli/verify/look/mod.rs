@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::outcome::Failure;
-use crate::daemon::seal;
 use crate::daemon::survey::configs;
+use crate::daemon::{identity, seal};
 use crate::keeper::probe::{self, Answered, Target};
 use crate::openclaw::environment::{self, COOKIE, Host};
 use crate::os::open_files::{self, OpenFile};
 use crate::os::sockets::{self, Listener};
 use crate::os::{lock, process, sweep};
 use crate::plane::{Contract, Launch, Plane, PlaneName, Planes, Sealed};
-use crate::rundir::{self, PlaneDir};
+use crate::rundir::PlaneDir;
 use crate::runtime::Runtimes;
 use crate::wire::PlaneStatus;
 
@@ -207,7 +207,7 @@ pub fn seen(subject: &Subject, planes: &Planes, world: &World) -> Result<Seen, F
         probes: probes(plane)?,
         live: live(*pid),
         declared: expected,
-        cookie: seal::read_id(&rundir::supervisor_id(&planes.supervisor.state_dir))
+        cookie: identity::known(&planes.supervisor.state_dir, &planes.supervisor.run_dir)
             .map(|id| environment::cookie_prefix(&id, plane.name.as_str())),
         plane: plane.clone(),
     })
