@@ -110,6 +110,7 @@ fn entry(name: &str, value: &Path) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a process that bears what it was given")]
 mod tests {
     use std::process::{Command, Stdio};
 

@@ -235,7 +235,7 @@ impl Daemon {
             let against: BTreeSet<&Finding> = blocked.flat_map(|name| self.against(name)).collect();
             let against = against.into_iter().filter(|one| !reload.allow.contains(&one.code));
             let findings = against.filter_map(|one| serde_json::to_value(one).ok()).collect();
-            reply.answer(Answer::Plan(Plan { findings, ..spoken(&steps) }));
+            reply.answer(Answer::Plan(Plan { findings, ..spoken(&steps, &self.planes) }));
         }
     }
 

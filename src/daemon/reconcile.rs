@@ -16,7 +16,7 @@ use crate::collision::held::holders;
 use crate::openclaw::environment;
 use crate::os::sweep;
 use crate::plan::{self, Living, Obstacles, Occasion, Standing, Step, Wanted};
-use crate::plane::{PlaneName, Sealed};
+use crate::plane::{PlaneName, Planes, Sealed};
 use crate::rundir::PlaneDir;
 use crate::wire::{self, Answer, Ask, PlaneStatus, RefusalKind, State};
 
@@ -280,23 +280,20 @@ fn concerned<'a>(findings: impl Iterator<Item = &'a Finding>, allow: &[String]) 
         .collect()
 }
 
-/// The wire's form of a plan.
-pub fn spoken(steps: &BTreeMap<PlaneName, Step>) -> wire::Plan {
-    let of = |wanted: Step| steps.iter().filter(|(_, step)| **step == wanted).map(|(name, _)| name.clone()).collect();
-    wire::Plan {
-        start: of(Step::Start),
-        stop: of(Step::Stop),
-        replace: steps
-            .iter()
-            .filter(|(_, step)| matches!(step, Step::Replace | Step::Move))
-            .map(|(name, _)| name.clone())
-            .collect(),
-        leave: steps
-            .iter()
-            .filter(|(_, step)| matches!(step, Step::Leave | Step::Pending))
-            .map(|(name, _)| name.clone())
-            .collect(),
-        blocked: of(Step::Blocked),
-        findings: Vec::new(),
+/// The wire's form of a plan. A plane that is given a keeper and not started by itself is left as it is, to an operator.
+pub fn spoken(steps: &BTreeMap<PlaneName, Step>, planes: &Planes) -> wire::Plan {
+    let mut plan = wire::Plan::default();
+    for (name, step) in steps {
+        let rests = planes.get(name).is_some_and(|plane| !plane.autostart);
+        let list = match step {
+            Step::Start if rests => &mut plan.leave,
+            Step::Start => &mut plan.start,
+            Step::Stop => &mut plan.stop,
+            Step::Replace | Step::Move => &mut plan.replace,
+            Step::Leave | Step::Pending => &mut plan.leave,
+            Step::Blocked => &mut plan.blocked,
+        };
+        list.push(name.clone());
     }
+    plan
 }

@@ -120,8 +120,8 @@ impl Keeper {
             let Hands { watcher, sealed, inputs, .. } = &mut self.hands;
             watcher.look(self.life.phase(), &sealed.plane, pid, inputs, now);
         }
-        let Hands { tenure, clock, .. } = &mut self.hands;
-        if let Err(error) = tenure.keep(&self.life, clock) {
+        let Hands { tenure, clock, known, .. } = &mut self.hands;
+        if let Err(error) = tenure.keep(&self.life, clock, known.last_exit.as_ref()) {
             tracing::warn!(%error, "if this keeper dies, the next one will not know");
         }
         self.show_followers(now);

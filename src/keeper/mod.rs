@@ -224,14 +224,15 @@ fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<cra
     let mut life = Life::new(rules, want, last, seed);
     if let Some(before) = &before {
         life.inherit(before.past(boot, &hands.clock));
-        if before.living.is_some() {
-            hands.known.last_exit = Some(LastExit {
+        hands.known.last_exit = match before.living {
+            Some(_) => Some(LastExit {
                 code: None,
                 signal: Some(libc::SIGKILL),
                 at: hands.clock.stamp(),
                 meaning: format!("ended with its keeper (pid {}), which died", before.pid),
-            });
-        }
+            }),
+            None => before.last_exit.clone(),
+        };
     }
     let first = if wanted.is_none() && !autostart { life.begin_at_rest(now) } else { life.begin(now) };
     if let Some(before) = before {

@@ -12,6 +12,7 @@ use super::memory::replace;
 use crate::life::order::Record;
 use crate::life::pace::BREAKER_WINDOW;
 use crate::life::{Life, Past};
+use crate::wire::LastExit;
 
 /// The file's content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub struct Tenure {
     pub restarts: u64,
     /// The unclean ends that OpenClaw may still count, in seconds of the Unix epoch.
     pub unclean: Vec<i64>,
+    /// How the last incarnation ended.
+    pub last_exit: Option<LastExit>,
 }
 
 /// The file of this keeper.
@@ -45,7 +48,7 @@ impl TenureFile {
     }
 
     /// Writes how it stands, if that is news.
-    pub fn keep(&mut self, life: &Life, clock: &Clock) -> io::Result<()> {
+    pub fn keep(&mut self, life: &Life, clock: &Clock, last_exit: Option<&LastExit>) -> io::Result<()> {
         let second = |at| clock.epoch_second(at);
         let now = Tenure {
             pid: std::process::id(),
@@ -53,6 +56,7 @@ impl TenureFile {
             living: life.living().zip(life.since()).map(|(incarnation, since)| (incarnation, second(since))),
             restarts: life.restarts(),
             unclean: life.unclean().iter().map(|at| second(*at)).collect(),
+            last_exit: last_exit.cloned(),
         };
         if same(&now, &self.written) {
             return Ok(());
@@ -87,7 +91,7 @@ fn same(one: &Tenure, other: &Tenure) -> bool {
     let bare = |tenure: &Tenure| {
         (tenure.pid, tenure.living.map(|(incarnation, _)| incarnation), tenure.restarts, tenure.unclean.len())
     };
-    bare(one) == bare(other)
+    bare(one) == bare(other) && one.last_exit == other.last_exit
 }
 
 impl Tenure {
@@ -139,7 +143,7 @@ mod tests {
         let (life, clock) = (Life::new(rules, Want::Up, 0, 1), Clock::start());
         let (mut first, none) = TenureFile::new(path.clone(), "boot-1");
         assert_eq!(none, None);
-        first.keep(&life, &clock).expect("written");
+        first.keep(&life, &clock, None).expect("written");
         let (second, left) = TenureFile::new(path.clone(), "boot-1");
         let left = left.expect("the first did not leave");
         assert_eq!((left.pid, left.boot.as_str(), left.living), (std::process::id(), "boot-1", None));

@@ -102,6 +102,15 @@ fn a_plane_without_autostart_stays_down_until_it_is_asked_and_then_stays_up() {
     world.up();
     world.until("rescue", SOON, "up: what is not started holds nobody", up);
     assert_eq!(world.plane("main").state, State::Stopped);
+    // A reload that gives it a keeper does not start it, and says so beforehand and afterwards.
+    let text = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    let more = text.replace("[planes.main]", "[planes.later]\nisolates = \"later\"\ncontract = \"plain\"\ncommand = [\"/bin/sleep\", \"3600\"]\nautostart = false\n\n[planes.main]");
+    assert_ne!(text, more);
+    world.scratch().write("supervisor.toml", &more);
+    let beforehand = world.run(&["reload", "--dry-run"]).code(0).out;
+    let done = world.run(&["reload"]).code(0).out;
+    assert!(!beforehand.contains("would start") && beforehand.contains("later"), "{beforehand}");
+    assert!(!done.contains("started") && done.contains("later"), "{done}");
     world.run(&["start", "main"]).code(0);
     let keeper = world.until("main", SOON, "up", up).keeper_pid.expect("a keeper");
     processes::kill(keeper, Signal::KILL);

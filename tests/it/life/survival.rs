@@ -12,6 +12,8 @@ fn a_wiped_run_dir_is_put_back_and_no_plane_notices() {
     world.up();
     let (main, rescue) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
     world.run(&["stop", "rescue"]).code(0);
+    let last = world.plane("rescue").last_exit;
+    assert!(last.is_some());
     let run_dir = world.scratch().join("run");
     // The sockets may come back while the rest is still being removed.
     eventually(SOON, "the run dir is wiped", || std::fs::remove_dir_all(&run_dir));
@@ -32,6 +34,7 @@ fn a_wiped_run_dir_is_put_back_and_no_plane_notices() {
         plane.keeper_pid.is_some_and(|pid| Some(pid) != rescue.keeper_pid)
     });
     assert_eq!((kept.pid, kept.wanted), (None, false), "{kept:#?}");
+    assert_eq!(kept.last_exit, last, "the next keeper knows how it ended");
     assert!(world.run(&["events"]).code(0).out.contains("socket-lost"));
     // A removed socket alone is noticed too.
     std::fs::remove_file(run_dir.join("planes/main.sock")).expect("removed");
