@@ -147,16 +147,20 @@ pub enum Standing {
 
 /// Those of `pending` (in order) whose `after` planes have all settled. A plane that is not known holds nobody.
 pub fn due(pending: &[(PlaneName, Vec<PlaneName>)], standing: &BTreeMap<PlaneName, Standing>) -> Vec<PlaneName> {
-    pending
-        .iter()
-        .filter(|(_, after)| {
-            after.iter().all(|name| {
-                let waits = pending.iter().any(|(other, _)| other == name);
-                !waits && standing.get(name).is_none_or(|it| *it == Standing::Settled)
-            })
-        })
-        .map(|(name, _)| name.clone())
-        .collect()
+    let is_due = |(_, after): &&(PlaneName, Vec<PlaneName>)| awaited(after, pending, standing).is_empty();
+    pending.iter().filter(is_due).map(|(name, _)| name.clone()).collect()
+}
+
+/// Those of `after` that hold whoever comes after them: pending themselves, or still coming along.
+pub fn awaited(
+    after: &[PlaneName],
+    pending: &[(PlaneName, Vec<PlaneName>)],
+    standing: &BTreeMap<PlaneName, Standing>,
+) -> Vec<PlaneName> {
+    let holds = |name: &&PlaneName| {
+        pending.iter().any(|(other, _)| other == *name) || standing.get(*name).is_some_and(|it| *it == Standing::Coming)
+    };
+    after.iter().filter(holds).cloned().collect()
 }
 
 #[cfg(test)]

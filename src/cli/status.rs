@@ -12,11 +12,12 @@ use super::ask;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, size_of, stdout_look};
+use crate::plane::PlaneName;
 use crate::render::status::{Report, SupervisorStatus, status, unknown};
 use crate::render::text::Look;
 use crate::rundir::AppliedPlane;
 use crate::socket::{CallError, CallFailure};
-use crate::wire::{Answer, Ask, PlaneStatus, State};
+use crate::wire::{Answer, Ask, Change, PlaneStatus, State};
 
 /// How often `--watch` looks again: ages, memory and CPU change all the time, and nobody announces them.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -128,7 +129,10 @@ pub fn look(target: &Target, planes: &[&AppliedPlane]) -> Result<Seen, Failure> 
                 *status
             }
             Ok(other) => nameless(plane, ask::out_of_turn(&other).message),
-            Err(error) => nameless(plane, why_silent(&error, supervisor.running)),
+            Err(error) => match waits(&supervisor, &plane.name).filter(|_| error.is_nobody()) {
+                Some(change) => waiting(plane, change),
+                None => nameless(plane, why_silent(&error, supervisor.running)),
+            },
         });
     }
     for plane in &mut shown {
@@ -172,6 +176,16 @@ fn supervisor(target: &Target, answer: Result<Answer, CallError>) -> (Supervisor
 
 fn nameless(plane: &AppliedPlane, why: String) -> PlaneStatus {
     unknown(plane.name.clone(), &plane.role, plane.port, why)
+}
+
+/// The start that was ordered for a plane and waits for other planes.
+fn waits<'a>(supervisor: &'a SupervisorStatus, name: &PlaneName) -> Option<&'a Change> {
+    supervisor.changes.iter().find(|change| change.plane == *name && !change.waits_for.is_empty())
+}
+
+/// A plane that has no keeper yet as others come first.
+fn waiting(plane: &AppliedPlane, change: &Change) -> PlaneStatus {
+    PlaneStatus { state: State::Stopped, wanted: true, ..nameless(plane, change.why.clone()) }
 }
 
 fn why_silent(error: &CallError, supervised: bool) -> String {

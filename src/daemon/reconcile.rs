@@ -157,7 +157,7 @@ impl Daemon {
     }
 
     /// A plane that is up and ready, or will not come further by itself, holds nobody.
-    fn standing(&self) -> BTreeMap<PlaneName, Standing> {
+    pub(super) fn standing(&self) -> BTreeMap<PlaneName, Standing> {
         let known = self.planes.planes.iter().map(|(plane, _)| {
             let standing = match self.seen.get(&plane.name) {
                 Some(status) if settled(status) => Standing::Settled,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::core::Daemon;
 use super::proving::Stamp;
 use crate::collision::finding::{Finding, Severity};
-use crate::plan::{Occasion, Step};
+use crate::plan::{self, Occasion, Step};
 use crate::plane::PlaneName;
 use crate::wire::{Change, ChangeStep, DaemonStatus};
 
@@ -64,8 +64,10 @@ impl Daemon {
             (Some(_), true) => ChangeStep::Replace,
             (Some(_), false) => ChangeStep::Start,
         };
-        let change =
-            |blocked_by: Vec<String>, why: String| Some(Change { plane: name.clone(), step: kind, blocked_by, why });
+        let change = |blocked_by: Vec<String>, why: String| {
+            let waits_for = if blocked_by.is_empty() { self.awaits(name) } else { Vec::new() };
+            Some(Change { plane: name.clone(), step: kind, blocked_by, why, waits_for })
+        };
         match step {
             Step::Leave => None,
             Step::Start | Step::Replace | Step::Move | Step::Stop if lives => None,
@@ -88,18 +90,29 @@ impl Daemon {
         if let Some(trouble) = self.troubles.get(name) {
             return Some(format!("no keeper could be started: {trouble}"));
         }
-        let joined = |names: &mut dyn Iterator<Item = &PlaneName>| {
-            names.map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
-        };
-        if let Some(before) = self.waiting.get(name).filter(|before| !before.is_empty()) {
-            return Some(format!("starts once {} has ended as it was", joined(&mut before.iter())));
+        let names = self.awaits(name).iter().map(PlaneName::as_str).collect::<Vec<_>>().join(", ");
+        if self.ends_first(name).is_some() {
+            return Some(format!("starts once {names} has ended as it was"));
         }
-        let (_, after) = self.pending.iter().find(|(pending, _)| pending == name)?;
-        Some(if after.is_empty() {
+        self.pending.iter().find(|(pending, _)| pending == name)?;
+        Some(if names.is_empty() {
             "its turn comes".to_owned()
         } else {
-            format!("comes after {}", joined(&mut after.iter()))
+            format!("waits until {names} is ready, as it comes after it")
         })
+    }
+
+    /// The planes whose end, or else whose start, a start that was ordered waits for.
+    fn awaits(&self, name: &PlaneName) -> Vec<PlaneName> {
+        if let Some(before) = self.ends_first(name) {
+            return before.iter().cloned().collect();
+        }
+        let Some((_, after)) = self.pending.iter().find(|(pending, _)| pending == name) else { return Vec::new() };
+        plan::awaited(after, &self.pending, &self.standing())
+    }
+
+    fn ends_first(&self, name: &PlaneName) -> Option<&BTreeSet<PlaneName>> {
+        self.waiting.get(name).filter(|before| !before.is_empty())
     }
 
     /// The errors that stand against a change of this plane, what is written first.

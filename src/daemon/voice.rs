@@ -22,16 +22,28 @@ pub enum Work {
 /// Remembers what was said, so that nothing is said twice.
 #[derive(Debug, Default)]
 pub struct Voice {
-    said: BTreeMap<PlaneName, (State, bool, Option<i32>)>,
+    said: BTreeMap<PlaneName, Said>,
+}
+
+/// What was last said of a plane.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    state: State,
+    ready: bool,
+    pid: Option<i32>,
+    /// While it stops: how its drain goes along, and until when it may take.
+    drain: Option<(String, Option<String>)>,
 }
 
 impl Voice {
     /// Says a plane's state if it changed.
     pub fn plane(&mut self, status: &PlaneStatus) {
-        let now = (status.state, status.ready, status.pid);
-        if self.said.insert(status.name.clone(), now) == Some(now) {
+        let drain = (status.state == State::Stopping).then(|| (status.why.clone(), status.until.clone()));
+        let now = Said { state: status.state, ready: status.ready, pid: status.pid, drain };
+        if self.said.get(&status.name) == Some(&now) {
             return;
         }
+        self.said.insert(status.name.clone(), now);
         let mut line = format!("{}: {}", status.name, status.state.as_str());
         if status.ready {
             line.push_str(", ready");
@@ -44,6 +56,9 @@ impl Voice {
         }
         if !status.why.is_empty() {
             line.push_str(&format!(" ({})", status.why));
+        }
+        if let (Some(until), State::Stopping) = (&status.until, status.state) {
+            line.push_str(&format!(", until {until} at the latest"));
         }
         self.say(&line);
         self.notify(&[NotifyState::Status(&self.summary())]);
@@ -72,7 +87,7 @@ impl Voice {
     }
 
     fn draining(&self) -> String {
-        let left = self.said.values().filter(|(state, _, _)| !matches!(state, State::Stopped | State::Parked)).count();
+        let left = self.said.values().filter(|said| !matches!(said.state, State::Stopped | State::Parked)).count();
         format!("draining: {left} of {} planes not stopped yet", self.said.len())
     }
 
@@ -85,7 +100,7 @@ impl Voice {
     }
 
     fn summary(&self) -> String {
-        let up = self.said.values().filter(|(state, _, _)| *state == State::Up).count();
+        let up = self.said.values().filter(|said| said.state == State::Up).count();
         format!("{up} of {} planes up", self.said.len())
     }
 

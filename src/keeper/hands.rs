@@ -27,6 +27,7 @@ use crate::journal::Journal;
 use crate::life::event::Told;
 use crate::life::phase::Moment;
 use crate::openclaw::environment;
+use crate::openclaw::exits::Exit;
 use crate::openclaw::handoff::Handoff;
 use crate::os::launch::{Launch, LaunchError, Prepared, Program};
 use crate::os::lock::Lock;
@@ -51,8 +52,10 @@ pub struct Running {
 pub enum Witness {
     /// The plane's own cgroup.
     Confinement,
-    /// The cgroup that it shares with others, or the host.
-    File(PathBuf),
+    /// The cgroup in which it is, with others.
+    Cgroup(PathBuf),
+    /// The host, on which others are killed too.
+    Host(PathBuf),
 }
 
 /// A gateway that ended with code 0.
@@ -149,25 +152,35 @@ pub struct Hands {
 
 impl Hands {
     /// Counts the kernel's kills for want of memory beside the living `pid`: at each look, so that one elsewhere long ago makes
-    /// no other kill look like its own. The plane's own cgroup is the best witness.
+    /// no other kill look like its own. The plane's own cgroup is the best witness, the host a poor one.
     pub fn count_memory_kills(&mut self, pid: i32) {
-        self.memory_kills = match self.confinement.kills() {
-            Some(count) => Some((Witness::Confinement, count)),
-            None => process::memory_counter(pid).and_then(|counter| {
-                let count = process::memory_kills(&counter)?;
-                Some((Witness::File(counter), count))
-            }),
+        let witness = match self.confinement.kills() {
+            Some(_) => Some(Witness::Confinement),
+            None => process::memory_counter(pid)
+                .map(Witness::Cgroup)
+                .or_else(|| process::host_memory_counter().map(Witness::Host)),
         };
+        self.memory_kills = witness.and_then(|witness| {
+            let count = self.killed_beside(&witness)?;
+            Some((witness, count))
+        });
     }
 
-    /// Whether the kernel has killed for want of memory since.
-    pub fn memory_ran_out(&self) -> bool {
-        let Some((witness, before)) = &self.memory_kills else { return false };
-        let now = match witness {
+    fn killed_beside(&self, witness: &Witness) -> Option<u64> {
+        match witness {
             Witness::Confinement => self.confinement.kills(),
-            Witness::File(counter) => process::memory_kills(counter),
-        };
-        now.is_some_and(|now| now > *before)
+            Witness::Cgroup(counter) | Witness::Host(counter) => process::memory_kills(counter),
+        }
+    }
+
+    /// What a SIGKILL that is not ours was, by what the kernel has counted since the last look.
+    pub fn killer(&self) -> Exit {
+        let Some((witness, before)) = &self.memory_kills else { return Exit::PerhapsOutOfMemory };
+        match (self.killed_beside(witness), witness) {
+            (Some(now), _) if now == *before => Exit::Signal(libc::SIGKILL),
+            (Some(_), Witness::Confinement | Witness::Cgroup(_)) => Exit::OutOfMemory,
+            (Some(_), Witness::Host(_)) | (None, _) => Exit::PerhapsOutOfMemory,
+        }
     }
 }
 

@@ -87,7 +87,7 @@ impl Keeper {
     pub(super) fn judge(&mut self, incarnation: u64, ended: reap::Exit) -> Event {
         let exit = match (ended.code, ended.signal) {
             (Some(code), _) => Exit::Code(code),
-            (None, Some(libc::SIGKILL)) if self.hands.memory_ran_out() => Exit::OutOfMemory,
+            (None, Some(libc::SIGKILL)) => self.hands.killer(),
             (None, Some(signal)) => Exit::Signal(signal),
             (None, None) => Exit::Code(-1),
         };

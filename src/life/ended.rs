@@ -26,7 +26,7 @@ impl Life {
                 let since = *since;
                 let counted = match exit {
                     Exit::Code(_) => now,
-                    Exit::Signal(_) | Exit::OutOfMemory => since,
+                    Exit::Signal(_) | Exit::OutOfMemory | Exit::PerhapsOutOfMemory => since,
                 };
                 self.after_death(incarnation, meaning, exit, since, counted, now)
             }
@@ -93,6 +93,7 @@ impl Life {
             | Meaning::Crash
             | Meaning::Killed
             | Meaning::OutOfMemory
+            | Meaning::PerhapsOutOfMemory
             | Meaning::Asked
             | Meaning::AskedForced
             | Meaning::AskedUnfinished

@@ -43,6 +43,8 @@ pub enum Exit {
     Signal(i32),
     /// The kernel ended it for want of memory.
     OutOfMemory,
+    /// SIGKILL, and nothing tells whether the kernel or somebody sent it.
+    PerhapsOutOfMemory,
 }
 
 impl fmt::Display for Exit {
@@ -54,6 +56,7 @@ impl fmt::Display for Exit {
                 None => write!(f, "signal {signal}"),
             },
             Self::OutOfMemory => f.write_str("signal 9 from the kernel, out of memory"),
+            Self::PerhapsOutOfMemory => f.write_str("signal 9 (SIGKILL)"),
         }
     }
 }
@@ -119,19 +122,22 @@ pub enum Meaning {
     Killed,
     /// The kernel took it.
     OutOfMemory,
+    /// The kernel took it, or somebody did.
+    PerhapsOutOfMemory,
 }
 
 /// The meaning of an end. `tail` is the last few KiB that the gateway wrote to stdout and stderr.
 pub fn meaning(contract: Contract, exit: Exit, stage: Stage, tail: &str) -> Meaning {
     match (stage, exit) {
         (_, Exit::OutOfMemory) => Meaning::OutOfMemory,
-        (Stage::Stopping, Exit::Signal(9)) => Meaning::Ended,
+        (Stage::Stopping, Exit::Signal(9) | Exit::PerhapsOutOfMemory) => Meaning::Ended,
         (Stage::Stopping, Exit::Signal(_)) => Meaning::Asked,
         (Stage::Stopping, Exit::Code(code)) => match contract {
             // Its codes are its own affair: 143 after SIGTERM is as usual as 0.
             Contract::Plain => Meaning::Asked,
             Contract::Openclaw => asked(code, tail),
         },
+        (Stage::Starting | Stage::Up, Exit::PerhapsOutOfMemory) => Meaning::PerhapsOutOfMemory,
         (Stage::Starting | Stage::Up, Exit::Signal(_)) => Meaning::Killed,
         (Stage::Starting | Stage::Up, Exit::Code(code)) => match contract {
             Contract::Plain if code == 0 => Meaning::Clean,
@@ -187,6 +193,7 @@ impl Meaning {
             Self::Crash => "crashed",
             Self::Killed => "was killed from outside",
             Self::OutOfMemory => "was killed by the kernel for want of memory",
+            Self::PerhapsOutOfMemory => "was killed from outside, by somebody or by the kernel for want of memory",
         }
     }
 
@@ -199,7 +206,12 @@ impl Meaning {
             | Self::AskedFailed
             | Self::Clean
             | Self::Config => false,
-            Self::Ended | Self::Conflict | Self::Crash | Self::Killed | Self::OutOfMemory => true,
+            Self::Ended
+            | Self::Conflict
+            | Self::Crash
+            | Self::Killed
+            | Self::OutOfMemory
+            | Self::PerhapsOutOfMemory => true,
         }
     }
 }

@@ -218,13 +218,16 @@ fn unit_of(cgroups: &str) -> Option<String> {
     paths.filter_map(|path| path.split('/').rfind(named)).next().map(str::to_owned)
 }
 
-/// Where the kernel counts the processes that it killed for want of memory beside `pid`: in its cgroup (v2 `memory.events`, v1
-/// `memory.oom_control`), else on the whole host (/proc/vmstat). Look while it lives: v1 takes a process out of its cgroup
-/// when it ends.
+/// Where the kernel counts the processes that it killed for want of memory in the cgroup of `pid`: v2 `memory.events`, v1
+/// `memory.oom_control`. Look while it lives: v1 takes a process out of its cgroup when it ends.
 pub fn memory_counter(pid: i32) -> Option<PathBuf> {
     let groups = read(pid, "cgroup").map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
-    let files = memory_events(&groups).into_iter().chain(["/proc/vmstat".to_owned()]).map(PathBuf::from);
-    files.into_iter().find(|file| memory_kills(file).is_some())
+    memory_events(&groups).into_iter().map(PathBuf::from).find(|file| memory_kills(file).is_some())
+}
+
+/// Where it counts those of the whole host; `None` where the kernel does not tell.
+pub fn host_memory_counter() -> Option<PathBuf> {
+    Some(PathBuf::from("/proc/vmstat")).filter(|file| memory_kills(file).is_some())
 }
 
 /// How many there are by now; `None` where that is not told.
@@ -355,7 +358,7 @@ mod tests {
             memory_events("4:cpu,memory:/a\n1:name=systemd:/b\n0::/c (deleted)\n"),
             ["/sys/fs/cgroup/memory/a/memory.oom_control", "/sys/fs/cgroup/c/memory.events"]
         );
-        let counter = memory_counter(std::process::id().cast_signed()).expect("this kernel tells at least the host's");
+        let counter = host_memory_counter().expect("this kernel tells the host's");
         assert!(memory_kills(&counter).is_some());
     }
 

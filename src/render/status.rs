@@ -119,7 +119,9 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<Remark> {
         if let Some(text) = reason(status, now) {
             remarks.push(about(text, tone(status)));
         }
-        remarks.extend(report.supervisor.changes.iter().filter(|change| change.plane == status.name).map(pending));
+        // What the plane itself tells is not told twice.
+        let changes = report.supervisor.changes.iter().filter(|change| change.why != status.why);
+        remarks.extend(changes.filter(|change| change.plane == status.name).map(pending));
         remarks.extend(status.notes.iter().map(|note| about(note.clone(), Tone::Faint)));
         if status.log_lines_lost > 0 {
             remarks.push(about(format!("{} lines of its output were lost", status.log_lines_lost), Tone::Doubt));
@@ -304,6 +306,7 @@ mod tests {
             step,
             blocked_by: codes.iter().map(|code| (*code).to_owned()).collect(),
             why: why.to_owned(),
+            waits_for: Vec::new(),
         };
         report.supervisor.changes = vec![
             change("main", ChangeStep::Replace, &[], "differs from the manifest"),

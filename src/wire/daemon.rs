@@ -42,6 +42,9 @@ pub struct Change {
     /// In words, what it waits for.
     #[serde(default)]
     pub why: String,
+    /// The planes whose start, or whose end, it waits for.
+    #[serde(default)]
+    pub waits_for: Vec<PlaneName>,
 }
 
 /// What the manifest asks for.

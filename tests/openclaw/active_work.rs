@@ -1,8 +1,10 @@
 //! Real gateways with real work in flight: an agent's turn against a model provider on loopback, which runs `sleep`.
 //!
-//! One world for all of it. Main's drain is cut short by OpenClaw itself after 315 s; everything else happens meanwhile, on
-//! rescue and staging, so that the whole costs no more than that one drain. It is named to begin first in its binary.
+//! One world for all of it. OpenClaw itself cuts two drains short: main's after 315 s, and that of a plane whose shutdown then hangs as
+//! well, at 325 s. Everything else happens meanwhile, on rescue and staging, so that the whole costs no more than the longer one.
+//! It is named to begin first in its binary.
 
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,8 +14,11 @@ use rustix::process::Signal;
 use crate::support::processes::{environ, is_alive, kill, tree};
 use crate::support::{BOOT, Boots, Gateward, Provider, Said, TestPlane, eventually, openclaw, said, say};
 
-/// OpenClaw's own end of a drain: 315 s for the work, at most 10 s for the rest; and what a busy machine adds.
-const FORCED: std::ops::Range<Duration> = Duration::from_secs(310)..Duration::from_secs(400);
+/// OpenClaw's own end of a drain whose work never ends: 315 s, and the rest is quick; and what a busy machine adds.
+const CUT: Range<Duration> = Duration::from_secs(314)..Duration::from_secs(325);
+
+/// Its own end of a shutdown that hangs.
+const FORCED: Range<Duration> = Duration::from_secs(324)..Duration::from_secs(345);
 
 /// A turn reaches its tool a few seconds after it was asked for; the client takes some to load.
 const TURN: Duration = Duration::from_secs(120);
@@ -22,9 +27,12 @@ const TURN: Duration = Duration::from_secs(120);
 fn work_in_flight_is_drained_shown_and_cut_short_only_by_those_who_may() {
     let Some(_) = openclaw() else { return };
     let (long, short) = (Provider::sleeping(500), Provider::sleeping(20));
+    let stuck = r#"  plugins: { load: { paths: ["{workspace}/never-closes"] }, entries: { "never-closes": { enabled: true } } },
+"#;
     let planes = vec![
         TestPlane::real("main").config(&long.config()),
         TestPlane::real("rescue").config(&short.config()),
+        TestPlane::real("stuck").config(&long.config_with(stuck)).key("after", "[\"main\"]"),
         TestPlane::real("staging")
             .config(&long.config())
             .key("autostart", "false")
@@ -32,33 +40,88 @@ fn work_in_flight_is_drained_shown_and_cut_short_only_by_those_who_may() {
             .env("OPENCLAW_NO_RESPAWN", "1"),
     ];
     let mut world = Gateward::new("active-work", planes);
+    for (name, text) in NEVER_CLOSES {
+        world.scratch().write(&format!("stuck/workspace/never-closes/{name}"), text);
+    }
     let boots = Boots::take(2);
     world.up();
     world.until_ready("main");
     world.until_ready("rescue");
+    world.until_ready("stuck");
     drop(boots);
 
     rescue_mends_main_and_itself(&world);
 
-    let (mut turn, began) = (Turn::begin(&world, "main", 500), Instant::now());
+    let stuck = Drained::begin(&world, "stuck", Turn::begin(&world, "stuck", 500));
+    let turn = Turn::begin(&world, "main", 500);
+    let began = Instant::now();
     let draining = a_drain_is_shown_and_neither_asking_nor_leaving_shortens_it(&world, &turn);
+    let main = Drained { turn, began, gateway: draining };
 
     a_safe_restart_waits_for_the_turn(&world);
     a_short_turn_ends_within_the_drain(&world);
     a_restart_within_the_process_is_a_generation(&world);
     at_the_deadline_and_with_now_everything_is_ended(&world);
 
-    let stopped = world.until("main", FORCED.end, "stopped", |plane| plane.state == State::Stopped);
-    let took = began.elapsed();
-    let exit = stopped.last_exit.expect("it ended");
-    say(&format!("a drain with work that never ends: {:.0} s, {exit:?}", took.as_secs_f64()));
-    assert!(FORCED.contains(&took), "{took:?}");
-    assert_eq!((exit.code, exit.signal), (Some(0), None), "its own end, not ours: {exit:#?}");
-    assert!(exit.meaning.contains("work cut off"), "{exit:#?}");
-    assert!(!is_alive(draining) && !is_alive(turn.sleeper), "nothing of it is left");
-    assert_eq!(world.written("main").family().busy(), Vec::<u16>::new());
-    turn.client.kill().expect("our child");
-    turn.client.wait().expect("our child");
+    main.ends(&world, "main", 0, CUT);
+    stuck.ends(&world, "stuck", 1, FORCED);
+}
+
+/// A plugin that asks for ten minutes to close, and never does.
+const NEVER_CLOSES: [(&str, &str); 3] = [
+    (
+        "package.json",
+        r#"{"name":"never-closes","version":"1.0.0","type":"module","openclaw":{"extensions":["./index.js"]}}"#,
+    ),
+    (
+        "openclaw.plugin.json",
+        r#"{"id":"never-closes","name":"never closes","description":"for a test","activation":{"onStartup":true},
+  "configSchema":{"type":"object","additionalProperties":false,"properties":{}}}"#,
+    ),
+    (
+        "index.js",
+        r#"export default { id: "never-closes", name: "never closes", description: "for a test",
+  register(api) { api.on("gateway_stop", () => new Promise(() => {}), { timeoutMs: 600000 }); } };
+"#,
+    ),
+];
+
+/// A gateway that was told to go, with work that never ends.
+struct Drained {
+    turn: Turn,
+    began: Instant,
+    gateway: i32,
+}
+
+impl Drained {
+    #[track_caller]
+    fn begin(world: &Gateward, plane: &str, turn: Turn) -> Self {
+        let (began, gateway) = (Instant::now(), world.plane(plane).pid.expect("it runs"));
+        world.run(&["stop", plane, "--no-wait"]).code(0);
+        Self { turn, began, gateway }
+    }
+
+    /// It ends by itself, with this code and within this time; its own clock is in the journal.
+    #[track_caller]
+    fn ends(mut self, world: &Gateward, plane: &str, code: i32, within: Range<Duration>) {
+        let stopped = world.until(plane, FORCED.end, "stopped", |plane| plane.state == State::Stopped);
+        let exit = stopped.last_exit.expect("it ended");
+        let time = |stamp: &str| stamp.parse::<jiff::Timestamp>().expect("a time");
+        let asked = entries(world, plane).into_iter().find(|entry| {
+            entry["event"] == "asked" && entry["saw"].as_str().is_some_and(|saw| saw.starts_with("stop by"))
+        });
+        let asked = time(asked.expect("the ask")["at"].as_str().expect("a time"));
+        let took = Duration::try_from(time(&exit.at).duration_since(asked)).expect("after it was asked");
+        say(&format!("{plane}: a drain with work that never ends took {} s, {exit:?}", took.as_secs()));
+        assert!(within.contains(&took), "{took:?}, {exit:#?}");
+        assert!(took <= self.began.elapsed() + Duration::from_secs(1));
+        assert_eq!((exit.code, exit.signal), (Some(code), None), "its own end, not ours: {exit:#?}");
+        assert!(exit.meaning.contains("with work cut off when its own drain ran out"), "{exit:#?}");
+        assert!(!is_alive(self.gateway) && !is_alive(self.turn.sleeper), "nothing of it is left");
+        assert_eq!(world.written(plane).family().busy(), Vec::<u16>::new());
+        self.turn.client.kill().expect("our child");
+        self.turn.client.wait().expect("our child");
+    }
 }
 
 /// An agent's turn that has come to its tool.
@@ -217,8 +280,12 @@ fn nothing_is_left(world: &Gateward, gateway: i32, turn: Turn) {
 
 /// Whether the journal has an entry of this kind whose words contain these.
 fn told(world: &Gateward, plane: &str, event: &str, words: &str) -> bool {
+    entries(world, plane).iter().any(|entry| entry["event"] == event && entry.to_string().contains(words))
+}
+
+/// The plane's journal.
+fn entries(world: &Gateward, plane: &str) -> Vec<serde_json::Value> {
     let path = world.scratch().join(&format!("state/planes/{plane}/journal.jsonl"));
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let mut entries = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-    entries.any(|entry| entry["event"] == event && entry.to_string().contains(words))
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }

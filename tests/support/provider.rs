@@ -29,6 +29,11 @@ impl Provider {
 
     /// The config of a gateway whose agent thinks with this provider, with `{port}`, `{workspace}` and `{log}` to be filled in.
     pub fn config(&self) -> String {
+        self.config_with("")
+    }
+
+    /// The same with further keys, each line with its comma.
+    pub fn config_with(&self, more: &str) -> String {
         let port = self.port;
         format!(
             r#"{{
@@ -39,7 +44,7 @@ impl Provider {
     models: [{{ id: "mock-1", name: "mock-1", contextWindow: 200000, maxTokens: 4096 }}] }} }} }},
   agents: {{ defaults: {{ workspace: "{{workspace}}", model: {{ primary: "mock/mock-1" }} }} }},
   logging: {{ file: "{{log}}" }},
-}}
+{more}}}
 "#
         )
     }

@@ -96,6 +96,7 @@ fn each_end_has_its_sentence_and_its_consequence() {
         ("an operator kills it", Exit::Signal(9), Stage::Up, ""),
         ("it dies of SIGHUP", Exit::Signal(1), Stage::Up, ""),
         ("the kernel takes it", Exit::OutOfMemory, Stage::Up, ""),
+        ("the kernel takes it, or an operator does", Exit::PerhapsOutOfMemory, Stage::Up, ""),
     ];
     let mut text = String::new();
     for (what, exit, stage, tail) in rows {

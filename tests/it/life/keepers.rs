@@ -160,3 +160,21 @@ fn planes_come_after_the_ones_they_name_and_a_parked_one_holds_nobody() {
     world.until("last", SOON, "up though what it comes after is parked", up);
     assert_eq!(world.plane("staging").state, State::Parked);
 }
+
+#[test]
+fn a_plane_that_waits_says_for_whom_in_text_and_json() {
+    let rescue = quick("rescue").env("PRACTICE_STALL", "1");
+    let mut world = Gateward::new("waits", vec![quick("main").key("after", "[\"rescue\"]"), rescue]);
+    world.up();
+    world.until("rescue", SOON, "listening, and never started", |plane| plane.why.contains("listening"));
+    let main = world.plane("main");
+    let words = "waits until rescue is ready, as it comes after it";
+    assert_eq!((main.state, main.wanted, main.why.as_str()), (State::Stopped, true, words));
+    let changes = &world.status().supervisor["changes"];
+    assert_eq!((&changes[0]["plane"], &changes[0]["waits_for"]), (&"main".into(), &serde_json::json!(["rescue"])));
+    assert_eq!(world.run(&["status"]).code(0).out.matches(words).count(), 1);
+    assert!(world.run(&["why", "main"]).code(3).out.contains(words));
+    // Whoever asks for it does not have to wait.
+    world.run(&["start", "main"]).code(0);
+    assert!(up(&world.plane("main")));
+}

@@ -9,6 +9,7 @@ mod keepers;
 mod odd;
 mod stops;
 mod survival;
+mod survivors;
 mod wiped;
 
 use std::time::Duration;
