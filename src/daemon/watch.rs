@@ -1,7 +1,7 @@
 //! Watches the manifest and the files that the gateways themselves read, and tells when one changed.
 //!
-//! Folders are watched, not files: editors rename, links are swapped, folders are deleted and made again. It judges nothing;
-//! a change only causes another proof.
+//! Folders are watched, not files: editors rename, links on the way are swapped, folders are moved away, or deleted and made
+//! again. It judges nothing; a change only causes another proof.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::input::Input;
 use crate::openclaw::environment::{Host, environ};
+use crate::os::trail::Trail;
 use crate::plane::{Contract, Plane, Planes};
 
 /// A save is several changes, and so is a checkout; they are told as one.
@@ -62,8 +63,10 @@ impl Watch {
     /// Watches what these planes read, if it is wanted. Gives whether a folder is watched that was not before: what happened
     /// there since it was read has been seen by nobody.
     pub fn renew(&mut self, planes: &Planes, wanted: bool) -> Fresh {
-        let files = if wanted { files(planes) } else { BTreeSet::new() };
-        let folders: BTreeSet<PathBuf> = files.iter().filter_map(|file| nearest(file)).collect();
+        let Trail { names, folders, above } = if wanted { trail(planes) } else { Trail::default() };
+        // The real folders alone: the kernel takes two names of one folder for one watch.
+        let folders: BTreeSet<PathBuf> =
+            folders.into_iter().chain(above.into_iter().filter(|folder| may_be_moved(folder))).collect();
         if let Some(watcher) = &mut self.watcher {
             for folder in self.folders.difference(&folders) {
                 // It may be gone, and its watch with it.
@@ -78,7 +81,7 @@ impl Watch {
         let fresh = if folders.is_subset(&self.folders) { Fresh::No } else { Fresh::Yes };
         self.folders = folders;
         if let Ok(mut known) = self.files.write() {
-            *known = files;
+            *known = names;
         }
         fresh
     }
@@ -89,33 +92,27 @@ fn concerns(files: &BTreeSet<PathBuf>, path: &Path) -> bool {
     files.contains(path) || files.range(path.to_path_buf()..).next().is_some_and(|file| file.starts_with(path))
 }
 
-fn files(planes: &Planes) -> BTreeSet<PathBuf> {
-    let mut files = BTreeSet::new();
-    with_target(&mut files, planes.supervisor.manifest.clone());
+/// The folders directly below the root are everybody's, and busy; nobody exchanges those.
+fn may_be_moved(folder: &Path) -> bool {
+    folder.components().count() > 2
+}
+
+fn trail(planes: &Planes) -> Trail {
+    let mut trail = Trail::default();
+    trail.add(&planes.supervisor.manifest);
     // A plain plane has no config of OpenClaw's, and the folder where one would be is no business of ours.
     let reads = |plane: &Plane| plane.contract == Contract::Openclaw;
     for plane in planes.planes.iter().map(|(plane, _)| plane).filter(|plane| reads(plane)) {
-        with_target(&mut files, plane.config.clone());
-        with_target(&mut files, plane.state_dir.join(".env"));
+        trail.add(&plane.config);
+        trail.add(&plane.state_dir.join(".env"));
     }
     let host = Host::default();
     let environ = |plane: &Plane| environ(plane, &planes.supervisor, &host);
     let declared = super::survey::configs::declared(planes.planes.iter().map(|(plane, _)| plane), environ);
     for file in declared.values().flat_map(|declared| &declared.files) {
-        with_target(&mut files, file.path.clone());
+        trail.add(&file.path);
     }
-    files
-}
-
-/// A link and the file behind it: either may be swapped.
-fn with_target(files: &mut BTreeSet<PathBuf>, file: PathBuf) {
-    files.extend(std::fs::canonicalize(&file).ok());
-    files.insert(file);
-}
-
-/// The folder of a file; if it is missing, the nearest one above, where it will appear.
-fn nearest(file: &Path) -> Option<PathBuf> {
-    file.ancestors().skip(1).find(|folder| folder.is_dir()).map(Path::to_path_buf)
+    trail
 }
 
 async fn settle(mut changed: mpsc::UnboundedReceiver<Vec<PathBuf>>, inputs: mpsc::UnboundedSender<Input>) {

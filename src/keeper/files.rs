@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::input::Input;
 use crate::life::phase::{Park, Phase, Rest};
+use crate::os::trail::Trail;
 use crate::plane::Plane;
 
 /// An editor's save is several changes; they are told as one.
@@ -68,25 +69,24 @@ fn begin(files: &BTreeSet<PathBuf>) -> io::Result<(AsyncFd<OwnedFd>, Names)> {
         | WatchFlags::MOVED_TO
         | WatchFlags::CREATE
         | WatchFlags::DELETE
-        | WatchFlags::ATTRIB
-        | WatchFlags::DELETE_SELF;
-    let mut names = Names::new();
-    for file in files {
-        names.extend(file.file_name().map(OsString::from));
-        // The folder may be missing itself: then the nearest one above it is where it will appear.
-        for folder in file.ancestors().skip(1) {
-            if inotify::add_watch(&watch, folder, changes).is_ok() {
-                break;
-            }
-            names.extend(folder.file_name().map(OsString::from));
-        }
-        if let Some(real) = std::fs::canonicalize(file).ok().filter(|real| real != file) {
-            names.extend(real.file_name().map(OsString::from));
-            if let Some(folder) = real.parent() {
-                inotify::add_watch(&watch, folder, changes)?;
-            }
-        }
+        | WatchFlags::MOVED_FROM
+        | WatchFlags::ATTRIB;
+    let gone = WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
+    let mut trail = Trail::default();
+    files.iter().for_each(|file| trail.add(file));
+    for folder in &trail.folders {
+        // One that is not ours to look into is not where the config will be mended.
+        let _ = inotify::add_watch(&watch, folder, changes | gone);
     }
+    for folder in trail.above.difference(&trail.folders) {
+        let _ = inotify::add_watch(&watch, folder, gone);
+    }
+    // Of what is not there, the first folder that is missing will appear first.
+    let appears = |name: &PathBuf| {
+        let folder = name.ancestors().skip(1).find(|folder| trail.folders.contains(*folder))?;
+        name.strip_prefix(folder).ok()?.components().next().map(|first| first.as_os_str().to_owned())
+    };
+    let names = trail.names.iter().filter_map(appears).collect();
     Ok((crate::os::ready::ready(watch)?, names))
 }
 
@@ -112,9 +112,9 @@ async fn changed(inotify: &AsyncFd<OwnedFd>, names: &Names) -> bool {
         match reader.next() {
             Ok(event) => {
                 let name = event.file_name().map(|name| OsString::from_vec(name.to_bytes().to_vec()));
-                // A folder that was deleted, or a queue that overflowed, names nothing and may mean anything.
-                let nameless =
-                    name.is_none() && event.events().intersects(ReadFlags::DELETE_SELF | ReadFlags::QUEUE_OVERFLOW);
+                // A folder that was deleted or moved away, or a queue that overflowed, names nothing and may mean anything.
+                let lost = ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF | ReadFlags::QUEUE_OVERFLOW;
+                let nameless = name.is_none() && event.events().intersects(lost);
                 any |= nameless || name.is_some_and(|name| names.contains(&name));
             }
             Err(_) => {

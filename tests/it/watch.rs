@@ -118,6 +118,45 @@ fn an_edit_is_seen_however_it_is_made() {
 }
 
 #[test]
+fn what_lies_on_the_way_to_a_config_is_watched_too() {
+    let world = two("edit-ways");
+    let at = |name: &str| world.scratch().join(name);
+    let wrong = config("gateway: { mode: \"local\", bind: \"loopback\", port: 1 }");
+    for (version, text) in [("v/1", config("")), ("v/2", wrong.clone()), ("v/3", config(""))] {
+        world.scratch().write(&format!("rescue/{version}/in/openclaw.json"), &text);
+    }
+    let swap = |target: &str, link: &str| {
+        symlink(target, at("rescue/new")).expect("a link");
+        fs::rename(at("rescue/new"), at(link)).expect("renamed");
+    };
+    // The config is a link through a link in the middle of its path.
+    swap("v/1", "rescue/now");
+    swap("now", "rescue/through");
+    swap("../through/in/openclaw.json", "rescue/conf/openclaw.json");
+    until_told(&world, "");
+    swap("v/2", "rescue/now");
+    until_told(&world, "config-port-differs");
+    swap("v/3", "rescue/through");
+    until_told(&world, "");
+    // What the links lead to goes, and comes back otherwise.
+    fs::remove_dir_all(at("rescue/v/3")).expect("removed");
+    until_told(&world, "");
+    world.scratch().write("rescue/v/3/in/openclaw.json", &wrong);
+    until_told(&world, "config-port-differs");
+    // A folder above is moved away, with all that it holds, and another takes its place.
+    world.scratch().write("rescue/w/3/in/openclaw.json", &config(""));
+    fs::rename(at("rescue/v"), at("rescue/old")).expect("renamed");
+    fs::rename(at("rescue/w"), at("rescue/v")).expect("renamed");
+    until_told(&world, "");
+    fs::write(at("rescue/v/3/in/openclaw.json"), &wrong).expect("written");
+    until_told(&world, "config-port-differs");
+    // The link itself goes, and what is there then is no link.
+    fs::remove_file(at("rescue/through")).expect("removed");
+    world.scratch().write("rescue/through/in/openclaw.json", &config(""));
+    until_told(&world, "");
+}
+
+#[test]
 fn includes_and_environment_files_are_watched_too() {
     let world = two("edit-includes");
     let at = |name: &str| world.scratch().join(name);
