@@ -29,21 +29,16 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings) -> Vec<Finding> {
         let of: Vec<&Claim> = members.into_iter().map(|index| outside[index].1).collect();
         let owners = distinct(of.iter().map(|claim| claim.by));
         match spot {
-            // Whoever copied a folder by hard links has many of them. Each lies where its own name says.
-            Spot::File(..) => {
-                for one in &of {
-                    found.extend(inside(claims, role, &[one], &ground.holders(one, around), around));
-                }
-                if owners.len() > 1 {
-                    linked.entry(owners).or_default().extend(&of);
-                }
-            }
-            Spot::Place(_) => {
-                if owners.len() > 1 {
-                    found.extend(in_common(claims, role, &of, around));
-                }
-                found.extend(inside(claims, role, &of, &ground.holders(of[0], around), around));
-            }
+            _ if owners.len() < 2 => {}
+            // Whoever copied a folder by hard links has many of them.
+            Spot::File(..) => linked.entry(owners).or_default().extend(&of),
+            Spot::Place(_) => found.extend(in_common(claims, role, &of, around)),
+        }
+        // One file, or one mounted folder, lies wherever a name of it stands.
+        let name = |claim: &Claim| claim.path().map(|(_, path)| Key::by_name(path, around));
+        for (_, same) in runs(of.iter().enumerate().map(|(index, claim)| (name(claim), index)).collect()) {
+            let same: Vec<&Claim> = same.into_iter().map(|index| of[index]).collect();
+            found.extend(inside(claims, role, &same, &ground.holders(same[0], around), around));
         }
     }
     found.extend(linked.values().map(|of| hard_links(claims, of)));

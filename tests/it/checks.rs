@@ -130,8 +130,8 @@ fn command(folder: &Path, words: &[&str]) -> Output {
     let mut command = if binds.is_empty() {
         Command::new(env!("CARGO_BIN_EXE_gateward"))
     } else {
-        let mut command = Command::new("unshare");
-        command.args(["-r", "-m", "sh", "-ec", &format!("{binds}exec \"$0\" \"$@\"")]);
+        let mut command = namespace();
+        command.args(["sh", "-ec", &format!("{binds}exec \"$0\" \"$@\"")]);
         command.arg(env!("CARGO_BIN_EXE_gateward"));
         command
     };
@@ -153,10 +153,19 @@ fn binds(folder: &Path) -> String {
     lines.map(|paths| format!("mount --bind {paths}\n")).collect()
 }
 
-/// Whether an ordinary account may mount, as a mount namespace of its own lets it on most hosts.
+/// What runs a program in a mount namespace of its own; an ordinary account needs a user namespace as well.
+fn namespace() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(if rustix::process::geteuid().is_root() { &["-m"][..] } else { &["-r", "-m"] });
+    command
+}
+
 fn may_bind() -> bool {
-    let script = "mount --bind / /mnt";
-    Command::new("unshare").args(["-r", "-m", "sh", "-ec", script]).output().is_ok_and(|done| done.status.success())
+    let scratch = Scratch::new("checks");
+    fs::create_dir_all(scratch.join("a")).expect("a folder");
+    let mut command = namespace();
+    command.args(["mount", "--bind", "a", "."]).current_dir(scratch.path());
+    command.output().is_ok_and(|done| done.status.success())
 }
 
 /// Copies a case, closed to others, and does what its `do` says.

@@ -139,7 +139,7 @@ codes! {
     // Within one plane.
     ConfigMissing "config-missing" Warning:
         "A plane's config does not exist yet.";
-        "OpenClaw refuses to start without one (exit 78). Make it with `gateward exec PLANE -- openclaw setup`."
+        "OpenClaw refuses to start without one (exit 78). Make it with `gateward exec PLANE -- openclaw setup`. The stand-in refuses as OpenClaw does."
     ConfigUnreadable "config-unreadable" Error:
         "A config, or a file it includes, cannot be read.";
         "What the plane claims cannot be known, so nothing can be proved about it. Mend rights, owner or kind of the file."

@@ -16,18 +16,26 @@ pub(super) fn is_readable(declared: &Declared) -> bool {
     is_read && !declared.problems.iter().any(|problem| problem.code.is_error())
 }
 
-/// What stands against the files of the configuration. The stand-in runs without one.
+/// What stands against the files of the configuration.
 pub(super) fn problems(subject: &Subject, declared: &Declared) -> Vec<Finding> {
-    let needs_config = !matches!(subject.plane.launch, Launch::Practice);
-    let counts = |code: ProblemCode| needs_config || code != ProblemCode::ConfigMissing;
     let mut found = Vec::new();
-    for problem in declared.problems.iter().filter(|problem| counts(problem.code)) {
+    for problem in &declared.problems {
         let code = code_of(problem.code);
         let mut one = subject.finding(code, shown(&problem.at.file));
         one.message = format!("the configuration of `{}`: {}", subject.plane.name, problem.message);
         one.hint.clone_from(&problem.hint);
         if problem.code == ProblemCode::ConfigMissing {
-            one.hint = format!("make it with `gateward exec {} -- openclaw setup`", subject.plane.name);
+            one.hint = match subject.plane.launch {
+                Launch::Practice => {
+                    format!(
+                        "{{ gateway: {{ mode: \"local\", bind: \"loopback\" }} }} in {} will do",
+                        shown(&problem.at.file)
+                    )
+                }
+                Launch::OnPath | Launch::Runtime { .. } | Launch::Command(_) => {
+                    format!("make it with `gateward exec {} -- openclaw setup`", subject.plane.name)
+                }
+            };
             one = one.at(subject.places.of("config"), "");
         } else {
             one = one.at(Some(&problem.at), "");
