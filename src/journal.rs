@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::os::readers;
 use crate::plane::PlaneName;
 
 /// One file holds so many bytes; the one before it is kept as `.1`.
@@ -50,12 +51,19 @@ pub struct Journal {
     file: Option<File>,
     size: u64,
     lost: u64,
+    readers: Option<u32>,
 }
 
 impl Journal {
     /// Opens or makes the journal; one that cannot be opened is tried again with every line.
     pub fn open(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: None, size: 0, lost: 0 }
+        Self { path: path.to_owned(), file: None, size: 0, lost: 0, readers: None }
+    }
+
+    /// Lets the members of this group read it too.
+    pub fn let_read(&mut self, group: Option<u32>) {
+        self.readers = group;
+        self.file = None;
     }
 
     /// Adds one line. One that the disk does not take is counted in the next.
@@ -87,6 +95,8 @@ impl Journal {
             Some(file) => file,
             None => {
                 let (file, size) = open(&self.path)?;
+                // Who else may read it is worth no line that is not written.
+                let _ = readers::set(&file, self.readers);
                 self.size = size;
                 self.file.insert(file)
             }

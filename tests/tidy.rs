@@ -20,7 +20,7 @@ const STAIRS: &[(&str, &[&str])] = &[
     ("rundir", &["plane"]),
     ("os", &[]),
     ("socket", &["wire", "plane", "rundir", "os"]),
-    ("journal", &["plane"]),
+    ("journal", &["plane", "os"]),
     ("own_log", &[]),
     ("keeper", &["life", "plane", "openclaw", "wire", "rundir", "socket", "journal", "own_log", "os"]),
     (

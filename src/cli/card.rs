@@ -1,6 +1,6 @@
 //! `card`: what each plane is made of and how to reach it from afar, from the manifest and the plane's own config.
 //!
-//! Asks nobody, and takes no credential out of a config.
+//! Asks keepers what they were given only where the manifest cannot be used, and takes no credential out of a config.
 
 use crate::daemon::seal;
 use crate::daemon::survey::configs;
@@ -13,6 +13,7 @@ use crate::render::card::{BrowserProfile, Card, Derived, Remote, Workspace, mark
 use crate::rundir::PlaneDir;
 
 use super::args::PLANES;
+use super::in_force;
 use super::outcome::{Code, Outcome};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, stdout_look};
@@ -41,7 +42,8 @@ pub struct Args {
 
 /// Runs `card`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let (target, planes) = Target::by_manifest(scope)?;
+    let target = Target::find(scope)?;
+    let planes = in_force::planes(&target)?.planes;
     let chosen = target.select(&args.planes)?.into_iter();
     let host = nix::unistd::gethostname().map_or("HOST".to_owned(), |name| name.to_string_lossy().into_owned());
     let cards: Vec<Card> = chosen.filter_map(|plane| Some(card(planes.get(&plane.name)?, &planes, &host))).collect();
@@ -150,6 +152,10 @@ fn browsers(plane: &Plane, declared: Option<&Declared>) -> Vec<BrowserProfile> {
 
 fn notes(plane: &Plane, declared: &Declared) -> Vec<String> {
     let mut notes = Vec::new();
+    if is_closed(&plane.config) {
+        notes.push("its own config may not be read by this user: what stands only there is not here".to_owned());
+        return notes;
+    }
     if !declared.problems.is_empty() {
         let count = declared.problems.len();
         let problems = if count == 1 { "problem" } else { "problems" };
@@ -167,6 +173,11 @@ fn notes(plane: &Plane, declared: &Declared) -> Vec<String> {
         notes.push("gateway.mode is not set, so OpenClaw will not start from this config".to_owned());
     }
     notes
+}
+
+/// Whether a config that is there, or may be, is not for us to read.
+fn is_closed(config: &std::path::Path) -> bool {
+    std::fs::File::open(config).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn own_name() -> Option<String> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::goal::Goal;
+use super::guest;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::spectator::Spectator;
 use super::steer::{Begin, Ended, Fate, Granted, Patience, Reached, Wish, steer};
@@ -18,6 +19,7 @@ use super::terminal::{print, print_json, say, stdout_look};
 use super::trouble;
 use crate::collision::codes;
 use crate::collision::finding::Finding;
+use crate::daemon::load::Loaded;
 use crate::daemon::survey::{self, Depth, held};
 use crate::plane::PlaneName;
 use crate::render::text::Tone;
@@ -59,7 +61,7 @@ impl Change<'_> {
     pub fn apply(self, target: &Target, words: &[String]) -> Outcome {
         check_codes(self.allow)?;
         let mut planes: Vec<PlaneName> = target.select(words)?.into_iter().map(|plane| plane.name.clone()).collect();
-        let refused = self.refused(target, &planes);
+        let refused = self.refused(target, &planes)?;
         planes.retain(|plane| refused.iter().all(|fate| fate.plane != *plane));
         let patience = self.patience(target, &planes);
         let wishes = planes.iter().map(|plane| Wish {
@@ -78,14 +80,12 @@ impl Change<'_> {
 
     /// The planes that must not be started while findings stand against them. Without a manifest that holds there is no
     /// proof, and what was last applied may start again.
-    fn refused(&self, target: &Target, planes: &[PlaneName]) -> Vec<Fate> {
-        let (Ok(loaded), Goal::Up | Goal::Anew { .. }) = (&target.loaded, self.goal) else { return Vec::new() };
-        let held = held::held(&target.applied.run_dir);
-        let nobody = BTreeSet::new();
-        // Who only steers may not look at the planes' own processes, and would take them for strangers.
-        let depth = if sees_all(&target.applied.run_dir) { Depth::Host } else { Depth::Files };
-        let looked = survey::prove_within(LOOK, &loaded.planes, &held, depth, &nobody);
-        let found = looked.proof.all();
+    fn refused(&self, target: &Target, planes: &[PlaneName]) -> Result<Vec<Fate>, Failure> {
+        let (Ok(loaded), Goal::Up | Goal::Anew { .. }) = (&target.loaded, self.goal) else { return Ok(Vec::new()) };
+        let found = match guest::findings(loaded)? {
+            Some(hearsay) => hearsay.findings,
+            None => proved(target, loaded),
+        };
         let manifest = (target.applied.manifest.as_path(), loaded.source.as_str());
         let all = trouble::standing(&found, planes, self.allow);
         // Every finding is shown once, though it may stand against several planes.
@@ -101,7 +101,7 @@ impl Change<'_> {
                 }),
             })
         };
-        planes.iter().filter_map(fate).collect()
+        Ok(planes.iter().filter_map(fate).collect())
     }
 
     /// One who asks from inside a plane that is to end dies with it, so it is answered before and waits for nothing.
@@ -197,6 +197,14 @@ impl Change<'_> {
         };
         Failure::failed(message, hint)
     }
+}
+
+/// All that stands against the planes and their change, as files and the host are now.
+fn proved(target: &Target, loaded: &Loaded) -> Vec<Finding> {
+    let held = held::held(&target.applied.run_dir);
+    // Who may not look at the planes' own processes would take them for strangers.
+    let depth = if sees_all(&target.applied.run_dir) { Depth::Host } else { Depth::Files };
+    survey::prove_within(LOOK, &loaded.planes, &held, depth, &BTreeSet::new()).proof.all()
 }
 
 /// Whether we are root, or the user whose supervisor it is.

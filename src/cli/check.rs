@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use super::guest::{self, Hearsay};
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
 use super::terminal::{print, print_json, say, stderr_look, stdout_look};
@@ -76,6 +77,13 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         Ok(loaded) => loaded,
         Err(error) => return invalid(&error, form),
     };
+    if let Some(Hearsay { findings: mut found, note }) = guest::findings(&loaded)? {
+        found.sort();
+        say(&note);
+        show(&found, form, &|look| findings(&found, &quotable(&loaded, &found, &[]), look))?;
+        say(&summary(loaded.planes.planes.len(), &found, begun.elapsed()));
+        return Ok(if has_error(&found) { Code::Collision } else { Code::Done });
+    }
     let all: BTreeSet<PlaneName> = loaded.planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect();
     let held = if depth == Depth::Live { held::held(&loaded.planes.supervisor.run_dir) } else { Vec::new() };
     let proof = survey::prove_change(&loaded.planes, &held, depth, &all);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::args::PLANES;
 use super::logs::{Shape, Source, Stamp, show};
-use super::outcome::{Failure, Outcome};
+use super::outcome::Outcome;
 use super::since::since;
 use super::target::{Scope, Target};
 use super::terminal::say;
@@ -54,9 +54,11 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     }
     let wound = args.lines.filter(|_| since.is_none());
     let open = |(owner, path): (String, std::path::PathBuf)| Source::open(owner, &path, Stamp::Journal, wound);
-    let sources = journals.into_iter().map(open).collect::<Result<Vec<_>, _>>().map_err(|error| {
-        Failure::failed(format!("a journal cannot be read: {error}"), "use the supervisor's own user, or root")
-    })?;
+    let sources = journals
+        .into_iter()
+        .map(open)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| target.unreadable("a journal", &error))?;
     if !args.follow && !sources.iter().any(Source::has_any) {
         say("nothing has happened yet: no journal is there\n");
     }

@@ -10,14 +10,14 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use super::in_force::{Definition, sealed};
 use super::outcome::{Failure, Outcome, Told};
 use super::target::{Scope, Target};
 use super::terminal::say;
-use super::{ask, trouble};
+use super::trouble;
 use crate::daemon::seal;
 use crate::os::assume;
 use crate::plane::{PlaneName, Sealed};
-use crate::wire::{Answer, Ask, RefusalKind};
 
 /// Of the terminal and not of any plane, so they come from the asker.
 const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
@@ -50,19 +50,11 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
 
 /// With what the plane is started: its keeper knows, or the supervisor. Where neither answers, what the manifest says.
 fn in_force(target: &Target, name: &PlaneName) -> Result<Sealed, Failure> {
-    let ask = || Ask::Sealed { plane: name.clone() };
-    let questions = vec![(target.keeper(name), ask()), (target.daemon(), ask())];
-    for answer in ask::all(questions, ask::BUDGET)? {
-        match answer {
-            Ok(Answer::Sealed(sealed)) => return Ok(*sealed),
-            Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::Failed => {
-                return Err(Failure::Failed(Told::new(refusal.message, refusal.hint)));
-            }
-            // Nobody there, or one of a release that does not know the question.
-            Ok(_) | Err(_) => {}
-        }
+    match sealed(target, name)? {
+        Definition::Sealed(sealed) => Ok(*sealed),
+        Definition::Refused(told) => Err(Failure::Failed(told)),
+        Definition::Nothing => by_manifest(target, name),
     }
-    by_manifest(target, name)
 }
 
 fn by_manifest(target: &Target, name: &PlaneName) -> Result<Sealed, Failure> {

@@ -13,6 +13,8 @@ mod down;
 mod events;
 mod exec;
 mod goal;
+mod guest;
+mod in_force;
 mod init;
 mod interrupt;
 mod logs;

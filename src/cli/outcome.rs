@@ -5,11 +5,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use crate::collision::finding::Finding;
+use crate::os::accounts;
 use crate::plane::PlaneName;
 use crate::render::sources::tamed;
 use crate::socket::{CallError, CallFailure};
@@ -279,18 +282,34 @@ fn names(planes: &[(PlaneName, Failure)]) -> String {
 }
 
 /// What to do about a call without an answer.
-fn hint(error: &CallError) -> &'static str {
-    match error.kind {
+fn hint(error: &CallError) -> String {
+    let hint = match error.kind {
         CallFailure::Absent | CallFailure::Deaf => {
             "start the supervisor with `gateward run` (or its service), or say which one is meant with `-m FILE`"
         }
-        CallFailure::NotAllowed => {
-            "use the supervisor's own user, or root, or let a group steer with `socket_group` in `[supervisor]`"
-        }
+        CallFailure::NotAllowed => return not_allowed(&error.path),
         CallFailure::Late => "its process is stopped or overwhelmed; `gateward status` and its log tell more",
         CallFailure::HungUp => "it may just have been replaced: ask again in a moment",
         CallFailure::Garbled(_) => "compare `gateward --version` with `keeper_version` in `gateward status --json`",
         CallFailure::Io(_) => "",
+    };
+    hint.to_owned()
+}
+
+/// Who may use a socket, as far as the folder that it lies in shows.
+fn not_allowed(socket: &Path) -> String {
+    let folders = socket.ancestors().skip(1).take(2);
+    let found = folders.filter_map(|folder| std::fs::metadata(folder).ok()).next();
+    let group = found
+        .filter(|found| found.mode() & 0o077 == 0o050 && found.gid() != 0)
+        .and_then(|found| accounts::group_name(found.gid()));
+    match group {
+        Some(group) => format!(
+            "use the supervisor's own user, or root, or become a member of group {group} (socket_group): `usermod -aG {group} \
+             USER`, then a new login"
+        ),
+        None => "use the supervisor's own user, or root, or let a group steer with `socket_group` in `[supervisor]`"
+            .to_owned(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::daemon::applied::{self, Elsewhere, lives_elsewhere};
 use crate::daemon::load::{self, LoadError, Loaded};
 use crate::manifest::suggest::nearest;
 use crate::openclaw::environment::{MANIFEST, RUN_DIR};
-use crate::plane::{PlaneName, Planes};
+use crate::plane::PlaneName;
 use crate::rundir::{self, Applied, AppliedPlane, PlaneDir};
 use crate::wire::{Answer, Ask};
 
@@ -83,16 +83,6 @@ impl Target {
         Ok(Self { applied, loaded })
     }
 
-    /// For verbs that need more of a plane than its name: the supervisor with the manifest as it is now.
-    pub fn by_manifest(scope: &Scope) -> Result<(Self, Planes), Failure> {
-        let target = Self::quietly(scope)?;
-        let planes = match &target.loaded {
-            Ok(loaded) => loaded.planes.clone(),
-            Err(error) => return Err(trouble::manifest(error)),
-        };
-        Ok((target, planes))
-    }
-
     /// The daemon's socket.
     pub fn daemon(&self) -> PathBuf {
         rundir::daemon_socket(&self.applied.run_dir)
@@ -106,6 +96,35 @@ impl Target {
     /// Where a plane's logs and journal are.
     pub fn folder(&self, plane: &PlaneName) -> PlaneDir {
         PlaneDir::under(&self.applied.state_dir, plane)
+    }
+
+    /// That a log or a journal cannot be read: by whom it could.
+    pub fn unreadable(&self, what: &str, error: &std::io::Error) -> Failure {
+        let hint = match (error.kind(), &self.applied.socket_group) {
+            (std::io::ErrorKind::PermissionDenied, Some(group)) => format!(
+                "it is for {} and for members of group {group} (socket_group): `usermod -aG {group} USER`, then a \
+                 new login; where the group is new, for planes that were started since",
+                self.owner()
+            ),
+            (std::io::ErrorKind::PermissionDenied, None) => format!(
+                "it is for {}; `socket_group` in [supervisor] names a group that may steer and read logs",
+                self.owner()
+            ),
+            (_, _) => "see to the disk".to_owned(),
+        };
+        Failure::failed(format!("{what} cannot be read: {error}"), hint)
+    }
+
+    /// Who may always, in words.
+    fn owner(&self) -> String {
+        let uid = std::fs::metadata(&self.applied.state_dir).map(|found| std::os::unix::fs::MetadataExt::uid(&found));
+        let entry = uid.as_ref().ok().and_then(|uid| crate::os::accounts::by_uid(*uid).ok().flatten());
+        match (entry, uid) {
+            (Some(entry), _) if entry.uid == 0 => "root".to_owned(),
+            (Some(entry), _) => format!("user {}, for root", entry.name),
+            (None, Ok(uid)) => format!("user {uid}, for root"),
+            (None, Err(_)) => "the supervisor's user, for root".to_owned(),
+        }
     }
 
     /// The plane of this supervisor inside which we run, if any.

@@ -7,7 +7,7 @@ use std::io;
 use jiff::Timestamp;
 
 use super::logs::{Source, Stamp};
-use super::outcome::{Code, Failure, Outcome};
+use super::outcome::{Code, Outcome};
 use super::status::{look, nobody};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, stdout_look};
@@ -43,9 +43,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let plane = target.one(&args.plane)?;
     let mut seen = look(&target, &[plane])?;
     let folder = target.folder(&plane.name);
-    let unreadable = |error: io::Error| {
-        Failure::failed(format!("its files cannot be read: {error}"), "use the supervisor's own user, or root")
-    };
+    let unreadable = |error: io::Error| target.unreadable("what is known of it", &error);
     let journal = last(Source::open(args.plane.clone(), &folder.journal(), Stamp::Journal, Some(args.decisions)));
     let evidence = journal.map_err(unreadable)?.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let said =

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::collision::finding::{Finding, Severity};
 use crate::collision::masking;
 use crate::daemon::load_file::{self, Slurped};
+use crate::daemon::load_whose;
 use crate::manifest::error::{Code, Mistake};
 use crate::manifest::given::{EnvFile, Given, Rank};
 use crate::manifest::{self, Written, resolve};
@@ -26,6 +27,9 @@ pub struct Loaded {
     pub source: String,
     /// What is worth saying and stands against nothing.
     pub warnings: Vec<Mistake>,
+    /// The supervisor's user, when that is not who reads this: what the supervisor's environment and that user's files hold is
+    /// then not known here.
+    pub anothers: Option<u32>,
 }
 
 /// A manifest that does not: exit 6.
@@ -95,11 +99,12 @@ pub fn read(path: &Path) -> Result<Loaded, Box<LoadError>> {
     let path = absolute(path);
     let text = text(&path).map_err(|mistake| LoadError::whole_file(&path, *mistake))?;
     let written = manifest::parse(&path, &text);
-    let given = given(&written);
+    let (given, anothers) = given(&written);
     match manifest::resolve(&written, &given) {
         Ok(planes) => {
-            let warnings = resolve::warnings(&written, &given);
-            Ok(Loaded { planes, source: masking::urls(&written.quotable), warnings })
+            // They rest on the environment that the supervisor was started with.
+            let warnings = if anothers.is_some() { Vec::new() } else { resolve::warnings(&written, &given) };
+            Ok(Loaded { planes, source: masking::urls(&written.quotable), warnings, anothers })
         }
         Err(mistakes) => {
             let source = Some(masking::urls(&written.quotable));
@@ -113,13 +118,13 @@ pub fn read(path: &Path) -> Result<Loaded, Box<LoadError>> {
 pub fn dirs_only(path: &Path) -> Option<Supervisor> {
     let path = absolute(path);
     let written = manifest::parse(&path, &text(&path).unwrap_or_default());
-    resolve::supervisor_only(&written, &given(&written))
+    resolve::supervisor_only(&written, &given(&written).0)
 }
 
 /// The folders of a supervisor whose manifest, at `path`, names none.
 pub fn default_dirs(path: &Path) -> Option<Supervisor> {
     let written = manifest::parse(&absolute(path), "");
-    resolve::supervisor_only(&written, &given(&written))
+    resolve::supervisor_only(&written, &given(&written).0)
 }
 
 /// A mistake as `check --json` prints it.
@@ -148,8 +153,8 @@ fn text(path: &Path) -> Result<String, Box<Mistake>> {
     load_file::text(path, bytes)
 }
 
-/// Everything outside the manifest that its meaning rests on.
-fn given(written: &Written) -> Given {
+/// Everything outside the manifest that its meaning rests on, and the supervisor's user, when we are somebody else.
+fn given(written: &Written) -> (Given, Option<u32>) {
     let environ = environ();
     let names = resolve::names(written);
     let account = |name: &String| {
@@ -172,9 +177,25 @@ fn given(written: &Written) -> Given {
         environ,
         env_files: BTreeMap::new(),
     };
+    let anothers = load_whose::another(written, &given);
+    if let Some(uid) = anothers {
+        given = load_whose::given_to(uid, &given);
+    }
     let files = resolve::env_files(written, &given);
-    given.env_files = files.into_iter().map(|path| (path.clone(), env_file(&path))).collect();
-    given
+    let read = |path: PathBuf| {
+        let file = match anothers {
+            // What is closed to a guest holds nothing against the manifest.
+            Some(uid) if is_closed(&path) => EnvFile { text: Ok(String::new()), mode: 0o600, uid },
+            Some(_) | None => env_file(&path),
+        };
+        (path, file)
+    };
+    given.env_files = files.into_iter().map(read).collect();
+    (given, anothers)
+}
+
+fn is_closed(path: &Path) -> bool {
+    std::fs::File::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn env_file(path: &Path) -> EnvFile {

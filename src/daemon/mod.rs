@@ -15,6 +15,7 @@ mod doubt;
 mod follow;
 mod input;
 mod load_file;
+mod load_whose;
 mod proved;
 mod proving;
 mod reconcile;
@@ -133,6 +134,11 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
         Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
         Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
     };
+    if let Some(gid) = access.group() {
+        // Members of socket_group may read logs and journals below; what is not meant for them is closed by itself.
+        crate::os::readers::open_folder(&state_dir, gid)
+            .map_err(host(format!("open {} to socket_group", state_dir.display())))?;
+    }
     log_to(&rundir::daemon_log(&state_dir)).map_err(host("open the supervisor's log".into()))?;
     if let Err(error) = harden::undumpable() {
         tracing::warn!(%error, "the supervisor can be traced");
@@ -206,7 +212,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         lock,
         sockets,
         nudge,
-        journal: Journal::open(&rundir::daemon_journal(&supervisor.state_dir)),
+        journal: journal(&supervisor.state_dir, access),
         voice: voice::Voice::default(),
         manner,
         down: None,
@@ -222,6 +228,12 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         listener.remove()?;
     }
     Ok(end)
+}
+
+fn journal(state_dir: &Path, access: Access) -> Journal {
+    let mut journal = Journal::open(&rundir::daemon_journal(state_dir));
+    journal.let_read(access.group());
+    journal
 }
 
 fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {

@@ -25,6 +25,7 @@ mod origin;
 mod perform;
 mod proof;
 mod publish;
+mod readable;
 mod restore;
 mod shown;
 mod tenure;
@@ -134,6 +135,7 @@ async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<Own
     let name = sealed.plane.name.clone();
     let supervisor = sealed.supervisor.clone();
     let access = Access::of(supervisor.socket_group.as_deref())?;
+    readable::set(&folder, access);
     make_folder(&supervisor.run_dir, access)?;
     make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
     let listener = Listener::bind(&rundir::keeper_socket(&supervisor.run_dir, &name), access, &[folder.keeper_lock()])?;
@@ -151,6 +153,7 @@ async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<Own
     let boot = process::boot_id()?;
     let (tenure, before) = TenureFile::new(folder.tenure(), &boot);
     let mut hands = hands(sealed, folder, (lock, nudge), &boot, tenure, inputs)?;
+    hands.journal.let_read(access.group());
     let (life, first) = life(&mut hands, before, &boot);
     let mut keeper = Keeper::new(hands, life).drive(first, heard_inputs).await;
     tracing::info!(plane = %name, "the keeper leaves");

@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use super::hands::Hands;
 use crate::life::order::Record;
 use crate::os::lock::{Lock, NotTaken};
+use crate::socket::Access;
 
 impl Hands {
     /// Looks at everything that must be found by others, and writes again what is gone. `incarnation` is the last one spawned.
@@ -30,6 +31,9 @@ impl Hands {
                 tracing::error!(%error, "the state dir was wiped, and the keeper's lock cannot be taken again");
                 return;
             }
+        }
+        if let Ok(access) = Access::of(self.sealed.supervisor.socket_group.as_deref()) {
+            super::readable::set(&self.folder, access);
         }
         // The new file is to be watched as the old one was.
         self.nudge.notify_one();

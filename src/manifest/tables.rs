@@ -22,7 +22,7 @@ table! {
     stagger: Time<0>, Shared, Value("\"0s\""),
         "Pause between two starts.";
     socket_group: Line, Shared, Prose("none: only the same user and root may steer"),
-        "Group whose members may steer too: sockets become 0660, the run dir 0750.";
+        "Group whose members may steer too, and read logs and journals: sockets become 0660, logs 0640, the folders that lead there 0750.";
 }
 
 table! {

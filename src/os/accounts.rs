@@ -44,6 +44,11 @@ pub fn group_exists(name: &str) -> io::Result<bool> {
     Ok(Group::from_name(name)?.is_some())
 }
 
+/// The name of that group.
+pub fn group_name(gid: u32) -> Option<String> {
+    Group::from_gid(gid.into()).ok().flatten().map(|group| group.name)
+}
+
 /// The user id that this process acts as.
 pub fn own_uid() -> u32 {
     geteuid().as_raw()

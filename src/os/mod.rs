@@ -29,6 +29,7 @@ pub mod assume;
 pub mod cgroup;
 pub mod means;
 pub mod guise;
+pub mod readers;
 pub mod trail;
 
 #[cfg(test)]

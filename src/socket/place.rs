@@ -49,7 +49,8 @@ impl Access {
         }
     }
 
-    pub(super) fn group(self) -> Option<u32> {
+    /// The group that may.
+    pub fn group(self) -> Option<u32> {
         match self {
             Self::Owner => None,
             Self::Group(gid) => Some(gid),

@@ -259,6 +259,55 @@ fn an_environment_and_a_definition_that_are_no_longer_declared_are_told_without_
 }
 
 #[test]
+fn what_the_supervisor_still_has_to_do_is_told_by_verify_as_by_status() {
+    let main = TestPlane::practice("main").key("pass_env", "[\"PASSED\"]");
+    let mut world = Gateward::new("verify-pending", vec![main]).dirty(&[("PASSED", "first-secret")]);
+    world.up();
+    world.until_ready("main");
+    claims(&world, "main", 0);
+    // Another supervisor, with another environment: what runs was given the first word.
+    world.end_daemon(Signal::KILL, SOON);
+    let mut world = world.dirty(&[("PASSED", "second-secret")]);
+    world.up();
+    let status = eventually(SOON, "the change in status", || {
+        let said = world.run(&["status"]).out;
+        if said.contains("differs from the manifest") { Ok(said) } else { Err(said) }
+    });
+    assert!(status.contains("`gateward reload` applies that"), "{status}");
+    let said = world.run(&["verify", "main"]).code(1);
+    assert!(said.out.contains("FAILED  definition") && said.out.contains("differs from the manifest"), "{said:#?}");
+    assert!(!said.out.contains("secret"), "{said:#?}");
+    world.run(&["reload"]).code(0);
+    world.until("main", SOON, "the second incarnation, ready", |plane| plane.ready && plane.incarnation == 2);
+    claims(&world, "main", 0);
+    assert!(!world.run(&["status"]).out.contains("differs"), "it is applied");
+}
+
+#[test]
+fn with_a_broken_manifest_card_and_verify_go_by_what_was_handed_out() {
+    let mut world = Gateward::new("verify-sealed", vec![TestPlane::practice("main"), TestPlane::practice("rescue")]);
+    world.up();
+    world.until_ready("main");
+    world.until_ready("rescue");
+    let card = world.run(&["card", "rescue"]).code(0).out;
+    let text = std::fs::read_to_string(world.manifest()).expect("the manifest");
+    world.scratch().write("supervisor.toml", "not TOML");
+    let said = world.run(&["card", "rescue"]).code(0);
+    assert_eq!(said.out, card);
+    assert!(said.err.contains("cannot be used"), "{said:#?}");
+    let said = world.run(&["verify"]).code(0);
+    assert!(said.err.contains("cannot be used"), "{said:#?}");
+    assert_eq!(said.out.matches("as its keeper was given it").count(), 2, "{said:#?}");
+    assert!(said.out.contains("ok      environment") && said.out.contains("ok      listener"), "{said:#?}");
+    // With the supervisor gone the keepers tell; with nobody there it is what it was.
+    world.end_daemon(Signal::KILL, SOON);
+    assert_eq!(world.run(&["card", "rescue"]).code(0).out, card);
+    world.run(&["verify", "rescue"]).code(0);
+    world.scratch().write("supervisor.toml", &text);
+    world.run(&["stop", "all"]).code(0);
+}
+
+#[test]
 fn a_frozen_gateway_fails_its_probes_and_one_gone_from_the_manifest_is_told() {
     let probes = "timeout = \"1s\"\ninterval = \"60s\"";
     let planes = vec![TestPlane::practice("main").table("health", probes), TestPlane::practice("rescue")];

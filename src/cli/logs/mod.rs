@@ -86,8 +86,8 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let mut sources = Vec::new();
     for plane in &planes {
         let path = target.folder(&plane.name).log();
-        let source =
-            Source::open(plane.name.to_string(), &path, Stamp::FirstWord, wound).map_err(|error| unreadable(&error))?;
+        let source = Source::open(plane.name.to_string(), &path, Stamp::FirstWord, wound)
+            .map_err(|error| target.unreadable("a log", &error))?;
         if !source.has_any() && !args.follow {
             say(&format!("{}: no output has been captured yet ({})\n", plane.name, path.display()));
         }
@@ -151,5 +151,5 @@ pub fn show(
 }
 
 fn unreadable(error: &std::io::Error) -> Failure {
-    Failure::failed(format!("a log cannot be read: {error}"), "use the supervisor's own user, or root")
+    Failure::failed(format!("a log cannot be read: {error}"), "see to the disk")
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::look::{Browser, Heard, Owner, Seen};
+use crate::cli::in_force::Word;
 use crate::keeper::probe::Answered;
 use crate::openclaw::environment::{COOKIE, is_taken_over};
 use crate::plane::Contract;
@@ -11,6 +12,9 @@ use crate::wire::PlaneStatus;
 
 /// What a shell adds when it stands between us and the program.
 const OF_SHELLS: [&str; 4] = ["PWD", "OLDPWD", "SHLVL", "_"];
+
+/// What settles a definition that is not in force.
+const RELOAD: &str = "`gateward reload --dry-run` shows what would change, `gateward reload` applies it";
 
 /// Every claim about a plane that is up.
 pub fn claims(status: &PlaneStatus, seen: &Seen) -> Vec<Claim> {
@@ -47,12 +51,26 @@ fn custody(seen: &Seen) -> Claim {
         Some(holder) => {
             Claim::failed(Subject::Custody, format!("{child}, but {lock} is held by process {holder}"), hint)
         }
+        None if seen.lock_is_closed => {
+            Claim::unseen(Subject::Custody, format!("{child}, but who holds {lock} may not be seen by this user"))
+        }
         None => Claim::failed(Subject::Custody, format!("{child}, but nobody holds {lock}"), hint),
     }
 }
 
 fn definition(status: &PlaneStatus, seen: &Seen) -> Claim {
     let short = |hash: &str| hash.chars().take(12).collect::<String>();
+    if seen.by == Word::Sealed {
+        let runs = short(&status.definition);
+        let evidence = format!("it runs as its keeper was given it (definition {runs}); the manifest cannot be used");
+        return Claim::unseen(Subject::Definition, evidence);
+    }
+    // The supervisor knows its own environment, which a shell does not: what it has still to do is no proof that all is done.
+    if let Some(pending) = &seen.pending {
+        let evidence =
+            format!("it runs definition {}, and the supervisor has another: {pending}", short(&status.definition));
+        return Claim::failed(Subject::Definition, evidence, RELOAD);
+    }
     if status.definition == seen.definition {
         let evidence = format!("it runs as the manifest says now (definition {})", short(&seen.definition));
         return Claim::proved(Subject::Definition, evidence);
@@ -67,11 +85,7 @@ fn definition(status: &PlaneStatus, seen: &Seen) -> Claim {
     }
     let (runs, says) = (short(&status.definition), short(&seen.definition));
     let evidence = format!("it runs another definition ({runs}) than the manifest has now ({says})");
-    Claim::failed(
-        Subject::Definition,
-        evidence,
-        "`gateward reload --dry-run` shows what would change, `gateward reload` applies it",
-    )
+    Claim::failed(Subject::Definition, evidence, RELOAD)
 }
 
 fn program(seen: &Seen) -> Claim {
@@ -110,6 +124,10 @@ fn listener(heard: &Heard) -> Claim {
             Subject::Listener,
             format!("{at} is held by {process}, which belongs to {plane}"),
             format!("whoever connects there meets {plane}: move its port, then `gateward restart {plane}`"),
+        ),
+        Owner::Unseen(process) => Claim::unseen(
+            Subject::Listener,
+            format!("{at} is held by {process}; whether it is one of its own may not be seen by this user"),
         ),
         Owner::Stranger(process) => Claim::failed(
             Subject::Listener,
@@ -151,6 +169,10 @@ fn attached(heard: &Heard) -> Claim {
             Subject::Browser,
             format!("{at}, held by {process}, which belongs to {plane}"),
             format!("it has the logged-in sessions of {plane}: give it a browser of its own"),
+        ),
+        Owner::Unseen(process) => Claim::unseen(
+            Subject::Browser,
+            format!("{at}, held by {process}; whether it is one of its own may not be seen by this user"),
         ),
         Owner::Stranger(process) => Claim::unseen(
             Subject::Browser,

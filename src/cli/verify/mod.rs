@@ -6,14 +6,15 @@ mod judge;
 mod look;
 
 use super::args::PLANES;
-use super::ask;
+use super::in_force::{self, Definition, InForce, Word};
 use super::outcome::{Code, Outcome};
 use super::status::{self, Seen as Asked};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, stdout_look};
-use crate::plane::{Plane, Planes, Sealed};
+use crate::plane::{Plane, PlaneName, Planes};
+use crate::render::status::SupervisorStatus;
 use crate::render::verify::{Report, Verdict, Verified, text};
-use crate::wire::{Answer, Ask, PlaneStatus, State};
+use crate::wire::{PlaneStatus, State};
 
 /// The words of `verify`.
 #[derive(Debug, clap::Args)]
@@ -37,9 +38,9 @@ pub struct Args {
 
 /// Runs `verify`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let (_, planes) = Target::by_manifest(scope)?;
     // Knows living planes that the manifest no longer names, too.
     let target = Target::find(scope)?;
+    let InForce { planes, by } = in_force::planes(&target)?;
     let chosen: Vec<_> = target.select(&args.planes)?.into_iter().map(|plane| plane.name.clone()).collect();
     // Of every plane, also when one is named: whose a stranger's process is can only be told with all of them.
     let Asked { report, answered } = status::look(&target, &target.select(&[])?)?;
@@ -47,7 +48,9 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let world = look::World::look(&report.planes);
     let mut verified = Vec::new();
     for status in report.planes.iter().filter(|status| chosen.contains(&status.name)) {
-        verified.push(one(status, &planes, &world, given(&target, status))?);
+        let pending = pending(&report.supervisor, &status.name);
+        let given = in_force::sealed(&target, &status.name)?;
+        verified.push(one(status, &planes, &world, Origin { given, by, pending })?);
     }
     let report = Report { ok: verified.iter().all(|plane| plane.ok), planes: verified };
     if args.json {
@@ -63,27 +66,37 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     })
 }
 
-/// What its keeper was given. It alone has the values that come from the supervisor's environment, and may not tell us.
-fn given(target: &Target, status: &PlaneStatus) -> Option<Sealed> {
-    let ask = Ask::Sealed { plane: status.name.clone() };
-    match ask::one(target.keeper(&status.name), ask, ask::BUDGET) {
-        Ok(Answer::Sealed(sealed)) => Some(*sealed),
-        Ok(_) | Err(_) => None,
-    }
+/// What the supervisor has still to do to this plane, in its own words: what `status` says too.
+fn pending(supervisor: &SupervisorStatus, plane: &PlaneName) -> Option<String> {
+    let change = supervisor.changes.iter().find(|change| change.plane == *plane)?;
+    Some(change.why.clone())
+}
+
+/// From where it is known what a plane should be.
+struct Origin {
+    /// What its keeper was given. It alone has the values that come from the supervisor's environment, and may not tell us.
+    given: Definition,
+    by: Word,
+    pending: Option<String>,
 }
 
 fn one(
     status: &PlaneStatus,
     planes: &Planes,
     world: &look::World,
-    given: Option<Sealed>,
+    origin: Origin,
 ) -> Result<Verified, super::outcome::Failure> {
+    let Origin { given, by, pending } = origin;
+    let given = match given {
+        Definition::Sealed(sealed) => Some(*sealed),
+        Definition::Refused(_) | Definition::Nothing => None,
+    };
     let running = |plane: &Plane| {
         let (pid, keeper) = (status.pid?, status.keeper_pid?);
-        (status.state == State::Up).then(|| look::Subject { plane: plane.clone(), pid, keeper, given })
+        (status.state == State::Up).then(|| look::Subject { plane: plane.clone(), pid, keeper, given, by, pending })
     };
     let claims = match (planes.get(&status.name), status.state) {
-        (None, State::Up) => vec![judge::forgotten()],
+        (None, State::Up) if by == Word::Manifest => vec![judge::forgotten()],
         (plane, _) => match plane.and_then(running) {
             Some(subject) => judge::claims(status, &look::seen(&subject, planes, world)?),
             None => Vec::new(),

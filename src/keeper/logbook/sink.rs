@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::lines::fitting;
 use super::loss::{Step, Trouble};
+use crate::os::readers;
 
 /// A write that came to nothing, or not to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,6 +203,10 @@ fn open(path: &Path, most: u64) -> Result<Current, Trouble> {
     };
     let failed = |cause: io::Error| Trouble::new(Step::Open, &cause);
     let mut file = opened.map_err(failed)?;
+    if let Some(folder) = path.parent() {
+        // Who else may read it is worth no line that is not written.
+        let _ = readers::of_folder(folder).and_then(|group| readers::set(&file, group));
+    }
     let found = file.metadata().map_err(failed)?;
     let mut complete = found.len();
     let mut last = [b'\n'];

@@ -7,9 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 
 use gateward::os::launch::{Ids, Launch, Program, Stdio};
 use gateward::os::reap;
+use gateward::wire::State;
 
 use super::quiet;
-use crate::support::{Gateward, Said, eventually, say};
+use crate::support::{Gateward, Said, eventually, processes, say};
+
+const SOON: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// A user that owns nothing here.
 const STRANGER: u32 = 65_533;
@@ -43,9 +46,99 @@ fn members_steer_and_strangers_do_not() {
     assert_eq!(gateward.plane("main").incarnation, before.incarnation + 1);
 }
 
+/// A world of root's whose planes have a user, steered by a group; nothing where that cannot be had.
+fn shared(test: &str) -> Option<(Gateward, &'static str, u32)> {
+    let group = ["users", "staff", "nogroup"].into_iter().find_map(|name| Some((name, gid(name)?)));
+    let (Some((name, gid)), true) = (group, rustix::process::geteuid().is_root()) else {
+        say("only root can act as another user: skipped");
+        return None;
+    };
+    let main = quiet("main").key("user", "\"daemon\"").key("pass_env", "[\"PASSED\"]");
+    let lines = format!("socket_group = \"{name}\"\n");
+    let gateward = Gateward::with_supervisor(test, &lines, vec![main]).dirty(&[("PASSED", "word")]);
+    gateward.open_the_way();
+    Some((gateward, name, gid))
+}
+
+#[test]
+fn a_member_reads_and_proves_planes_of_a_root_supervisor_and_is_told_nothing_false() {
+    let Some((mut gateward, _, gid)) = shared("group-reads") else { return };
+    gateward.up();
+    gateward.until("main", SOON, "up", |plane| plane.state == State::Up);
+    let member = || Ids { uid: STRANGER, gid, groups: vec![gid] };
+    let ask = |words: &[&str]| as_user(&gateward, member(), words);
+    let well = |words: &[&str]| {
+        let said = ask(words).code(0);
+        for wrong in ["user-without-root", "cannot be used", "Permission denied", "FAILED", "error:", "error["] {
+            assert!(!(said.out.clone() + &said.err).contains(wrong), "{wrong} in {words:?}: {said:#?}");
+        }
+        said
+    };
+    assert!(well(&["status"]).out.contains("main"));
+    well(&["logs", "main"]);
+    assert!(well(&["events", "main", "-n", "1"]).out.starts_with('{'));
+    assert!(well(&["events", "-n", "50"]).out.lines().count() >= 2);
+    assert!(well(&["why", "main"]).out.starts_with("main is up"));
+    assert!(well(&["card", "main"]).out.contains("user                  daemon"));
+    let checked = well(&["check", "--no-live"]);
+    assert!(checked.err.contains("as the supervisor of user root last proved it"), "{checked:#?}");
+    assert!(well(&["verify", "main"]).out.contains("unseen  custody"));
+    well(&["reload", "--dry-run"]);
+    well(&["restart", "main"]);
+    well(&["stop", "main"]);
+    well(&["start", "main"]);
+    let told = ask(&["exec", "main", "--", "true"]).code(1);
+    assert!(told.err.contains("is told to the supervisor's own user and to root alone"), "{told:#?}");
+    // Its files are for the group, also with nobody there, and no others of its folder are.
+    let folder = gateward.scratch().join("state/planes/main");
+    let mode = |name: &str| std::fs::metadata(folder.join(name)).expect("a file").permissions().mode() & 0o777;
+    assert_eq!((mode("journal.jsonl"), mode("log"), mode("keeper.lock")), (0o640, 0o750, 0o600));
+    gateward.run(&["down"]).code(0);
+    assert!(as_user(&gateward, member(), &["events", "main", "-n", "1"]).code(0).out.starts_with('{'));
+}
+
+#[test]
+fn the_users_of_planes_are_told_by_which_group_they_could_steer() {
+    let Some((mut gateward, group, gid)) = shared("group-inside") else { return };
+    gateward.up();
+    let main = gateward.until("main", SOON, "up", |plane| plane.state == State::Up);
+    let environ = processes::environ(main.pid.expect("it runs"));
+    let daemon = gateward::os::accounts::by_name("daemon").expect("a look").expect("an account");
+    let inside = |groups: Vec<u32>, words: &[&str]| {
+        let mut command = std::process::Command::new(gateward.command(words).get_program());
+        command.args(words).env_clear().envs(environ.iter().filter(|(name, _)| *name != "GATEWARD_COOKIE"));
+        as_user_with(&command, Ids { uid: daemon.uid, gid: daemon.gid, groups })
+    };
+    let usermod = format!("usermod -aG {group} USER");
+    for words in
+        [&["logs", "main"][..], &["events", "main"], &["why", "main"], &["status"], &["verify"], &["stop", "main"]]
+    {
+        let said = inside(vec![daemon.gid], words);
+        assert!(said.code != 0 && said.code != 6, "{words:?}: {said:#?}");
+        assert!(said.err.contains(&usermod), "{words:?}: {said:#?}");
+        assert!(!said.err.contains("user-without-root") && !said.err.contains("cannot be used"), "{said:#?}");
+    }
+    let said = inside(vec![daemon.gid], &["exec", "main", "--", "true"]).code(1);
+    assert!(said.err.contains("inside main its environment is there already"), "{said:#?}");
+    inside(vec![daemon.gid], &["card", "main"]).code(0);
+    // As a member it steers from inside, its own plane too.
+    for words in
+        [&["logs", "main"][..], &["events", "main"], &["why", "main"], &["status", "main"], &["verify", "main"]]
+    {
+        let said = inside(vec![daemon.gid, gid], words).code(0);
+        assert!(!said.err.contains("cannot be used"), "{words:?}: {said:#?}");
+    }
+    let said = inside(vec![daemon.gid, gid], &["restart", "main"]).code(0);
+    assert!(said.out.contains("restart accepted"), "{said:#?}");
+    gateward.until("main", SOON, "another", |plane| plane.incarnation == main.incarnation + 1);
+}
+
 /// Runs the binary as somebody else.
 fn as_user(gateward: &Gateward, ids: Ids, arguments: &[&str]) -> Said {
-    let command = gateward.command(arguments);
+    as_user_with(&gateward.command(arguments), ids)
+}
+
+fn as_user_with(command: &std::process::Command, ids: Ids) -> Said {
     let argv = std::iter::once(command.get_program()).chain(command.get_args()).map(Into::into).collect();
     // The binary itself may lie where a stranger cannot come; an open descriptor of it can be executed all the same.
     let program = File::open(command.get_program()).expect("our binary");

@@ -100,7 +100,8 @@ fn with_a_manifest_that_was_good_once() {
     assert_eq!(gateward.plane("main").incarnation, before.incarnation + 1);
     let said = gateward.run(&["logs", "main"]).code(0);
     assert!(said.err.contains("going by what was last applied"), "{}", said.err);
-    gateward.run(&["card", "main"]).code(6);
+    let said = gateward.run(&["card", "main"]).code(0);
+    assert!(said.err.contains("going by what was last applied"), "{}", said.err);
     // Its keeper knows with what the plane is started, so the way to mend things is open.
     let said = gateward.run(&["exec", "main", "--", "true"]).code(0);
     assert!(said.err.contains("going by what was last applied"), "{}", said.err);

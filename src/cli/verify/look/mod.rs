@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::cli::in_force::Word;
 use crate::cli::outcome::Failure;
 use crate::daemon::survey::configs;
 use crate::daemon::{identity, seal};
@@ -33,6 +34,10 @@ pub struct Subject {
     pub keeper: i32,
     /// What the keeper was given, where it may tell us.
     pub given: Option<Sealed>,
+    /// Whose word `plane` is.
+    pub by: Word,
+    /// What the supervisor has still to do to it.
+    pub pending: Option<String>,
 }
 
 /// All planes' processes, so that a stranger can be called by the plane it belongs to.
@@ -54,6 +59,8 @@ pub enum Owner {
     Plane(PlaneName, String),
     /// Nobody's of ours.
     Stranger(String),
+    /// Perhaps its own: whose processes have it may not be seen by this user.
+    Unseen(String),
 }
 
 /// One who listens on a port that belongs to the plane.
@@ -89,6 +96,10 @@ pub struct Seen {
     pub parent: Option<i32>,
     pub lock: PathBuf,
     pub lock_holder: Option<i32>,
+    /// Whether the lock may not be looked at.
+    pub lock_is_closed: bool,
+    pub by: Word,
+    pub pending: Option<String>,
     pub definition: String,
     /// The environment that its keeper was given; nothing where the keeper may not tell us.
     pub given: Option<BTreeMap<String, String>>,
@@ -141,6 +152,10 @@ impl World {
         self.trees.get(plane).map_or(&[], Vec::as_slice)
     }
 
+    fn shows_all(&self, plane: &PlaneName) -> bool {
+        self.tree(plane).iter().all(|pid| self.files.contains_key(pid))
+    }
+
     fn plane_of(&self, pid: i32) -> Option<&PlaneName> {
         self.trees.iter().find(|(_, tree)| tree.contains(&pid)).map(|(plane, _)| plane)
     }
@@ -157,13 +172,12 @@ impl World {
                 Some(other) => Owner::Plane(other.clone(), named(*pid)),
                 None => Owner::Stranger(named(*pid)),
             },
-            (None, None) => Owner::Stranger(match sockets::holder_of(listener, COOKIE) {
-                Ok(holder) => match holder.pid {
-                    Some(pid) => named(pid),
-                    None => format!("a process of user {}", holder.uid),
-                },
-                Err(_) => format!("a process of user {}", listener.uid),
-            }),
+            (None, None) => match sockets::holder_of(listener, COOKIE).ok().and_then(|holder| holder.pid) {
+                Some(pid) => Owner::Stranger(named(pid)),
+                // Where every process of the plane shows what it has open, this one is none of them.
+                None if self.shows_all(plane) => Owner::Stranger(format!("a process of user {}", listener.uid)),
+                None => Owner::Unseen(format!("a process of user {}", listener.uid)),
+            },
         }
     }
 }
@@ -186,6 +200,9 @@ pub fn seen(subject: &Subject, planes: &Planes, world: &World) -> Result<Seen, F
         keeper: *keeper,
         parent: process::stat(*pid).ok().map(|stat| stat.ppid),
         lock_holder: lock::holder_of(&folder.keeper_lock()),
+        lock_is_closed: is_closed(&folder.keeper_lock()),
+        by: subject.by,
+        pending: subject.pending.clone(),
         lock: folder.keeper_lock(),
         definition: seal::definition(plane),
         given: given.as_ref().map(|given| given.environ.clone()),
@@ -225,6 +242,10 @@ fn with_passed(plane: &Plane, given: Option<&Sealed>) -> Plane {
         }
     }
     plane
+}
+
+fn is_closed(path: &Path) -> bool {
+    std::fs::File::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn release(plane: &Plane) -> Option<PathBuf> {
