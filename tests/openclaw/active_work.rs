@@ -5,13 +5,13 @@
 //! It is named to begin first in its binary.
 
 use std::ops::Range;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use gateward::wire::{PlaneStatus, State};
 use rustix::process::Signal;
 
-use crate::support::processes::{environ, is_alive, kill, tree};
+use crate::support::processes::{is_alive, kill, tree};
 use crate::support::{BOOT, Boots, Gateward, Provider, Said, TestPlane, eventually, openclaw, said, say};
 
 /// OpenClaw's own end of a drain whose work never ends: 315 s, and the rest is quick; and what a busy machine adds.
@@ -50,10 +50,12 @@ fn work_in_flight_is_drained_shown_and_cut_short_only_by_those_who_may() {
     world.until_ready("stuck");
     drop(boots);
 
-    rescue_mends_main_and_itself(&world);
-
-    let stuck = Drained::begin(&world, "stuck", Turn::begin(&world, "stuck", 500));
-    let turn = Turn::begin(&world, "main", 500);
+    let [turn, turn_of_stuck] = std::thread::scope(|scope| {
+        let world = &world;
+        let turns = ["main", "stuck"].map(|name| scope.spawn(move || Turn::begin(world, name, 500)));
+        turns.map(|turn| turn.join().expect("a turn"))
+    });
+    let stuck = Drained::begin(&world, "stuck", turn_of_stuck);
     let began = Instant::now();
     let draining = a_drain_is_shown_and_neither_asking_nor_leaving_shortens_it(&world, &turn);
     let main = Drained { turn, began, gateway: draining };
@@ -152,37 +154,6 @@ impl Turn {
     fn end(self) -> Said {
         said(self.client.wait_with_output().expect("our child"))
     }
-}
-
-/// The binary in the environment of rescue's gateway, as an agent's shell there has it.
-fn from_rescue(world: &Gateward, arguments: &[&str]) -> Said {
-    let mut environ = environ(world.plane("rescue").pid.expect("it runs"));
-    // A helper of the test is no part of the plane, and must not be swept with it.
-    environ.remove("GATEWARD_COOKIE");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
-    command.args(arguments).env_clear().envs(environ).current_dir("/").stdin(Stdio::null());
-    said(command.output().expect("our binary runs"))
-}
-
-fn rescue_mends_main_and_itself(world: &Gateward) {
-    let (main, rescue) = (world.plane("main"), world.plane("rescue"));
-    let status = from_rescue(world, &["status", "--json"]).code(0).json();
-    assert_eq!(status["planes"][0]["pid"], main.pid.expect("it runs"));
-    assert!(from_rescue(world, &["logs", "main", "-n", "200"]).code(0).out.contains("ready"));
-    for words in [&["run"][..], &["demo"]] {
-        let refused = from_rescue(world, words).code(1);
-        assert!(refused.err.contains("from inside plane rescue"), "{refused:#?}");
-    }
-    let boots = Boots::take(1);
-    from_rescue(world, &["restart", "main"]).code(0);
-    let again = world.until_ready("main");
-    assert_eq!(again.incarnation, main.incarnation + 1);
-    assert_eq!(world.plane("rescue").pid, rescue.pid);
-    let accepted = from_rescue(world, &["restart", "rescue"]).code(0);
-    assert!(accepted.out.starts_with("rescue: restart accepted (replaces incarnation 1)"), "{accepted:#?}");
-    world.until("rescue", BOOT, "the next incarnation", |plane| plane.ready && plane.incarnation == 2);
-    drop(boots);
-    assert_eq!(world.plane("main").pid, again.pid);
 }
 
 /// Gives the draining gateway's pid.

@@ -77,7 +77,17 @@ fn a_gateway_that_restarts_itself_is_handed_over_without_penalty() {
     world.up();
     let first = world.until_ready("main");
 
-    kill(first.pid.expect("main runs"), Signal::USR2);
+    // Somebody asks for Node's inspector: it opens, and nothing else happens.
+    let pid = first.pid.expect("main runs");
+    kill(pid, Signal::USR1);
+    eventually(BOOT, "its word of the inspector", || {
+        let said = world.run(&["logs", "main", "-n", "200"]).out;
+        if said.contains("127.0.0.1:9229") { Ok(()) } else { Err(said) }
+    });
+    let same = world.plane("main");
+    assert_eq!((same.pid, same.incarnation, same.ready), (Some(pid), 1, true), "{same:#?}");
+
+    kill(pid, Signal::USR2);
     handed_over(&world, 2, "SIGUSR2");
 
     let inside = environ(world.plane("main").pid.expect("main runs"));

@@ -3,13 +3,14 @@
 //! One world for the whole walk, since each boot burns seconds of processor; every step says what it found.
 
 use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use gateward::wire::State;
 use rustix::process::Signal;
 
 use crate::support::processes::{environ, is_alive, kill, listeners, parent, tree};
-use crate::support::{BOOT, Boots, Gateward, TestPlane, eventually, openclaw};
+use crate::support::{BOOT, Boots, Gateward, Said, TestPlane, eventually, openclaw, said};
 
 /// An idle gateway leaves within 2 s (measured); two busy cores stretch that.
 const IDLE_STOP: Duration = Duration::from_secs(30);
@@ -41,16 +42,7 @@ fn main_and_rescue_share_nothing_not_even_their_fate() {
     assert!(untouched.ready, "{untouched:#?}");
     assert!(!is_alive(killed));
 
-    // `restart rescue` leaves main untouched.
-    let boots = Boots::take(1);
-    let said = world.run(&["restart", "rescue"]).code(0);
-    assert!(said.out.is_empty() || !said.out.contains("main"), "{said:?}");
-    let restarted = world.until_ready("rescue");
-    drop(boots);
-    assert_eq!(restarted.incarnation, rescue.incarnation + 1);
-    assert_ne!(restarted.pid, rescue.pid);
-    let untouched = world.plane("main");
-    assert_eq!((untouched.pid, untouched.incarnation), (again.pid, again.incarnation));
+    rescue_mends_main_and_itself(&world);
 
     // `stop` exits within the idle bound and frees the family's ports.
     let began = std::time::Instant::now();
@@ -68,6 +60,38 @@ fn main_and_rescue_share_nothing_not_even_their_fate() {
         living => Err(living),
     });
     assert_eq!(world.written("rescue").family().busy(), Vec::<u16>::new());
+}
+
+fn rescue_mends_main_and_itself(world: &Gateward) {
+    let (main, rescue) = (world.plane("main"), world.plane("rescue"));
+    let status = from_rescue(world, &["status", "--json"]).code(0).json();
+    assert_eq!(status["planes"][0]["pid"], main.pid.expect("it runs"));
+    assert!(from_rescue(world, &["logs", "main", "-n", "200"]).code(0).out.contains("ready"));
+    for words in [&["run"][..], &["demo"]] {
+        let refused = from_rescue(world, words).code(1);
+        assert!(refused.err.contains("from inside plane rescue"), "{refused:#?}");
+    }
+    let boots = Boots::take(1);
+    from_rescue(world, &["restart", "main"]).code(0);
+    let again = world.until_ready("main");
+    assert_eq!(again.incarnation, main.incarnation + 1);
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
+    // Of its own plane: accepted, answered, carried out though its asker dies with it; and main is left untouched.
+    let accepted = from_rescue(world, &["restart", "rescue"]).code(0);
+    assert!(accepted.out.starts_with("rescue: restart accepted (replaces incarnation 1)"), "{accepted:#?}");
+    world.until("rescue", BOOT, "the next incarnation", |plane| plane.ready && plane.incarnation == 2);
+    drop(boots);
+    assert_eq!(world.plane("main").pid, again.pid);
+}
+
+/// The binary in the environment of rescue's gateway, as an agent's shell there has it.
+fn from_rescue(world: &Gateward, arguments: &[&str]) -> Said {
+    let mut environ = environ(world.plane("rescue").pid.expect("it runs"));
+    // A helper of the test is no part of the plane, and must not be swept with it.
+    environ.remove("GATEWARD_COOKIE");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
+    command.args(arguments).env_clear().envs(environ).current_dir("/").stdin(Stdio::null());
+    said(command.output().expect("our binary runs"))
 }
 
 /// What a careless shell would hand down.

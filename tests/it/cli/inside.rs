@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::quiet;
-use crate::support::{Gateward, Said, processes, said};
+use crate::support::{Gateward, Said, TestPlane, processes, said};
 
 /// The binary with the environment that the plane's gateway was started with, and nothing else.
 fn from_inside(gateward: &Gateward, plane: &str, arguments: &[&str]) -> Said {
@@ -44,6 +44,26 @@ fn a_restart_of_ones_own_plane_is_answered_before_it_happens() {
     gateward.until("rescue", Duration::from_secs(30), "the next incarnation", |plane| {
         plane.incarnation == before.incarnation + 1 && plane.ready
     });
+}
+
+#[test]
+fn an_asker_that_is_of_the_plane_dies_with_it_and_its_ask_is_carried_out() {
+    let ask =
+        "[ -e asked ] && exec sleep 1000000; touch asked; $0 restart rescue > answer; touch survived; sleep 1000000";
+    let asking = TestPlane::plain("rescue", &["/bin/sh", "-c", ask, env!("CARGO_BIN_EXE_gateward")]);
+    let mut gateward = Gateward::new("inside-asker", vec![quiet("main"), asking]);
+    gateward.up();
+    let main = gateward.until_ready("main");
+    let rescue =
+        gateward.until("rescue", Duration::from_secs(60), "the next incarnation", |plane| plane.incarnation == 2);
+    assert!(rescue.wanted, "{rescue:#?}");
+    let state = gateward.scratch().join("rescue/state");
+    let answer = std::fs::read_to_string(state.join("answer")).expect("it was answered");
+    assert!(answer.starts_with("rescue: restart accepted (replaces incarnation 1)"), "{answer}");
+    assert!(!state.join("survived").exists(), "the asker went with its plane");
+    assert_eq!(gateward.plane("main").pid, main.pid);
+    let asked = gateward.run(&["events", "rescue"]).code(0).out;
+    assert!(asked.contains("plane rescue"), "the journal says who asked: {asked}");
 }
 
 #[test]

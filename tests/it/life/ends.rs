@@ -1,14 +1,15 @@
 //! Every way in which a gateway may end by itself, and what follows.
 
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use gateward::wire::State;
 use rustix::process::Signal;
 
 use super::{SOON, journal, quick, told, up};
-use crate::support::processes::{is_alive, kill};
-use crate::support::{Gateward, TestPlane, eventually};
+use crate::support::processes::{is_alive, kill, listeners};
+use crate::support::{Family, Gateward, TestPlane, eventually};
 
 #[test]
 fn a_refused_config_parks_and_a_mended_one_starts_it_also_without_a_daemon() {
@@ -113,23 +114,38 @@ fn a_second_unclean_end_within_300_s_is_held_back_for_the_breakers_sake_and_star
 }
 
 #[test]
-fn what_outlives_a_killed_gateway_is_ended_before_the_next_is_spawned() {
-    let plane = quick("main").env("PRACTICE_STRAGGLER", "browser");
-    let mut world = Gateward::new("straggler", vec![plane]);
+fn what_outlives_a_killed_gateway_is_ended_before_the_next_is_spawned_and_nobody_elses() {
+    let browsing = |name| quick(name).env("PRACTICE_STRAGGLER", "browser").env("PRACTICE_STRAGGLER_MS", "600000");
+    let mut world = Gateward::new("straggler", vec![browsing("main"), browsing("rescue")]);
     world.up();
     let first = world.until("main", SOON, "up", up);
-    let straggler = eventually(SOON, "a listener on the CDP port", || {
-        let port = world.written("main").base() + 11;
-        crate::support::processes::listeners(port, &world_processes()).first().copied()
-    });
+    let rescue = world.until("rescue", SOON, "up", up);
+    let browser = |name: &str| {
+        eventually(SOON, &format!("a listener on the CDP port of {name}"), || {
+            let everybody = gateward::os::process::all().expect("/proc");
+            listeners(world.written(name).base() + 11, &everybody).first().copied()
+        })
+    };
+    let (own, of_rescue) = (browser("main"), browser("rescue"));
+    // The same program as the user runs it, beside every plane.
+    let family = Family::lease();
+    world.scratch().write("user/openclaw.json", "{ gateway: { mode: \"local\" } }");
+    let mut users = Command::new(env!("CARGO_BIN_EXE_gateward"));
+    users.args(["practice", "gateway", "run", "--port", &family.base().to_string()]).env_clear();
+    users.env("HOME", world.scratch().join("user")).env("OPENCLAW_STATE_DIR", world.scratch().join("user"));
+    let mut users = users.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+    let pid = users.id().cast_signed();
+    eventually(SOON, "the user's own gateway", || listeners(family.base(), &[pid]) == [pid]);
+
     kill(first.pid.expect("it runs"), Signal::KILL);
     let second =
         world.until("main", SOON, "another incarnation", |plane| plane.incarnation == 2 && plane.pid.is_some());
-    assert!(!is_alive(straggler), "the straggler {straggler} lives beside {:?}", second.pid);
-}
-
-fn world_processes() -> Vec<i32> {
-    gateward::os::process::all().expect("/proc")
+    assert!(!is_alive(own), "the straggler {own} lives beside {:?}", second.pid);
+    assert!(is_alive(of_rescue), "another plane's browser is not touched");
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
+    assert!(users.try_wait().expect("our child").is_none(), "nor what the user runs");
+    users.kill().expect("our child");
+    users.wait().expect("our child");
 }
 
 #[test]
@@ -187,6 +203,8 @@ fn what_is_not_ready_is_reported_and_never_restarted_for_it() {
     let unready = world.until("main", SOON, "up with what is failing", |plane| !plane.failing.is_empty());
     assert_eq!((unready.state, unready.ready, unready.failing), (State::Up, false, vec!["telegram".to_owned()]));
     assert!(unready.why.contains("telegram"), "{}", unready.why);
+    let numbers = unready.event_loop.expect("the event loop's own numbers");
+    assert!(numbers["delayP99Ms"].is_number(), "{numbers:#}");
     // Ten probes later it is the same one.
     eventually(SOON, "ten probes", || world.plane("main").uptime_s.is_some_and(|seconds| seconds >= 3));
     assert_eq!(world.plane("main").incarnation, 1);

@@ -7,9 +7,11 @@ mod helpers;
 mod host;
 mod keepers;
 mod odd;
+mod starts;
 mod stops;
 mod survival;
 mod survivors;
+mod unix;
 mod wiped;
 
 use std::time::Duration;
