@@ -44,6 +44,10 @@ deb:
 deb-try DEB:
     packaging/deb-try {{DEB}}
 
+# the system unit under a systemd that is process 1 of a namespace: start, restart, crash, reload, stop, two boots (as root)
+boot-try PROGRAM="target/debug/gateward":
+    packaging/boot-try {{PROGRAM}}
+
 # a program that needs no library of the host, in target/x86_64-unknown-linux-musl/release
 static:
     rustup target add x86_64-unknown-linux-musl

@@ -134,10 +134,10 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
         Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
         Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
     };
-    if let Some(gid) = access.group() {
-        // Members of socket_group may read logs and journals below; what is not meant for them is closed by itself.
-        crate::os::readers::open_folder(&state_dir, gid)
-            .map_err(host(format!("open {} to socket_group", state_dir.display())))?;
+    if access.group().is_some() {
+        // Members may read logs and journals below. It stays of our own group: systemd takes back the ownership of the whole tree
+        // where that of a `StateDirectory=` is another.
+        passage::through(&state_dir);
     }
     log_to(&rundir::daemon_log(&state_dir)).map_err(host("open the supervisor's log".into()))?;
     if let Err(error) = harden::undumpable() {
@@ -174,6 +174,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     let access = Access::of(supervisor.socket_group.as_deref())?;
     make_folder(&supervisor.run_dir, access)?;
     make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
+    crate::socket::give_again(&rundir::keeper_sockets(&supervisor.run_dir), access);
     let listener = Listener::bind(
         &rundir::daemon_socket(&supervisor.run_dir),
         access,

@@ -23,7 +23,8 @@ pub fn open(planes: &Planes) {
     }
 }
 
-fn through(folder: &Path) {
+/// Opens one folder to be passed through.
+pub fn through(folder: &Path) {
     let opened = std::fs::metadata(folder).and_then(|facts| {
         let mode = facts.permissions().mode() & 0o7777;
         if mode & 0o001 != 0 { Ok(()) } else { std::fs::set_permissions(folder, Permissions::from_mode(mode | 0o011)) }

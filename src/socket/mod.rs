@@ -23,7 +23,7 @@ pub use caller::Caller;
 pub use calls::{CallId, Calls, Next};
 pub use frame::{FrameError, Frames};
 pub use listener::{Connection, Listener, Peer, Touched};
-pub use place::{Access, make_folder};
+pub use place::{Access, give_again, make_folder};
 pub use serve::{Heard, HungUp, Reply, forward, serve};
 
 /// Connections that one listener holds at once.

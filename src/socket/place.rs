@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -88,6 +88,23 @@ pub fn make_folder(path: &Path, access: Access) -> io::Result<()> {
         return refuse(format!("others can write into it (mode {:04o})", found.mode() & 0o7777));
     }
     if found.uid() == ours && found.mode() & 0o007 == 0 { give(path, access) } else { Ok(()) }
+}
+
+/// Gives the sockets of living keepers to the group again: systemd takes a `RuntimeDirectory=` back with all that lies in it, at each
+/// start of a unit, when its group is not the unit's.
+pub fn give_again(folder: &Path, access: Access) {
+    let Some(gid) = access.group() else { return };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_socket()) {
+            continue;
+        }
+        let path = entry.path();
+        let given = chown(&path, None, Some(gid))
+            .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(access.socket_mode())));
+        if let Err(error) = given {
+            tracing::warn!(%error, socket = %path.display(), "members of socket_group cannot use it");
+        }
+    }
 }
 
 fn give(path: &Path, access: Access) -> io::Result<()> {

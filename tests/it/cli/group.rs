@@ -44,6 +44,16 @@ fn members_steer_and_strangers_do_not() {
     let by_supplement = Ids { uid: STRANGER, gid: STRANGER, groups: vec![STRANGER, gid] };
     as_user(&gateward, by_supplement, &["restart", "main"]).code(0);
     assert_eq!(gateward.plane("main").incarnation, before.incarnation + 1);
+
+    // A service manager may take the run dir back at a start of its unit: the next supervisor gives it to the group again.
+    let socket = gateward.scratch().join("run/planes/main.sock");
+    std::os::unix::fs::chown(&socket, None, Some(0)).expect("as root");
+    let shut_out = Ids { uid: STRANGER, gid, groups: vec![gid] };
+    assert!(as_user(&gateward, shut_out, &["status", "main"]).err.contains("no permission to use"));
+    gateward.end_daemon(rustix::process::Signal::KILL, SOON);
+    gateward.up();
+    let let_in = Ids { uid: STRANGER, gid, groups: vec![gid] };
+    as_user(&gateward, let_in, &["status", "-q", "main"]).code(0);
 }
 
 /// A world of root's whose planes have a user, steered by a group; nothing where that cannot be had.

@@ -1,6 +1,7 @@
 //! The supervisor as a unit of systemd, under a real `systemd --user`: what stop, restart, reload, crash, hang and upgrade do.
 
 mod manager;
+mod system;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
