@@ -7,7 +7,7 @@ mod owners;
 mod ports;
 
 pub use facts::{
-    BaseTry, Belongs, Issue, Listening, Live, Passing, Process, Scope, Service, Standing, Stray, Validity,
+    BaseTry, Belongs, Hold, Issue, Listening, Live, Passing, Process, Scope, Service, Standing, Stray, Validity,
 };
 
 use super::claim::Claims;

@@ -97,6 +97,38 @@ fn a_passing_connection_is_a_warning() {
     said.code(0);
 }
 
+#[test]
+fn what_keeps_a_base_port_without_listening_is_told_as_what_it_is() {
+    let world = two("check-base-kept");
+    let [main, rescue] = ["main", "rescue"].map(|name| world.written(name).base());
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a listener");
+    let to = listener.local_addr().expect("an address");
+    let connection = connected((std::net::Ipv4Addr::LOCALHOST, main).into(), to);
+    // On another address of loopback it is in nobody's way.
+    let _elsewhere = connected((std::net::Ipv4Addr::new(127, 0, 0, 2), rescue).into(), to);
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["base-port-held main"], "{said:#?}");
+    let words = told(&said, "base-port-held");
+    assert!(words.contains("goes out from") && words.contains(&format!("(pid {}", std::process::id())), "{words}");
+    said.code(7);
+    // Our end closes first, so that its port waits.
+    let (server, _) = listener.accept().expect("accepted");
+    drop(connection);
+    drop(server);
+    eventually(BOOT, "the end of the connection", || {
+        let (_, said) = found(&world);
+        let words = told(&said, "base-port-held");
+        if words.contains("for up to a minute") { Ok(()) } else { Err(words) }
+    });
+    let bound = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
+    let bound = bound.expect("a socket");
+    rustix::net::bind(&bound, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, rescue)).expect("bound");
+    let (lines, said) = found(&world);
+    assert_eq!(lines, ["base-port-held main", "base-port-held rescue"], "{said:#?}");
+    let words = said.out.clone();
+    assert!(words.contains("not listen") && !words.contains("another account"), "{words}");
+}
+
 /// A connection whose own end is at `from`.
 fn connected(from: std::net::SocketAddr, to: std::net::SocketAddr) -> TcpStream {
     use rustix::net::{AddressFamily, SocketType, bind, connect, socket};

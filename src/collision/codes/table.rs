@@ -223,8 +223,8 @@ codes! {
         "The plane runs without it, and `status` says so too. Memory and process limits need a delegated cgroup v2 with the controllers `memory` and `pids`; more open files, less niceness and an earlier protection from the out-of-memory killer need privilege."
     // The live host.
     BasePortHeld "base-port-held" Error:
-        "A stranger listens on a plane's base port.";
-        "The gateway would try for some 15 seconds and exit with 1. A busy port means: end the process that should not be running. It is named."
+        "A stranger has a plane's base port, so that it cannot be bound.";
+        "The gateway would try for some 15 seconds and exit with 1. A busy port means: end the process that should not be running. It is named. A connection that goes out from the port keeps it as well while it lasts, and the kernel for a minute after; it is looked at again before it is told."
     BasePortRefused "base-port-refused" Error:
         "The host does not let a plane's base port be bound.";
         "Ports below 1024 need rights, and an address that the host does not have cannot be listened on. Take another port, or mend `gateway.bind`."
@@ -235,7 +235,7 @@ codes! {
         "A stranger listens on one of the higher ports of a plane's family.";
         "A further browser of the plane would meet it there. End it, or move the plane, before more browsers are used."
     FamilyPortBusy "family-port-busy" Warning:
-        "An outgoing connection sits on a port of a plane's family.";
+        "An outgoing connection sits on a port of a plane's family above the base.";
         "It blocks a bind while it lasts, and passes as a rule. A family below the ephemeral range is never hit."
     StateDirOwned "state-dir-owned" Error:
         "A living gateway that is not this plane's own holds its state dir.";

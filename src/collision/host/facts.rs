@@ -40,6 +40,8 @@ pub struct Listening {
 /// A port that is in use for the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passing {
+    /// Where.
+    pub address: IpAddr,
     /// The port.
     pub port: u16,
     /// Who uses it, where that could be seen.
@@ -53,6 +55,8 @@ pub enum BaseTry {
     Held {
         /// The address that was tried.
         address: IpAddr,
+        /// How.
+        hold: Hold,
         /// Who, where that could be seen.
         holder: Option<Process>,
     },
@@ -63,6 +67,19 @@ pub enum BaseTry {
         /// Why.
         why: String,
     },
+}
+
+/// How a port is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Somebody listens there.
+    Listens,
+    /// A connection has it as its own end.
+    Connected,
+    /// A connection had it that has ended, and the kernel keeps it for a while.
+    Closing,
+    /// Somebody has bound it and does not listen.
+    Bound,
 }
 
 /// A process, as far as it can be named.

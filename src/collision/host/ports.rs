@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::facts::{BaseTry, Live, Process};
+use super::facts::{BaseTry, Hold, Live, Process};
 use crate::collision::claim::{Claim, Claims, Pin, Surface};
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
@@ -35,10 +35,27 @@ pub(super) fn findings(claims: &Claims, live: &Live, suggest: &mut Suggest) -> V
 fn base_port(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: &mut Suggest) -> Option<Finding> {
     let name = &claims.claimant(claim).name;
     match live.bases.get(name)? {
-        BaseTry::Held { holder, .. } if holder.as_ref().is_some_and(Process::is_ours) => None,
-        BaseTry::Held { address, holder } => {
-            let message = format!("{} has the base port of `{name}`, {base} on {address}", somebody(holder.as_ref()));
-            let hint = end_or_move(claims, holder.as_ref(), claim, suggest);
+        BaseTry::Held { hold: Hold::Listens, holder: Some(holder), .. } if holder.is_ours() => None,
+        BaseTry::Held { address, hold, holder } => {
+            let port = format!("the base port of `{name}`, {base} on {address}");
+            let who = somebody(holder.as_ref());
+            let message = match (hold, holder) {
+                (Hold::Listens, _) => format!("{who} has {port}"),
+                (Hold::Connected, _) => format!(
+                    "a connection of {who} goes out from {port}: the gateway tries for 10 s to listen there, and ends"
+                ),
+                (Hold::Closing, _) => {
+                    format!("a connection that has ended went out from {port}: the kernel keeps it for up to a minute")
+                }
+                (Hold::Bound, Some(_)) => format!("{who} has bound {port}, and does not listen there"),
+                (Hold::Bound, None) => format!("a socket that does not listen is bound to {port}"),
+            };
+            let hint = match hold {
+                Hold::Listens | Hold::Bound => end_or_move(claims, holder.as_ref(), claim, suggest),
+                Hold::Connected | Hold::Closing => {
+                    format!("wait until it has passed; else {}", elsewhere_for(claims, &[claim], suggest))
+                }
+            };
             Some(finding(claims, Code::BasePortHeld, base.to_string(), [claim]).saying(message).hinting(hint))
         }
         BaseTry::Refused { address, why } => {
@@ -91,14 +108,15 @@ fn child_ports(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: 
     found
 }
 
-/// Connections on ports of the family: they block a bind while they last.
+/// Connections on ports above the base: they block a bind while they last. The base port itself was tried.
 fn passing(claims: &Claims, live: &Live, base: u16, claim: &Claim) -> Option<Finding> {
     let last = base.saturating_add(SPAN);
     let foreign = |holder: &Option<Process>| !holder.as_ref().is_some_and(Process::is_ours);
     let met: Vec<_> = live
         .passing
         .iter()
-        .filter(|passing| (base..=last).contains(&passing.port) && foreign(&passing.holder))
+        .filter(|passing| passing.port > base && passing.port <= last && foreign(&passing.holder))
+        .filter(|passing| meets_loopback(passing.address))
         .collect();
     let first = met.first()?;
     let name = &claims.claimant(claim).name;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::processes::Processes;
 use crate::collision::gather::Declarations;
-use crate::collision::host::{BaseTry, Listening, Passing, Process};
+use crate::collision::host::{BaseTry, Hold, Listening, Passing, Process};
 use crate::openclaw::config::declared::Gateway;
 use crate::openclaw::ports::SPAN;
 use crate::os::sockets::{self, Listener, Obstacle};
@@ -87,13 +87,24 @@ fn base(plane: &Plane, gateway: Option<&Gateway>, processes: &Processes) -> Opti
 }
 
 fn tried(address: IpAddr, port: u16, processes: &Processes) -> Option<BaseTry> {
-    match sockets::obstacle(address, port) {
-        Ok(None | Some(Obstacle::Passing(_))) => None,
-        Ok(Some(Obstacle::Listener(listener))) => {
-            let holder = Holders::of(&[listener.inode], processes).of_inode(listener.inode);
-            Some(BaseTry::Held { address, holder })
+    let mut met = sockets::obstacle(address, port);
+    for _ in 0..AGAIN {
+        if !matches!(met, Ok(Some(Obstacle::Passing(_)))) {
+            break;
         }
-        Ok(Some(Obstacle::Unseen)) => Some(BaseTry::Held { address, holder: None }),
+        thread::sleep(PAUSE);
+        met = sockets::obstacle(address, port);
+    }
+    let of = |inode: u64| Holders::of(&[inode], processes).of_inode(inode);
+    let held = |hold, holder| Some(BaseTry::Held { address, hold, holder });
+    match met {
+        Ok(None) => None,
+        Ok(Some(Obstacle::Listener(listener))) => held(Hold::Listens, of(listener.inode)),
+        Ok(Some(Obstacle::Passing(connections))) => {
+            held(Hold::Connected, connections.into_iter().find_map(|one| of(one.inode)))
+        }
+        Ok(Some(Obstacle::Closing)) => held(Hold::Closing, None),
+        Ok(Some(Obstacle::Bound(bound))) => held(Hold::Bound, bound.and_then(|one| of(one.inode))),
         // A host without IPv6 has no ::1, and OpenClaw does without it too.
         Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable && address == Ipv6Addr::LOCALHOST => None,
         Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => None,
@@ -120,7 +131,7 @@ fn passing(planes: &Planes, listeners: &[Listener], processes: &Processes) -> Ve
         let connections = sockets::connections(1..=u16::MAX).unwrap_or_default();
         let of_interest = |port: u16| !listened.contains(&port) && concerns(planes, port);
         let met = connections.into_iter().filter(|one| of_interest(one.local.port()));
-        met.map(|one| (one.local.port(), one.inode)).collect::<BTreeSet<(u16, u64)>>()
+        met.map(|one| (one.local.port(), one.local.ip(), one.inode)).collect::<BTreeSet<(u16, IpAddr, u64)>>()
     };
     let mut met = look();
     for _ in 0..AGAIN {
@@ -131,7 +142,7 @@ fn passing(planes: &Planes, listeners: &[Listener], processes: &Processes) -> Ve
         let again = look();
         met.retain(|one| again.contains(one));
     }
-    let inodes: Vec<u64> = met.iter().map(|(_, inode)| *inode).collect();
+    let inodes: Vec<u64> = met.iter().map(|(_, _, inode)| *inode).collect();
     let holders = Holders::of(&inodes, processes);
-    met.into_iter().map(|(port, inode)| Passing { port, holder: holders.of_inode(inode) }).collect()
+    met.into_iter().map(|(port, address, inode)| Passing { address, port, holder: holders.of_inode(inode) }).collect()
 }

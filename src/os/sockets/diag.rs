@@ -20,13 +20,25 @@ const TCP: u8 = 6;
 const LISTEN: u32 = 10;
 const HEADER: usize = 16;
 
+/// A pseudo-state of the question alone: bound, and neither listening nor connected.
+const BOUND_INACTIVE: u32 = 13;
+
 /// All that listen on a port of `ports`, in no order. An error means: ask elsewhere.
 pub(super) fn listeners(ports: &RangeInclusive<u16>) -> io::Result<Vec<Listener>> {
+    asked(ports, LISTEN)
+}
+
+/// All that are bound to a port of `ports` and do nothing with it.
+pub(super) fn bound(ports: &RangeInclusive<u16>) -> io::Result<Vec<Listener>> {
+    asked(ports, BOUND_INACTIVE)
+}
+
+fn asked(ports: &RangeInclusive<u16>, state: u32) -> io::Result<Vec<Listener>> {
     let mut found = Vec::new();
     let socket =
         socket_with(AddressFamily::NETLINK, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(netlink::SOCK_DIAG))?;
     for family in [AddressFamily::INET, AddressFamily::INET6] {
-        send(&socket, &request(family.as_raw() as u8), SendFlags::empty())?;
+        send(&socket, &request(family.as_raw() as u8, state), SendFlags::empty())?;
         let mut buffer = vec![0; 32 << 10];
         // The answer to a dump comes as it is read and ends with DONE; the kernel never keeps a reader waiting.
         loop {
@@ -39,15 +51,15 @@ pub(super) fn listeners(ports: &RangeInclusive<u16>) -> io::Result<Vec<Listener>
     Ok(found)
 }
 
-/// struct nlmsghdr, then struct inet_diag_req_v2 with an empty socket id: all of `family` that listen.
-fn request(family: u8) -> Vec<u8> {
+/// struct nlmsghdr, then struct inet_diag_req_v2 with an empty socket id: all of `family` in `state`.
+fn request(family: u8, state: u32) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(72);
     bytes.extend(72_u32.to_ne_bytes());
     bytes.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     bytes.extend(REQUEST_DUMP.to_ne_bytes());
     bytes.extend([0; 8]);
     bytes.extend([family, TCP, 0, 0]);
-    bytes.extend((1_u32 << LISTEN).to_ne_bytes());
+    bytes.extend((1_u32 << state).to_ne_bytes());
     bytes.extend([0; 48]);
     bytes
 }
@@ -135,7 +147,7 @@ mod tests {
     fn what_is_not_understood_is_an_error_and_never_a_panic() {
         let ports = 0..=u16::MAX;
         let whole = {
-            let mut bytes = request(2);
+            let mut bytes = request(2, LISTEN);
             bytes[4..6].copy_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
             bytes[16] = 2;
             bytes.extend([0; 16]);

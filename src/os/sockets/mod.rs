@@ -47,8 +47,10 @@ pub enum Obstacle {
     Listener(Listener),
     /// Nobody listens; connections use the port for the moment. It passes.
     Passing(Vec<Connection>),
-    /// It is in use, by a socket that neither listens nor is connected.
-    Unseen,
+    /// Nobody has it any more; a connection that ended keeps it for up to a minute (TIME_WAIT).
+    Closing,
+    /// A socket is bound there that neither listens nor is connected. Kernels before 6.8 do not tell whose it is.
+    Bound(Option<Listener>),
 }
 
 /// All that listen on a port of `ports`, on any address of both families, by port. One question for a whole family.
@@ -110,8 +112,21 @@ pub fn obstacle(address: IpAddr, port: u16) -> io::Result<Option<Obstacle>> {
     if let Some(&one) = listeners.iter().find(|one| overlaps(one.address.ip(), address)) {
         return Ok(Some(Obstacle::Listener(one)));
     }
-    let passing = established_on(port)?;
-    Ok(Some(if passing.is_empty() { Obstacle::Unseen } else { Obstacle::Passing(passing) }))
+    let mut passing = established_on(port)?;
+    passing.retain(|one| overlaps(one.local.ip(), address));
+    if !passing.is_empty() {
+        return Ok(Some(Obstacle::Passing(passing)));
+    }
+    let mut is_closing = false;
+    table::each(&(port..=port), |row| {
+        is_closing |= row.state == table::TIME_WAIT && overlaps(row.local.ip(), address);
+    })?;
+    if is_closing {
+        return Ok(Some(Obstacle::Closing));
+    }
+    // An old kernel answers nothing to this question.
+    let bound = diag::bound(&(port..=port)).unwrap_or_default();
+    Ok(Some(Obstacle::Bound(bound.into_iter().find(|one| overlaps(one.address.ip(), address)))))
 }
 
 /// A wildcard of either family stands in the way of every address; of IPv6 it may take IPv4 with it.

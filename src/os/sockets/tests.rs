@@ -81,11 +81,27 @@ fn an_outgoing_connection_is_told_from_a_listener() {
 }
 
 #[test]
-fn a_bound_socket_that_does_not_listen_is_an_unseen_obstacle() {
+fn a_bound_socket_that_does_not_listen_is_told_from_a_listener() {
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("a socket");
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("bound");
     let address = SocketAddr::try_from(rustix::net::getsockname(&socket).expect("a name")).expect("an address");
-    assert_eq!(obstacle(V4, address.port()).expect("a look"), Some(Obstacle::Unseen));
+    match obstacle(V4, address.port()).expect("a look") {
+        Some(Obstacle::Bound(Some(bound))) => {
+            let me = std::process::id().cast_signed();
+            assert_eq!(bound.address, address);
+            assert_eq!(owners(&[bound.inode], &[me]).remove(&bound.inode), Some(vec![me]));
+        }
+        other => assert_eq!(other, Some(Obstacle::Bound(None)), "an older kernel does not say whose it is"),
+    }
+    // Its own end closes last: a peer's port waits.
+    let (listener, target) = listen(V4);
+    rustix::net::connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, target)).expect("connected");
+    let (server, _) = listener.accept().expect("accepted");
+    drop(socket);
+    drop(server);
+    crate::os::testing::eventually("a connection that has ended", || {
+        obstacle(V4, address.port()).expect("a look") == Some(Obstacle::Closing)
+    });
 }
 
 #[test]
