@@ -8,6 +8,8 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::json5::is_blank;
+
 /// What an account logs in with, or how a gateway is asked for entrance.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -73,6 +75,15 @@ pub fn is_credential(name: &str) -> bool {
     ["TOKEN", "KEY", "SECRET", "PASSWORD"].iter().any(|end| name.ends_with(end))
 }
 
+/// What comes after a word that is taken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blank {
+    /// A blank, or it is no such word.
+    Follows,
+    /// Anything.
+    MayFollow,
+}
+
 /// A secret text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -87,6 +98,17 @@ impl Secret {
     pub(super) fn pointed_at(&self, pointer: &str) -> Option<Self> {
         let json: serde_json::Value = serde_json::from_str(&self.0).ok()?;
         json.pointer(pointer).and_then(serde_json::Value::as_str).map(|text| Self(text.to_owned()))
+    }
+
+    /// The same without a word at its beginning, in whatever case.
+    pub(super) fn without(self, word: &str, blank: Blank) -> Self {
+        let rest =
+            self.0.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).map(|_| &self.0[word.len()..]);
+        let bare = rest.filter(|rest| blank == Blank::MayFollow || rest.starts_with(is_blank));
+        match bare.map(|rest| rest.trim_start_matches(is_blank)).filter(|rest| !rest.is_empty()) {
+            Some(bare) => Self(bare.to_owned()),
+            None => self,
+        }
     }
 
     /// Whether it says nothing.

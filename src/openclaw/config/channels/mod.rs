@@ -1,12 +1,13 @@
 //! Channel accounts and what they log in with, wherever that is written.
 //!
-//! Channels that are not in the table are another plugin's: nothing is guessed about them.
+//! Channels that are not in the table are another plugin's: see `plugin`.
 
+mod plugin;
 mod table;
 
 use std::path::PathBuf;
 
-use super::credential::{Credential, Secret};
+use super::credential::{Blank, Credential, Secret};
 use super::declared::{ChannelAccount, Standing};
 use super::look::{Look, Section};
 use super::origin::Said;
@@ -23,12 +24,15 @@ pub(super) fn channels(look: &mut Look<'_, '_, '_>, root: &Section<'_>) -> (Vec<
             None => found.0.extend(ambient(look, channel)),
         }
     }
+    if let Some(written) = &section {
+        found.0.extend(plugin::channels(look, root, written));
+    }
     found.0.retain(|account: &ChannelAccount| !account.credentials.is_empty());
     found
 }
 
 fn ambient(look: &mut Look<'_, '_, '_>, channel: &Channel) -> Option<ChannelAccount> {
-    let credentials = channel.logins.iter().filter_map(|login| by_variable(look, login, None)).collect();
+    let credentials = channel.logins.iter().filter_map(|login| by_variable(look, channel, login, None)).collect();
     Some(ChannelAccount {
         channel: channel.name.to_owned(),
         account: "default".to_owned(),
@@ -69,7 +73,7 @@ impl ChannelReader<'_, '_, '_, '_, '_> {
         }
         for login in self.channel.logins {
             if !self.is_settled(login, &written) {
-                credentials.extend(by_variable(self.look, login, Some(&own)));
+                credentials.extend(by_variable(self.look, self.channel, login, Some(&own)));
             }
         }
         found.0.push(self.account(&default, enabled, credentials));
@@ -103,8 +107,8 @@ impl ChannelReader<'_, '_, '_, '_, '_> {
     fn login(&mut self, section: &Section<'_>, login: &Login) -> Option<Said<Credential>> {
         let (holder, name) = self.holder(section, login.key)?;
         match login.kind {
-            Kind::Secret => secrets::secret(self.look, self.root, &holder, name).map(service_account),
-            Kind::File => secrets::secret_in_file(self.look, &holder, name).map(service_account),
+            Kind::Secret => secrets::secret(self.look, self.root, &holder, name).map(|said| plain(self.channel, said)),
+            Kind::File => secrets::secret_in_file(self.look, &holder, name).map(|said| plain(self.channel, said)),
             Kind::Identity => {
                 let text = self.look.text(&holder, name)?;
                 Some(text.map(|account| Credential::Known(Secret::new(account))))
@@ -137,11 +141,16 @@ impl ChannelReader<'_, '_, '_, '_, '_> {
 }
 
 /// What a variable of OpenClaw's says for the default account.
-fn by_variable(look: &mut Look<'_, '_, '_>, login: &Login, section: Option<&Section<'_>>) -> Option<Said<Credential>> {
+fn by_variable(
+    look: &mut Look<'_, '_, '_>,
+    channel: &Channel,
+    login: &Login,
+    section: Option<&Section<'_>>,
+) -> Option<Said<Credential>> {
     let variable = login.variable?;
     match login.kind {
-        Kind::File => secrets::from_file_variable(look, variable).map(service_account),
-        Kind::Secret | Kind::Identity => secrets::from_variable(look, variable).map(service_account),
+        Kind::File => secrets::from_file_variable(look, variable).map(|said| plain(channel, said)),
+        Kind::Secret | Kind::Identity => secrets::from_variable(look, variable).map(|said| plain(channel, said)),
         Kind::With(keys) => {
             let said = secrets::from_variable(look, variable)?;
             let names = others(look, section, keys);
@@ -163,10 +172,16 @@ fn others(
     keys.iter().filter_map(value).collect()
 }
 
-/// A service account is the same however the JSON around its key is laid out.
-fn service_account(said: Said<Credential>) -> Said<Credential> {
+/// The secret itself: a service account is the same however the JSON around its key is laid out, and a token with or without
+/// the word that the channel takes off.
+fn plain(channel: &Channel, said: Said<Credential>) -> Said<Credential> {
+    let bare = |secret: Secret| match channel.name {
+        "discord" => secret.without("Bot", Blank::Follows),
+        "twitch" => secret.without("oauth:", Blank::MayFollow),
+        _ => secret,
+    };
     said.map(|credential| match credential {
-        Credential::Known(secret) => Credential::Known(secret.pointed_at("/private_key").unwrap_or(secret)),
+        Credential::Known(secret) => Credential::Known(bare(secret.pointed_at("/private_key").unwrap_or(secret))),
         other @ (Credential::Reference { .. } | Credential::Missing { .. }) => other,
     })
 }

@@ -271,6 +271,38 @@ fn variables_stand_in_for_unwritten_keys_of_the_default_account_only() {
 }
 
 #[test]
+fn a_word_before_a_token_is_no_part_of_it() {
+    let first = |within: &str| config(within).read().channels[0].credentials[0].value.fingerprint(&KEY);
+    for (channel, key, given) in [
+        ("discord", "token", "Bot t"),
+        ("discord", "token", "  bOT \t t "),
+        ("twitch", "accessToken", "oauth:t"),
+        ("twitch", "accessToken", "t"),
+    ] {
+        assert_eq!(first(&format!("channels: {{ {channel}: {{ {key}: '{given}' }} }}")), print("t"), "{given}");
+    }
+    assert_eq!(first("channels: { discord: { token: 'Bott' } }"), print("Bott"));
+    assert_eq!(first("channels: { telegram: { botToken: 'Bot t' } }"), print("Bot t"));
+    let by_variable = config("").set("DISCORD_BOT_TOKEN", "Bot t").read();
+    assert_eq!(by_variable.channels[0].credentials[0].value.fingerprint(&KEY), print("t"));
+}
+
+#[test]
+fn channels_of_other_plugins_have_what_their_keys_call_credentials() {
+    let world = config(
+        "channels: { defaults: { token: 'd' }, acme: { token: 't', webhookSecret: 'w', sessionKey: 's', enabled: 'yes', size: 1, apiKey: ['x'],
+           accounts: { two: { enabled: false, user: 'U', password: '${P}' }, odd: 1 } }, none: 'x', empty: {} }",
+    );
+    let world = world.set("P", "p");
+    let two = Secret::new("user=u\0p".to_owned()).fingerprint(&KEY);
+    let expected =
+        [("acme/default", Standing::Active, vec![print("t")]), ("acme/two", Standing::Disabled, vec![Some(two)])];
+    let expected = expected.map(|(name, standing, prints)| (name.to_owned(), standing, prints));
+    assert_eq!(accounts(&world), expected);
+    assert_eq!(codes(&world.read()), [""; 0]);
+}
+
+#[test]
 fn a_password_counts_only_with_its_user() {
     let matrix = |user: &str| accounts(&config(&format!("channels: {{ matrix: {{ {user} password: 'p' }} }}")));
     let of = |rows: Vec<(String, Standing, Vec<Option<Fingerprint>>)>| rows.first().map(|row| row.2[0]);
