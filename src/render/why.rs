@@ -56,6 +56,9 @@ pub fn why(chain: &Chain, now: Timestamp, look: Look) -> String {
             look,
         ));
     }
+    if let Some(numbers) = status.event_loop.as_ref().and_then(event_loop) {
+        out.push_str(&labelled("event loop", Tone::Faint, &numbers, 12, look));
+    }
     if !chain.evidence.is_empty() {
         out.push('\n');
     }
@@ -82,14 +85,29 @@ fn headline(status: &PlaneStatus, now: Timestamp, look: Look) -> String {
     };
     let name = look.paint(Tone::Strong, status.name.as_str());
     let mut out = format!("{name} is {}", look.paint(tone(status), &state));
-    if let Some(left) = left(status.until.as_deref(), now) {
-        out.push_str(&format!(", {} to go", duration(left)));
+    if let (Some(until), Some(left)) = (&status.until, left(status.until.as_deref(), now)) {
+        out.push_str(&format!(", until {until} ({} to go)", duration(left)));
     }
     out.push('\n');
     if !status.why.is_empty() {
         out.push_str(&labelled("", Tone::Plain, &status.why, 2, look));
     }
     out
+}
+
+/// The gateway's own numbers, under its own names; of its switches those that are on.
+fn event_loop(numbers: &serde_json::Value) -> Option<String> {
+    let told = numbers.as_object()?.iter().filter_map(|(name, value)| match value {
+        serde_json::Value::Number(number) => Some(format!("{name} {number}")),
+        serde_json::Value::Bool(true) => Some(name.clone()),
+        serde_json::Value::Bool(false)
+        | serde_json::Value::Null
+        | serde_json::Value::String(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => None,
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 /// When, which incarnation, what was seen, what was decided, what follows.
@@ -143,5 +161,22 @@ mod tests {
         let now = "2026-03-01T12:01:00Z".parse().expect("a time");
         let text = why(&Chain { status, evidence, said }, now, Look { width: Some(80), colour: false });
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_event_loops_numbers_stand_under_the_gateways_own_names() {
+        let numbers = serde_json::json!({"degraded": false, "reasons": [], "delayP99Ms": 21.5, "utilization": 0.2});
+        assert_eq!(event_loop(&numbers).as_deref(), Some("delayP99Ms 21.5, utilization 0.2"));
+        assert_eq!(event_loop(&serde_json::json!({"degraded": true})).as_deref(), Some("degraded"));
+        assert_eq!(event_loop(&serde_json::json!("x")), None);
+    }
+
+    #[test]
+    fn the_minute_until_which_it_waits_is_named() {
+        let mut status = unknown(PlaneName::new("main").expect("a name"), "main", None, "held back".into());
+        (status.state, status.until) = (State::Backoff, Some("2026-03-01T12:05:00Z".into()));
+        let now = "2026-03-01T12:01:00Z".parse().expect("a time");
+        let text = why(&Chain { status, evidence: vec![], said: vec![] }, now, Look { width: Some(80), colour: false });
+        assert_eq!(text, "main is backoff, until 2026-03-01T12:05:00Z (4m00s to go)\n  held back\n");
     }
 }

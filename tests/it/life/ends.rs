@@ -205,6 +205,8 @@ fn what_is_not_ready_is_reported_and_never_restarted_for_it() {
     assert!(unready.why.contains("telegram"), "{}", unready.why);
     let numbers = unready.event_loop.expect("the event loop's own numbers");
     assert!(numbers["delayP99Ms"].is_number(), "{numbers:#}");
+    let why = world.run(&["why", "main"]).code(0).out;
+    assert!(why.contains("event loop  ") && why.contains("delayP99Ms "), "{why}");
     // Ten probes later it is the same one.
     eventually(SOON, "ten probes", || world.plane("main").uptime_s.is_some_and(|seconds| seconds >= 3));
     assert_eq!(world.plane("main").incarnation, 1);
