@@ -135,7 +135,7 @@ impl Peer for Whole {
             fs::write(&config, "{ gateway: { mode: \"local\", bind: \"loopback\" } }").expect("written");
             format!(
                 "contract = \"openclaw\"\ncommand = [{words}]\nport = {}\nconfig = {config:?}\nworkspace = \"w{n}\"\n",
-                11_000 + n * 120
+                3_000 + n * 120
             )
         }))
     }

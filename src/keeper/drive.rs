@@ -22,6 +22,10 @@ use crate::wire::{Answer, PlaneStatus};
 /// How often the loop wakes at least while a start or a grace runs out.
 const GLANCE: Duration = Duration::from_secs(5);
 
+/// How long after the last input of a new phase the memory that its work took is given back, once: a gateway that is up for weeks is
+/// kept by a process that does nothing.
+const REST: Duration = Duration::from_secs(3);
+
 /// A keeper at work.
 pub struct Keeper {
     pub(super) hands: Hands,
@@ -32,6 +36,8 @@ pub struct Keeper {
     pub(super) shown: Option<PlaneStatus>,
     pub(super) phase_shown: Option<Phase>,
     pub(super) files: super::files::Files,
+    /// Whether more memory may be kept than was needed lately.
+    is_restless: bool,
 }
 
 impl Keeper {
@@ -47,15 +53,12 @@ impl Keeper {
             shown: None,
             phase_shown: None,
             files,
+            is_restless: true,
         }
     }
 
     /// Works until the plane is down and the keeper is no longer wanted. `first` are the life's first orders.
-    pub async fn drive(
-        mut self,
-        first: Vec<crate::life::order::Order>,
-        mut inputs: mpsc::UnboundedReceiver<Input>,
-    ) -> Self {
+    pub async fn drive(&mut self, first: Vec<crate::life::order::Order>, mut inputs: mpsc::UnboundedReceiver<Input>) {
         let mut onward = self.carry_out(first);
         while onward == Onward::Stay {
             self.settle();
@@ -68,6 +71,11 @@ impl Keeper {
                     None => break,
                 },
                 () = sleep_until(due, &self.hands) => Input::Due,
+                () = tokio::time::sleep(REST), if self.is_restless => {
+                    crate::os::memory::give_back();
+                    self.is_restless = false;
+                    continue;
+                }
             };
             if let Some(lost) = self.hands.clock.awake() {
                 tracing::warn!(
@@ -82,7 +90,6 @@ impl Keeper {
                 onward = self.tell_all(events);
             }
         }
-        self
     }
 
     /// Whether nothing lives and nothing is to be spawned: a moment to leave to a keeper of another release.
@@ -115,6 +122,7 @@ impl Keeper {
                 self.hands.confinement.remove();
             }
             self.phase_shown = Some(self.life.phase().clone());
+            self.is_restless = true;
         }
         if let Some(pid) = self.hands.running.as_ref().map(|running| running.pid) {
             let Hands { watcher, sealed, inputs, .. } = &mut self.hands;

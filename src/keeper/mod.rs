@@ -43,7 +43,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
-use crate::life::order::Want;
+use crate::life::order::{Order, Want};
 use crate::life::{Life, Rules};
 use crate::openclaw::environment;
 use crate::os::lock::{Lock, NotTaken};
@@ -151,11 +151,8 @@ async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<Own
     }
 
     let boot = process::boot_id()?;
-    let (tenure, before) = TenureFile::new(folder.tenure(), &boot);
-    let mut hands = hands(sealed, folder, (lock, nudge), &boot, tenure, inputs)?;
-    hands.journal.let_read(access.group());
-    let (life, first) = life(&mut hands, before, &boot);
-    let mut keeper = Keeper::new(hands, life).drive(first, heard_inputs).await;
+    let (mut keeper, first) = keeper(sealed, folder, (lock, nudge), access, &boot, inputs)?;
+    keeper.drive(first, heard_inputs).await;
     tracing::info!(plane = %name, "the keeper leaves");
     keeper.hands.helpers.end_all();
     clear::end_rest(LAST_ENDS).await;
@@ -170,6 +167,22 @@ async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<Own
         listener.remove()?;
     }
     Ok(())
+}
+
+/// The keeper on the heap: as a part of what waits it would be there twice, and once more on the stack.
+fn keeper(
+    sealed: Sealed,
+    folder: PlaneDir,
+    lock: (Lock, Arc<Notify>),
+    access: Access,
+    boot: &str,
+    inputs: mpsc::UnboundedSender<Input>,
+) -> io::Result<(Box<Keeper>, Vec<Order>)> {
+    let (tenure, before) = TenureFile::new(folder.tenure(), boot);
+    let mut hands = hands(sealed, folder, lock, boot, tenure, inputs)?;
+    hands.journal.let_read(access.group());
+    let (life, first) = life(&mut hands, before, boot);
+    Ok((Box::new(Keeper::new(hands, life)), first))
 }
 
 fn hands(
@@ -216,7 +229,7 @@ fn hands(
 }
 
 /// The operator's word holds; without one, `autostart` decides. What a keeper that died has left is told and counted.
-fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<crate::life::order::Order>) {
+fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<Order>) {
     let rules = Rules::from(&hands.sealed.plane);
     let wanted = hands.memory.wanted();
     let seed = u64::from(std::process::id()) << 32 | u64::from(hands.sealed.plane.port.unwrap_or_default());
