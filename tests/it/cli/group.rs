@@ -49,7 +49,7 @@ fn members_steer_and_strangers_do_not() {
     let socket = gateward.scratch().join("run/planes/main.sock");
     std::os::unix::fs::chown(&socket, None, Some(0)).expect("as root");
     let shut_out = Ids { uid: STRANGER, gid, groups: vec![gid] };
-    assert!(as_user(&gateward, shut_out, &["status", "main"]).err.contains("no permission to use"));
+    assert!(as_user(&gateward, shut_out, &["status", "main"]).out.contains("no permission to use"));
     gateward.end_daemon(rustix::process::Signal::KILL, SOON);
     gateward.up();
     let let_in = Ids { uid: STRANGER, gid, groups: vec![gid] };
