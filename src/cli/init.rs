@@ -90,7 +90,10 @@ fn asked_for(words: &[String]) -> Result<Draft, Failure> {
 
 /// The profiles that are on this host, as they are.
 fn taken_in() -> Result<Draft, Failure> {
-    let profiles = existing::profiles();
+    let (profiles, left) = existing::look();
+    for one in left {
+        say(&format!("left out {}: it {}\n", one.path.display(), one.why));
+    }
     if profiles.is_empty() {
         let message = "there is no OpenClaw profile here: neither ~/.openclaw nor ~/.openclaw-* has a config";
         return Err(Failure::failed(message, "`gateward init --planes main,rescue` begins afresh"));

@@ -1,6 +1,7 @@
 //! `gateward init`: what it writes must hold, and what is there must never be lost.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -80,6 +81,40 @@ fn profiles_are_taken_in_as_they_are() {
     assert!(!text.contains("empty"), "{text}");
     assert!(text.contains("systemctl --user disable --now openclaw-gateway-rescue.service"), "{text}");
     gateward(&folder, &["check", "--no-live"]).code(0);
+}
+
+#[test]
+fn what_only_looks_like_a_profile_is_named_with_the_reason() {
+    let folder = Scratch::new("init-odd");
+    let config = |port: u16| format!("{{ gateway: {{ mode: \"local\", bind: \"loopback\", port: {port} }} }}");
+    folder.write(".openclaw/openclaw.json", &config(18789));
+    folder.write(".openclaw-a.b/openclaw.json", &config(19789));
+    folder.write(".openclaw-/openclaw.json", &config(20789));
+    folder.write(".openclaw.bak/openclaw.json", &config(21789));
+    folder.write(".openclaw-file", "");
+    folder.write(".openclaw-empty/nothing", "");
+    folder.write(".openclaw-broken/openclaw.json", "{");
+    for (target, link) in [("nowhere", "gone"), (".openclaw", "again"), (".openclaw-round", "round")] {
+        symlink(target, folder.join(&format!(".openclaw-{link}"))).expect("a link");
+    }
+    let done = gateward(&folder, &["init", "--from-profiles", "-o", "-"]).code(0);
+    let planes: Vec<&str> = done.out.lines().filter(|line| line.starts_with("[planes.")).collect();
+    assert_eq!(planes, ["[planes.main]", "[planes.broken]"], "{}", done.out);
+    let told: Vec<&str> = done.err.lines().filter(|line| line.starts_with("left out ")).collect();
+    let expected = [
+        (".openclaw-: ", "by its name"),
+        (".openclaw-a.b: ", "by its name"),
+        (".openclaw-again: ", "leads to"),
+        (".openclaw-empty: ", "no openclaw.json"),
+        (".openclaw-file: ", "no folder"),
+        (".openclaw-gone: ", "leads nowhere"),
+        (".openclaw-round: ", "cannot be looked at"),
+        (".openclaw.bak: ", "by its name"),
+    ];
+    assert_eq!(told.len(), expected.len(), "{}", done.err);
+    for (name, why) in expected {
+        assert!(told.iter().any(|line| line.contains(name) && line.contains(why)), "{name} in {}", done.err);
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::configs;
 use super::services::{self, own_home};
 use crate::collision::host::{Service, Standing};
 use crate::daemon::seal;
-use crate::openclaw::config::declared::{Declared, FileRole};
+use crate::openclaw::config::declared::Declared;
 use crate::openclaw::config::{self, Subject};
 use crate::openclaw::ports;
 
@@ -31,28 +31,83 @@ pub struct Profile {
     pub services: Vec<Service>,
 }
 
-/// Every profile in the home of the user who runs this, the unnamed one first.
-pub fn profiles() -> Vec<Profile> {
-    let Some(home) = own_home() else { return Vec::new() };
-    let units = services::all(&home);
-    let mut found: Vec<Profile> = state_dirs(&home).into_iter().filter_map(|dir| profile(dir, &units)).collect();
-    found.sort_by_key(|profile| (profile.name != "default", profile.name.clone()));
-    found
+/// What looks like a profile and was not taken for one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftOut {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why, as the end of a sentence about it.
+    pub why: String,
 }
 
-/// `~/.openclaw` and `~/.openclaw-*`.
-fn state_dirs(home: &Path) -> Vec<(String, PathBuf)> {
-    let Ok(entries) = fs::read_dir(home) else { return Vec::new() };
-    let named = entries.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let name = entry.file_name().into_string().ok()?;
-        let profile = match name.strip_prefix(".openclaw")? {
-            "" => "default",
-            rest => rest.strip_prefix('-').filter(|profile| ports::is_profile(profile))?,
-        };
-        Some((profile.to_owned(), entry.path()))
-    });
-    named.filter(|(_, path)| path.is_dir()).collect()
+/// Every profile in the home of the user who runs this, the unnamed one first.
+pub fn profiles() -> Vec<Profile> {
+    look().0
+}
+
+/// The same, and whatever else in that home is called like a profile.
+pub fn look() -> (Vec<Profile>, Vec<LeftOut>) {
+    let Some(home) = own_home() else { return (Vec::new(), Vec::new()) };
+    let units = services::all(&home);
+    let (dirs, mut left) = state_dirs(&home);
+    let mut found = Vec::new();
+    for (name, state_dir) in dirs {
+        match profile((name, state_dir.clone()), &units) {
+            Some(profile) => found.push(profile),
+            None => left.push(LeftOut { path: state_dir, why: "has no openclaw.json, and no service runs it".into() }),
+        }
+    }
+    found.sort_by_key(|profile| (profile.name != "default", profile.name.clone()));
+    left.sort();
+    (found, left)
+}
+
+/// `~/.openclaw` and `~/.openclaw-*`, each folder once, and what else is called so.
+fn state_dirs(home: &Path) -> (Vec<(String, PathBuf)>, Vec<LeftOut>) {
+    let (mut named, mut left) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+        let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        let Some(rest) = name.strip_prefix(".openclaw") else { continue };
+        match by_name(rest).and_then(|profile| Ok((profile, real_folder(&path)?))) {
+            Ok((profile, (is_link, real))) => named.push((is_link, profile != "default", profile, path, real)),
+            Err(why) => left.push(LeftOut { path, why }),
+        }
+    }
+    // A folder goes before the links to it.
+    named.sort();
+    let mut taken: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+    let mut dirs = Vec::new();
+    for (_, _, profile, path, real) in named {
+        if let Some(before) = taken.get(&real) {
+            let why = format!("leads to {}: two planes would be one", before.display());
+            left.push(LeftOut { path, why });
+            continue;
+        }
+        taken.insert(real, path.clone());
+        dirs.push((profile, path));
+    }
+    (dirs, left)
+}
+
+/// The profile that OpenClaw would have after `.openclaw`.
+fn by_name(rest: &str) -> Result<String, String> {
+    let profile = match rest {
+        "" => Some("default"),
+        rest => rest.strip_prefix('-').filter(|profile| ports::is_profile(profile)),
+    };
+    let why =
+        || "is no folder of a profile by its name: OpenClaw takes letters, digits, `_` and `-` after `.openclaw-`";
+    profile.map(str::to_owned).ok_or_else(|| why().to_owned())
+}
+
+/// Whether it is a link, and the folder itself.
+fn real_folder(path: &Path) -> Result<(bool, PathBuf), String> {
+    let real = fs::canonicalize(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "is a link that leads nowhere".to_owned(),
+        _ => format!("cannot be looked at: {error}"),
+    })?;
+    let is_link = fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
+    if real.is_dir() { Ok((is_link, real)) } else { Err("is no folder".to_owned()) }
 }
 
 fn profile((name, state_dir): (String, PathBuf), units: &[(Service, services::Unit)]) -> Option<Profile> {
@@ -61,7 +116,8 @@ fn profile((name, state_dir): (String, PathBuf), units: &[(Service, services::Un
     let subject =
         Subject { config: &config, state_dir: &state_dir, cwd: &state_dir, profile: &name, environ: &environ };
     let declared: Declared = config::declared(&subject, &mut configs::read);
-    let is_there = declared.files.iter().any(|file| file.role == FileRole::Config && file.read);
+    // One that cannot be read is there all the same, and `check` says what is wrong with it.
+    let is_there = config.symlink_metadata().is_ok();
     let of_it: Vec<&(Service, services::Unit)> =
         units.iter().filter(|(_, unit)| unit.has(&state_dir, &config)).collect();
     if !is_there && of_it.is_empty() {
