@@ -58,6 +58,26 @@ fn following_goes_through_rotation_and_restart() {
 }
 
 #[test]
+fn following_begins_with_keeper_and_daemon_dead_and_goes_on_with_the_next_ones() {
+    let mut gateward = Gateward::new("logs-follow-dead", vec![talker("main", 50)]);
+    gateward.up();
+    has_all(&gateward, "main", 50);
+    let keeper = gateward.plane("main").keeper_pid.expect("a keeper");
+    gateward.end_daemon(Signal::KILL, SOON);
+    processes::kill(keeper, Signal::KILL);
+    eventually(SOON, "nobody there", || gateward.living().is_empty());
+    let mut follower = Follower::new(&gateward, &["logs", "main", "-f", "-n", "1", "--json"]);
+    let last = follower.until(|line| line.contains("line 49\""));
+    assert_eq!(last.len(), 1, "{last:#?}");
+    gateward.up();
+    let lines = follower.until(|line| line.contains("line 49\""));
+    let said = lines.iter().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object a line"));
+    let said: Vec<String> = said.map(|line| format!("{}\n", line["line"].as_str().expect("text"))).collect();
+    assert_eq!(numbers(&said.concat()), (0..50).collect::<Vec<_>>());
+    assert_eq!(follower.end(), Some(0));
+}
+
+#[test]
 fn several_planes_are_merged_by_time() {
     let mut gateward = Gateward::new("logs-merged", vec![talker("main", 50), talker("rescue", 50)]);
     gateward.up();
