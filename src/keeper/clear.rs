@@ -3,6 +3,7 @@
 //! Never signals by a pid read from disk, and nothing that is neither our child nor a bearer of the plane's cookie (with
 //! that bearer's tree and group). A helper of ours is not a leftover.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub struct Broom {
     /// Whether a predecessor's leftovers, which are not our children, have been looked for.
     predecessor: Predecessor,
     sweep: Option<Sweep>,
+    /// What this sweep has sent SIGKILL, by pid and start.
+    ended: BTreeMap<(i32, u64), Leftover>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +77,7 @@ impl Broom {
     /// A broom for a plane whose cookies begin with `prefix` (`<id>/<plane>/`).
     pub fn new(prefix: &str, lock_path: PathBuf) -> Self {
         let cookie = format!("{}={prefix}", crate::openclaw::environment::COOKIE);
-        Self { cookie, lock_path, lock: None, predecessor: Predecessor::Unswept, sweep: None }
+        Self { cookie, lock_path, lock: None, predecessor: Predecessor::Unswept, sweep: None, ended: BTreeMap::new() }
     }
 
     /// The plane's lock, to be inherited.
@@ -85,6 +88,12 @@ impl Broom {
     /// Begins a sweep.
     pub fn begin(&mut self, now: Moment) {
         self.sweep = Some(Sweep { began: now, next: now });
+        self.ended.clear();
+    }
+
+    /// What outlived the gateway and was ended by the sweep that is over, one for each that lived; told once.
+    pub fn ended(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.ended).into_values().map(|one| format!("{} (pid {})", one.comm, one.pid)).collect()
     }
 
     /// When the sweep wants to look again; `None` while none is under way.
@@ -107,6 +116,7 @@ impl Broom {
         if left.is_empty() {
             self.predecessor = Predecessor::Swept;
         }
+        self.ended.retain(|key, _| !left.iter().any(|one| (one.pid, one.start) == *key));
         let mut conflicts = proof::conflicts(plane);
         conflicts.extend(locked.err());
         let survivors = left.iter().map(ToString::to_string).collect();
@@ -114,7 +124,7 @@ impl Broom {
     }
 
     /// Ends our children that are no helpers; gives those that still live.
-    fn end_children(&self, helpers: &mut Helpers) -> Vec<Leftover> {
+    fn end_children(&mut self, helpers: &mut Helpers) -> Vec<Leftover> {
         match reap::reap_all_but(None) {
             Ok(ended) => ended.into_iter().for_each(|(pid, exit)| helpers.ended(pid, exit)),
             Err(error) => tracing::error!(%error, "children could not be reaped"),
@@ -123,16 +133,19 @@ impl Broom {
         if helpers.is_empty() && matches!(reap::childless(), Ok(true)) {
             return Vec::new();
         }
-        sweep::kill_children(&helpers.pids()).and_then(|_| sweep::children_left(&helpers.pids())).unwrap_or_else(
-            |error| {
-                tracing::error!(%error, "children could not be listed");
-                Vec::new()
-            },
-        )
+        let killed = sweep::kill_children(&helpers.pids());
+        let left = killed.and_then(|killed| {
+            self.ended.extend(killed.into_iter().map(|one| ((one.pid, one.start), one)));
+            sweep::children_left(&helpers.pids())
+        });
+        left.unwrap_or_else(|error| {
+            tracing::error!(%error, "children could not be listed");
+            Vec::new()
+        })
     }
 
     /// Once in a keeper's life: what a killed predecessor left behind is not our child.
-    fn end_bearers(&self) -> Vec<Leftover> {
+    fn end_bearers(&mut self) -> Vec<Leftover> {
         match self.predecessor {
             Predecessor::Swept => Vec::new(),
             Predecessor::Unswept => match sweep::end(self.cookie.as_bytes(), instant_in(AT_ONCE)) {
@@ -140,6 +153,7 @@ impl Broom {
                     for leftover in &swept.ended {
                         tracing::warn!("ended {leftover}: a killed keeper had left it behind");
                     }
+                    self.ended.extend(swept.ended.into_iter().map(|one| ((one.pid, one.start), one)));
                     swept.survivors
                 }
                 Err(error) => {

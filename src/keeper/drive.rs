@@ -166,8 +166,8 @@ impl Keeper {
     }
 
     fn look_again(&mut self, now: Moment) -> Option<Event> {
-        let Hands { broom, helpers, sealed, .. } = &mut self.hands;
-        if broom.due().is_some() { broom.look(&sealed.plane, helpers, now) } else { None }
+        self.hands.broom.due()?;
+        self.hands.sweep(now)
     }
 
     fn tell_all(&mut self, events: Vec<Event>) -> Onward {

@@ -7,11 +7,15 @@ use super::hands::Hands;
 use super::input::{Listener, Seen};
 use super::proof;
 use crate::journal::Entry;
+use crate::life::event::Event;
 use crate::life::order::Record;
 use crate::life::pace::BREAKER_WINDOW;
-use crate::life::phase::Phase;
+use crate::life::phase::{Moment, Phase};
 use crate::openclaw::exits;
 use crate::os::reap;
+
+/// So many leftovers are told by name; a browser has dozens of processes.
+const NAMED: usize = 4;
 
 /// Beginnings of one generation differ by what a probe takes on a busy host, in milliseconds.
 const SAME_BEGINNING: i64 = 4_000;
@@ -116,6 +120,27 @@ impl Keeper {
 }
 
 impl Hands {
+    /// One look of the sweep under way; when it is over, what outlived the gateway and was ended stands in the journal.
+    pub(super) fn sweep(&mut self, now: Moment) -> Option<Event> {
+        let over = self.broom.look(&self.sealed.plane, &mut self.helpers, now)?;
+        let ended = self.broom.ended();
+        if !ended.is_empty() {
+            let others = ended.len().saturating_sub(NAMED);
+            let mut saw = format!("outlived it: {}", ended[..ended.len() - others].join(", "));
+            if others > 0 {
+                saw.push_str(&format!(" and {others} more"));
+            }
+            self.record(Record {
+                incarnation: self.memory.last_incarnation(),
+                event: "leftovers",
+                saw,
+                decided: "ended".into(),
+                follows: "nothing is spawned before they are gone".into(),
+            });
+        }
+        Some(over)
+    }
+
     /// A launcher that forked and went: what it left behind is the gateway, and is ended like any leftover.
     pub(super) fn notice_left_behind(&mut self, incarnation: u64) {
         let Some(left) = self.sealed.plane.port.and_then(proof::left_listening) else { return };

@@ -42,7 +42,7 @@ impl Hands {
             Order::Sweep => {
                 let now = self.clock.now();
                 self.broom.begin(now);
-                self.broom.look(&self.sealed.plane, &mut self.helpers, now)
+                self.sweep(now)
             }
             // The plane is proved empty: the one moment at which another keeper can take over without any loss.
             Order::Spawn { .. } if self.yields() => {

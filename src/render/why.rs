@@ -98,7 +98,10 @@ fn headline(status: &PlaneStatus, now: Timestamp, look: Look) -> String {
 /// The gateway's own numbers, under its own names; of its switches those that are on.
 fn event_loop(numbers: &serde_json::Value) -> Option<String> {
     let told = numbers.as_object()?.iter().filter_map(|(name, value)| match value {
-        serde_json::Value::Number(number) => Some(format!("{name} {number}")),
+        // More than three decimals are the noise of its arithmetic.
+        serde_json::Value::Number(number) => {
+            number.as_f64().map(|value| format!("{name} {}", (value * 1000.0).round() / 1000.0))
+        }
         serde_json::Value::Bool(true) => Some(name.clone()),
         serde_json::Value::Bool(false)
         | serde_json::Value::Null
@@ -165,8 +168,9 @@ mod tests {
 
     #[test]
     fn the_event_loops_numbers_stand_under_the_gateways_own_names() {
-        let numbers = serde_json::json!({"degraded": false, "reasons": [], "delayP99Ms": 21.5, "utilization": 0.2});
-        assert_eq!(event_loop(&numbers).as_deref(), Some("delayP99Ms 21.5, utilization 0.2"));
+        let numbers =
+            serde_json::json!({"degraded": false, "reasons": [], "delayP99Ms": 21.5, "intervalMs": 1000.900_000_000_4});
+        assert_eq!(event_loop(&numbers).as_deref(), Some("delayP99Ms 21.5, intervalMs 1000.9"));
         assert_eq!(event_loop(&serde_json::json!({"degraded": true})).as_deref(), Some("degraded"));
         assert_eq!(event_loop(&serde_json::json!("x")), None);
     }

@@ -140,6 +140,8 @@ fn what_outlives_a_killed_gateway_is_ended_before_the_next_is_spawned_and_nobody
     kill(first.pid.expect("it runs"), Signal::KILL);
     let second =
         world.until("main", SOON, "another incarnation", |plane| plane.incarnation == 2 && plane.pid.is_some());
+    let words = format!("outlived it: gateward (pid {own})");
+    assert!(told(&world, "main", "leftovers", &words), "{:#?}", journal(&world, "main"));
     assert!(!is_alive(own), "the straggler {own} lives beside {:?}", second.pid);
     assert!(is_alive(of_rescue), "another plane's browser is not touched");
     assert_eq!(world.plane("rescue").pid, rescue.pid);
