@@ -97,6 +97,63 @@ fn with_somebody_who_never_answers() {
 }
 
 #[test]
+fn with_somebody_who_never_answers_to_whoever_steers() {
+    let gateward = Gateward::new("every-deaf", vec![quiet("main")]);
+    let sockets = gateward.scratch().folder("run/planes");
+    let _keeper = UnixListener::bind(sockets.join("main.sock")).expect("a socket");
+    let _daemon = UnixListener::bind(gateward.scratch().join("run/gateward.sock")).expect("a socket");
+    let begun = Instant::now();
+    let lines = ["start main", "reload", "card main", "exec main -- true"];
+    let told = all(&gateward, &lines);
+    insta::assert_snapshot!(told);
+    assert!(begun.elapsed() < Duration::from_secs(180), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn with_a_manifest_that_breaks_while_planes_live() {
+    let mut gateward = Gateward::new("every-breaks", vec![quiet("main"), quiet("rescue")]);
+    gateward.up();
+    gateward.until_ready("main");
+    gateward.until_ready("rescue");
+    gateward.scratch().write("supervisor.toml", "[planes.main]\nprot = 18789\n");
+    let lines = [
+        "check --no-live",
+        "start resque",
+        "start main",
+        "reload",
+        "reload --dry-run",
+        "card main",
+        "exec main -- true",
+        "exec main -- no-such-program",
+        "runtime remove 2026.9.6",
+        "run",
+    ];
+    insta::assert_snapshot!(all(&gateward, &lines));
+    for line in
+        [&["status", "main"][..], &["logs", "main"], &["why", "main"], &["events"], &["verify"], &["stop", "rescue"]]
+    {
+        let said = gateward.run(line).code(0);
+        assert!(said.err.contains("going by what was last applied"), "{line:?}: {said:#?}");
+    }
+}
+
+#[test]
+fn with_nothing_to_do_it_with() {
+    let gateward = Gateward::new("every-lacking", vec![quiet("main")]);
+    let lines = [
+        "completions bsh",
+        "man --dir /dev/null/man",
+        "service print --user --system",
+        "logs main --since 5",
+        "events -n many",
+        "card main --json --markdown",
+        "check --explain no-such-code",
+        "exec main",
+    ];
+    insta::assert_snapshot!(all(&gateward, &lines));
+}
+
+#[test]
 fn with_a_manifest_that_does_not_hold() {
     let gateward = Gateward::new("every-broken", vec![quiet("main")]);
     gateward.scratch().write("supervisor.toml", "[planes.main]\nprot = 18789\n");
@@ -146,6 +203,8 @@ fn with_somebody_elses_supervisor() {
         "events",
         "verify main",
         "exec main -- true",
+        "card main",
+        "reload --dry-run",
         "run",
     ];
     insta::assert_snapshot!(by_stranger(&gateward, &lines));
