@@ -26,6 +26,10 @@ bench *ARGS:
 chaos MINUTES="5" SEED="":
     GATEWARD_CHAOS_REAL=1 GATEWARD_CHAOS_SECONDS=$(({{MINUTES}} * 60)) {{ if SEED == "" { "" } else { "GATEWARD_CHAOS_SEED=" + SEED } }} cargo test --test chaos
 
+# the readers of text that others write, so many seconds each (needs a nightly compiler)
+fuzz SECONDS="180" *TARGETS:
+    fuzz/run {{SECONDS}} {{TARGETS}}
+
 # main and rescue on this machine until Ctrl-C
 demo:
     cargo run --release -- demo

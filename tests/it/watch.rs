@@ -157,6 +157,32 @@ fn what_lies_on_the_way_to_a_config_is_watched_too() {
 }
 
 #[test]
+fn a_parked_plane_starts_again_when_a_link_on_the_way_to_its_config_is_swapped() {
+    let world = two("edit-parked");
+    let at = |name: &str| world.scratch().join(name);
+    let swap = |target: &str, link: &str| {
+        symlink(target, at("rescue/new")).expect("a link");
+        fs::rename(at("rescue/new"), at(link)).expect("renamed");
+    };
+    world.scratch().write("rescue/v/1/openclaw.json", &config(""));
+    world.scratch().write("rescue/v/2/openclaw.json", "{");
+    world.scratch().write("rescue/v/3/openclaw.json", "{ {");
+    swap("v/1", "rescue/now");
+    swap("../now/openclaw.json", "rescue/conf/openclaw.json");
+    swap("v/2", "rescue/now");
+    until_told(&world, "config-syntax");
+    kill(world.plane("rescue").pid.expect("it runs"), Signal::KILL);
+    let parked = world.until("rescue", SOON, "parked", |plane| plane.state == State::Parked);
+    // Another that is broken too, so that it is tried, and parked again.
+    swap("v/3", "rescue/now");
+    let again = |plane: &PlaneStatus| plane.state == State::Parked && plane.incarnation > parked.incarnation;
+    let parked = world.until("rescue", SOON, "parked again", again);
+    fs::rename(at("rescue/v"), at("rescue/old")).expect("moved away");
+    world.scratch().write("rescue/v/3/openclaw.json", &config(""));
+    world.until("rescue", SOON, "up again", |plane| up(plane) && plane.incarnation > parked.incarnation);
+}
+
+#[test]
 fn includes_and_environment_files_are_watched_too() {
     let world = two("edit-includes");
     let at = |name: &str| world.scratch().join(name);

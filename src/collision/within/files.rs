@@ -4,7 +4,7 @@ use super::Subject;
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
 use crate::collision::host::Validity;
-use crate::collision::surroundings::{EntryKind, NoCwd};
+use crate::collision::surroundings::{Entry, EntryKind, NoCwd};
 use crate::collision::wording::{listed, shown};
 use crate::openclaw::config::declared::{Declared, FileRole};
 use crate::openclaw::config::problem::ProblemCode;
@@ -75,7 +75,8 @@ pub(super) fn rights(subject: &Subject, declared: Option<&Declared>) -> Vec<Find
     }
     let env_files = declared.into_iter().flat_map(|declared| &declared.files);
     for file in env_files.filter(|file| file.role == FileRole::Environment) {
-        let Some(entry) = mode(&file.path).filter(|entry| entry.mode & 0o077 != 0) else { continue };
+        let is_open = |entry: &Entry| entry.kind == EntryKind::File && entry.mode & 0o077 != 0;
+        let Some(entry) = mode(&file.path).filter(is_open) else { continue };
         let surface = shown(&file.path);
         let message = format!(
             "others than its user can read the environment file of `{name}`, {surface}: mode {:04o}",

@@ -50,13 +50,15 @@ fn real_folder(folder: &Path, reading: &mut Reading<'_>) -> PathBuf {
 
 /// The tree of `node`, which was read from `config`, with every include in its place.
 pub(super) fn resolve(node: Node, config: &Path, roots: &Roots, reading: &mut Reading<'_>) -> Node {
-    let mut includer = Includer { roots, reading, chain: vec![config.to_path_buf()], loaded: 0, bytes: 0 };
+    let mut includer =
+        Includer { roots, reading, chain: vec![config.to_path_buf()], loaded: 0, bytes: 0, is_full: false };
     includer.node(node)
 }
 
 struct Includer<'r, 'f> {
     roots: &'r Roots,
     reading: &'r mut Reading<'f>,
+    is_full: bool,
     /// From the config down to the file that is being read.
     chain: Vec<PathBuf>,
     loaded: usize,
@@ -125,6 +127,10 @@ impl Includer<'_, '_> {
             return None;
         }
         if self.loaded >= MOST_INCLUDES || self.bytes > MOST_TOTAL_BYTES {
+            // Told once: a file that includes itself by way of ten others is one mistake.
+            if std::mem::replace(&mut self.is_full, true) {
+                return None;
+            }
             self.problem(
                 at,
                 format!(

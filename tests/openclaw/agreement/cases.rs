@@ -112,6 +112,40 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "a .env that is not UTF-8",
+        prepare: |gateway| {
+            config(gateway, &probes(&["'/${A}/${B}'"]));
+            let text = b"A=a\xff\xc3(\xe2\x82z\nB=b\nOPENCLAW_WORKSPACE_DIR=/w\xf0\x9f\n";
+            std::fs::write(gateway.scratch.join("s/.env"), text).expect("written");
+        },
+    },
+    Case {
+        name: "a .env of 1 MiB and one byte",
+        prepare: |gateway| {
+            config(gateway, "");
+            let head = "OPENCLAW_WORKSPACE_DIR=/never\n";
+            gateway.file("s/.env", &format!("{head}{}", "#".repeat((1 << 20) + 1 - head.len())));
+        },
+    },
+    Case {
+        name: "a .env of 1 MiB",
+        prepare: |gateway| {
+            config(gateway, "");
+            let head = "OPENCLAW_WORKSPACE_DIR=/taken\n";
+            gateway.file("s/.env", &format!("{head}{}", "#".repeat((1 << 20) - head.len())));
+        },
+    },
+    Case {
+        name: "another profile",
+        prepare: |gateway| {
+            gateway.profile = "side";
+            config(
+                gateway,
+                "agents: { entries: { a: { default: true }, b: {}, c: { workspace: '/${OPENCLAW_PROFILE}' } } }",
+            );
+        },
+    },
+    Case {
         name: "workspace by env.vars",
         prepare: |gateway| config(gateway, "env: { vars: { OPENCLAW_WORKSPACE_DIR: '@/vars' } }"),
     },
