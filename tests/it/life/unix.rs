@@ -6,7 +6,7 @@ use std::process::Stdio;
 use gateward::os::process;
 use rustix::process::Signal;
 
-use super::{SOON, quick, up};
+use super::{SOON, journal, quick, up};
 use crate::support::processes::{is_alive, kill};
 use crate::support::{Gateward, TestPlane, eventually};
 
@@ -67,4 +67,40 @@ fn a_supervisor_whose_reader_has_gone_goes_on_and_so_does_a_verb() {
     assert!(ended.success(), "{ended}");
     eventually(SOON, "an empty world", || world.living().is_empty());
     assert!(!is_alive(again.pid.expect("it ran")));
+}
+
+#[test]
+fn a_keeper_that_is_told_to_go_lets_its_gateway_drain_and_another_follows() {
+    let mut world = Gateward::new("keeper-told", vec![quick("main").env("PRACTICE_DRAIN_MS", "700")]);
+    world.up();
+    for signal in [Signal::TERM, Signal::INT] {
+        let before = world.until("main", SOON, "up", up);
+        let keeper = before.keeper_pid.expect("a keeper");
+        kill(keeper, signal);
+        let after = world.until("main", SOON, "another keeper, and up", |plane| {
+            up(plane) && plane.keeper_pid.is_some_and(|pid| pid != keeper)
+        });
+        assert_eq!(after.incarnation, before.incarnation + 1, "{:#?}", journal(&world, "main"));
+    }
+    let ends: Vec<String> = journal(&world, "main")
+        .iter()
+        .filter(|entry| entry["event"] == "exited")
+        .filter_map(|entry| entry["saw"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(ends, ["exit code 0: stopped as asked"; 2]);
+}
+
+#[test]
+fn a_hangup_has_the_supervisor_apply_an_edited_manifest() {
+    let mut world = Gateward::new("hangup", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, rescue) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    let text = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    let edited = text.replacen("[planes.main]\n", "[planes.main]\numask = \"0027\"\n", 1);
+    assert_ne!(edited, text);
+    world.scratch().write("supervisor.toml", &edited);
+    kill(world.daemon_pid(), Signal::HUP);
+    let replaced = world.until("main", SOON, "replaced", |plane| up(plane) && plane.incarnation == 2);
+    assert_eq!(replaced.keeper_pid, main.keeper_pid);
+    assert_eq!(world.plane("rescue").pid, rescue.pid, "what did not change is left alone");
 }
