@@ -100,7 +100,8 @@ fn verbs_work_while_the_supervisor_is_dead() {
     gateward.run(&["logs", "main"]).code(0);
     insta::assert_snapshot!("reload_without_supervisor", transcript(&gateward, &["reload"]));
     gateward.run(&["down"]).code(0);
-    assert_eq!(gateward.living(), Vec::<i32>::new());
+    // A keeper has said that it leaves, and is perhaps still on its way out.
+    eventually(SOON, "nobody there", || gateward.living().is_empty());
 }
 
 #[test]
