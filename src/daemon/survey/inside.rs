@@ -37,6 +37,9 @@ pub(super) fn seen(claims: &Claims, resolver: &mut Resolver) -> Vec<(usize, Path
         let links = links_in(folder).into_iter().chain(resolver.mounted_below(folder));
         found.extend(links.map(|path| (by, PathRole::WorkspaceLink, path)));
     }
+    if found.is_empty() {
+        return found;
+    }
     let claimed: HashSet<(usize, &Path)> =
         claims.claims.iter().filter_map(|claim| Some((claim.by, claim.path()?.1))).collect();
     // What is claimed by a key of its own is compared as what it is, but for the links that were always looked at.

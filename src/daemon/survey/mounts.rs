@@ -1,9 +1,8 @@
 //! The mounts that this process sees: which file system a path is on, where within it, and whether its names fold case.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
-use std::ops::Bound;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,9 @@ use crate::collision::surroundings::Within;
 /// What `/proc/self/mountinfo` says. Where it cannot be read nothing is known, and names alone are compared.
 pub(super) struct Mounts {
     /// By mount point; of several on one point the last covers the others.
-    by_point: BTreeMap<PathBuf, Mount>,
+    by_point: HashMap<PathBuf, Mount>,
+    /// The mount points, in order. They are compared far more seldom than they are looked up.
+    points: Vec<PathBuf>,
     /// How often each file system is mounted.
     times: HashMap<(u32, u32), usize>,
 }
@@ -33,12 +34,15 @@ impl Mounts {
 
     /// Lines read `36 35 98:0 /root /point rw,noatime master:1 - ext3 /dev/root rw`.
     fn parsed(text: &[u8]) -> Self {
-        let mut mounts = Self { by_point: BTreeMap::new(), times: HashMap::new() };
+        let mut mounts = Self { by_point: HashMap::new(), points: Vec::new(), times: HashMap::new() };
         for line in text.split(|byte| *byte == b'\n') {
             let Some((point, mount)) = parsed_line(line) else { continue };
             *mounts.times.entry(mount.device).or_default() += 1;
+            mounts.points.push(point.clone());
             mounts.by_point.insert(point, mount);
         }
+        mounts.points.sort();
+        mounts.points.dedup();
         mounts
     }
 
@@ -55,8 +59,8 @@ impl Mounts {
 
     /// The mount points below `folder`, which is canonical.
     pub(super) fn below(&self, folder: &Path) -> Vec<PathBuf> {
-        let from = self.by_point.range::<Path, _>((Bound::Excluded(folder), Bound::Unbounded));
-        from.map(|(point, _)| point).take_while(|point| point.starts_with(folder)).cloned().collect()
+        let from = self.points.partition_point(|point| point.as_path() <= folder);
+        self.points[from..].iter().take_while(|point| point.starts_with(folder)).cloned().collect()
     }
 
     /// Whether names in `folder` are the same in upper and lower case.
