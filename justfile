@@ -18,9 +18,9 @@ test *ARGS:
 test-fast *ARGS:
     GATEWARD_TEST_OPENCLAW=skip cargo test {{ARGS}}
 
-# the benchmarks; `just bench NAME` runs one
-bench *ARGS:
-    cargo bench {{ARGS}}
+# the benchmarks, with the program as it is packaged; `just bench NAME` runs one
+bench NAME="*" *ARGS:
+    cargo bench --profile dist --bench '{{NAME}}' -- {{ARGS}}
 
 # random faults against ten practice planes and two real ones for so many minutes
 chaos MINUTES="5" SEED="":
@@ -40,9 +40,9 @@ fmt:
 
 # a Debian package, in target/debian (needs cargo-deb)
 deb:
-    cargo build --release
-    packaging/generate target/release/gateward target/packaging
-    cargo deb --no-build
+    cargo build --profile dist
+    packaging/generate target/dist/gateward target/packaging
+    cargo deb --no-build --profile dist
 
 # that package installed, upgraded and purged, in a copy of this root that is thrown away (as root)
 deb-try DEB:

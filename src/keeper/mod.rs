@@ -107,7 +107,9 @@ fn begin() -> io::Result<ExitCode> {
     };
     settle_in();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, keep(sealed, folder, lock, announce))?;
+    let lock = LocalSet::new().block_on(&runtime, keep(sealed, folder, lock, announce))?;
+    drop(runtime);
+    drop(lock);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -130,7 +132,7 @@ fn settle_in() {
     said("orphans of the plane would go to init", reap::become_subreaper());
 }
 
-async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<OwnedFd>) -> io::Result<()> {
+async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<OwnedFd>) -> io::Result<Lock> {
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
     let name = sealed.plane.name.clone();
     let supervisor = sealed.supervisor.clone();
@@ -161,12 +163,18 @@ async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<Own
         tracing::warn!(%error, "the next keeper will take this one for killed");
     }
     keeper.hands.logbook.close(LAST_WRITES);
-    // Dropping the queue lets the listener give its last answers and come back.
-    drop(keeper);
+    // Without the queue the listener gives its last answers and comes back. The lock goes with the process: whoever waits for it takes
+    // the plane for left.
+    let lock = lock_of(keeper);
     if let Ok(listener) = serving.await {
         listener.remove()?;
     }
-    Ok(())
+    Ok(lock)
+}
+
+/// Drops everything else.
+fn lock_of(keeper: Box<Keeper>) -> Lock {
+    keeper.hands.lock
 }
 
 /// The keeper on the heap: as a part of what waits it would be there twice, and once more on the stack.
