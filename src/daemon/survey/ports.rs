@@ -10,6 +10,7 @@ use crate::collision::gather::Declarations;
 use crate::collision::host::{BaseTry, Hold, Listening, Passing, Process};
 use crate::openclaw::config::declared::Gateway;
 use crate::openclaw::ports::SPAN;
+use crate::os::process;
 use crate::os::sockets::{self, Listener, Obstacle};
 use crate::plane::{Contract, Plane, PlaneName, Planes};
 
@@ -69,7 +70,9 @@ struct Holders(BTreeMap<u64, Process>);
 impl Holders {
     fn of(inodes: &[u64], processes: &Processes) -> Self {
         let owners = sockets::owners(inodes, &processes.pids());
-        let oldest = |pids: Vec<i32>| pids.into_iter().min().and_then(|pid| processes.named(pid));
+        // A child that is about to execute has its parent's sockets for a moment; numbers begin anew, so they tell no age.
+        let age = |pid: &i32| (process::start_time(*pid).unwrap_or(u64::MAX), *pid);
+        let oldest = |pids: Vec<i32>| pids.into_iter().min_by_key(age).and_then(|pid| processes.named(pid));
         Self(owners.into_iter().filter_map(|(inode, pids)| Some((inode, oldest(pids)?))).collect())
     }
 
