@@ -2,9 +2,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
 
 use crate::world::{Peer, Running, World, children};
 
@@ -15,22 +18,28 @@ pub struct Floor;
 
 struct Bare {
     words: [String; 3],
-    children: Vec<Child>,
+    children: Vec<(Child, OwnedFd)>,
 }
 
 impl Bare {
-    fn spawn(&self) -> Child {
+    fn spawn(&self) -> (Child, OwnedFd) {
         let [program, flag, socket] = &self.words;
-        Command::new(program).args([flag, socket]).stdin(Stdio::null()).spawn().expect("a child")
+        let child = Command::new(program).args([flag, socket]).stdin(Stdio::null()).spawn().expect("a child");
+        let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).expect("a pid");
+        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("its pidfd");
+        (child, pidfd)
     }
 
-    /// Reaps what has ended and spawns as many.
-    fn turn(&mut self) {
-        for at in 0..self.children.len() {
-            if self.children[at].try_wait().expect("our child").is_some() {
-                self.children[at] = self.spawn();
-            }
+    /// Waits until some have ended, reaps them and spawns as many; gives how many.
+    fn turn(&mut self) -> usize {
+        let mut ends: Vec<_> = self.children.iter().map(|(_, end)| PollFd::new(end, PollFlags::IN)).collect();
+        rustix::event::poll(&mut ends, None).expect("a wait");
+        let ended: Vec<usize> = (0..ends.len()).filter(|at| !ends[*at].revents().is_empty()).collect();
+        for at in &ended {
+            self.children[*at].0.wait().expect("our child");
+            self.children[*at] = self.spawn();
         }
+        ended.len()
     }
 }
 
@@ -56,10 +65,10 @@ impl Running for Bare {
     }
 
     fn stop(&mut self) {
-        for child in &mut self.children {
+        for (child, _) in &mut self.children {
             child.kill().expect("our child");
         }
-        for child in &mut self.children {
+        for (child, _) in &mut self.children {
             child.wait().expect("our child");
         }
     }
@@ -80,13 +89,9 @@ impl Running for Bare {
 impl Bare {
     /// Until so many were spawned again.
     fn successors_of(&mut self, count: usize) {
-        let mut before: Vec<u32> = self.children.iter().map(Child::id).collect();
         let mut seen = 0;
         while seen < count {
-            self.turn();
-            let now: Vec<u32> = self.children.iter().map(Child::id).collect();
-            seen += before.iter().zip(&now).filter(|(before, now)| before != now).count();
-            before = now;
+            seen += self.turn();
         }
     }
 }

@@ -150,7 +150,8 @@ fn mistakes(error: &LoadError, look: Look) -> String {
 /// not quoted: what is a secret in it cannot be told.
 fn quotable(loaded: &Loaded, found: &[Finding], secrets: &[Secret]) -> Sources {
     let manifest = &loaded.planes.supervisor.manifest;
-    let mut sources = Sources::one(manifest, &masking::secrets(&loaded.source, secrets));
+    let mask = masking::Mask::of(secrets);
+    let mut sources = Sources::one(manifest, &mask.hide(&loaded.source));
     let is_credential = |finding: &Finding| {
         finding.code == codes::Code::ChannelCredentialShared.as_str()
             || finding.code == codes::Code::ProductionCredential.as_str()
@@ -175,7 +176,7 @@ fn quotable(loaded: &Loaded, found: &[Finding], secrets: &[Secret]) -> Sources {
         if let (false, Read::Text { text, .. }) = (is_broken, configs::read(file, MOST_CONFIG_BYTES)) {
             let is_env = file.file_name().is_some_and(|name| name == ".env");
             let text = if is_env { redacted::environment(&text, &shown) } else { redacted::config(&text, &shown) };
-            sources.insert(file, &masking::secrets(&masking::urls(&text), secrets));
+            sources.insert(file, &mask.hide(&masking::urls(&text)));
         }
     }
     sources

@@ -122,9 +122,9 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
     };
     let living = collision::held::check(&claims, &living, &around);
     let manifest = collision::prove(planes, &declared, claims, &around);
-    let shown = |found: Vec<Finding>| {
-        collision::sorted(found.into_iter().map(|finding| masking::masked(finding, &secrets)).collect())
-    };
+    let mask = masking::Mask::of(&secrets);
+    let shown =
+        |found: Vec<Finding>| collision::sorted(found.into_iter().map(|finding| mask.masked(finding)).collect());
     let (manifest, living) = (shown(manifest), shown(living));
     Proof { manifest, living, secrets }
 }

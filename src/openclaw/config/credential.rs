@@ -116,13 +116,12 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// `text` with this starred wherever it stands in it. A secret of a few characters could be any word, and stays.
-    pub fn hidden_in(&self, text: &str) -> String {
+    /// What is to be hidden wherever it stands; `None` for a secret of a few characters, which could be any word.
+    pub fn telling(&self) -> Option<&str> {
         const LEAST: usize = 6;
         // What is compared together with names ends in the secret itself.
         let secret = self.0.rsplit('\0').next().unwrap_or_default();
-        let length = secret.chars().count();
-        if length < LEAST { text.to_owned() } else { text.replace(secret, &"*".repeat(length)) }
+        (secret.chars().count() >= LEAST).then_some(secret)
     }
 
     /// Equal for equal secrets under one key. The key is random for each run and stays in memory, so a fingerprint says

@@ -7,6 +7,7 @@ mod helpers;
 mod host;
 mod keepers;
 mod odd;
+mod probes;
 mod starts;
 mod stops;
 mod survival;
