@@ -102,8 +102,9 @@ fn blocked(done: &Plan, target: &Target) -> Failure {
     let names: Vec<&str> = done.blocked.iter().map(|plane| plane.as_str()).collect();
     let codes: BTreeSet<&str> = of.iter().map(|one| one.code.as_str()).collect();
     let codes = codes.into_iter().collect::<Vec<_>>();
+    let stand = if codes.len() == 1 { "stands" } else { "stand" };
     let told = Told::new(
-        format!("{} left as before: {} stand against the change", names.join(", "), codes.join(", ")),
+        format!("{} left as before: {} {stand} against the change", names.join(", "), codes.join(", ")),
         format!("`gateward check` shows all; `--allow {}` goes ahead in spite of that", codes.join(" --allow ")),
     );
     Failure::Collision { findings: shown, told, of }

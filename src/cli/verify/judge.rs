@@ -233,8 +233,8 @@ fn files(seen: &Seen) -> Claim {
         None => Claim::proved(
             Subject::Files,
             format!(
-                "{} have nothing of another plane's open, and nothing of {state_dir} at this moment{hidden}",
-                counted(seen.tree.len(), "process", "processes")
+                "{} nothing of another plane's open, and nothing of {state_dir} at this moment{hidden}",
+                counted(seen.tree.len(), "process has", "processes have")
             ),
         ),
     }
@@ -273,7 +273,9 @@ fn log(seen: &Seen) -> Claim {
 
 fn probe(url: &str, answered: &Result<Answered, String>) -> Claim {
     match answered {
-        Ok(Answered { status: 200, .. }) => Claim::proved(Subject::Probe, format!("{url} answers 200")),
+        Ok(Answered { status: status @ 200..=299, .. }) => {
+            Claim::proved(Subject::Probe, format!("{url} answers {status}"))
+        }
         // Not ready is an answer of the intended gateway: `status` tells whether it is well.
         Ok(Answered { status, body }) if url.ends_with("/readyz") => {
             let body: String = body.chars().take(200).collect();
@@ -345,4 +347,19 @@ fn environment(seen: &Seen, incarnation: u64) -> Claim {
 /// Whether the manifest itself says what the variable is; PATH it only may.
 fn declares(declared: &BTreeMap<String, String>, name: &str) -> bool {
     name != "PATH" && declared.contains_key(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_2xx_is_an_answer_of_one_that_is_well_and_nothing_else_is() {
+        let told = |status| {
+            let body = String::new();
+            let claim = probe("http://127.0.0.1:8080/health", &Ok(Answered { status, body }));
+            claim == Claim::proved(Subject::Probe, format!("http://127.0.0.1:8080/health answers {status}"))
+        };
+        assert_eq!([199, 200, 204, 299, 300, 404, 503].map(told), [false, true, true, true, false, false, false]);
+    }
 }
