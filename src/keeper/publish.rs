@@ -123,7 +123,10 @@ fn why(life: &Life, known: &Known, name: &PlaneName) -> String {
         },
         Phase::Up { signs, .. } if signs.failures() > 0 => {
             let how = known.trouble.as_deref().unwrap_or("no answer");
-            format!("no sign of life {} times in a row: {how}", signs.failures())
+            match signs.failures() {
+                1 => format!("no sign of life: {how}"),
+                failures => format!("no sign of life {failures} times in a row: {how}"),
+            }
         }
         Phase::Up { signs: Signs::Reopening { .. }, .. } => {
             "nothing listens on its port, and it works: judged as a start until it listens again".into()

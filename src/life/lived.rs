@@ -2,6 +2,8 @@
 //!
 //! Every one names its incarnation, and a stale one changes nothing.
 
+use std::time::Duration;
+
 use super::Life;
 use super::due::{CEILING, HUNG_AFTER};
 use super::ended::park;
@@ -91,7 +93,7 @@ impl Life {
     fn give_up(&mut self, saw: String, words: String, how: String, now: Moment) {
         let Phase::Up { incarnation, since, .. } = self.phase else { return };
         let then = self.after_giving_up(words);
-        let follows = format!("SIGTERM now; SIGKILL after {} s without a drain", HUNG_AFTER.as_secs());
+        let follows = term_then_kill(self.rules.stop_grace);
         self.record("unhealthy", saw, fate(&then), follows);
         self.stop(incarnation, since, StopCause::Unhealthy(how), then, now);
     }
@@ -105,10 +107,32 @@ impl Life {
     }
 }
 
+/// What is done to a gateway that shows no sign of life, in the journal's words. A short grace is over before the time that
+/// tells a hung one.
+pub(super) fn term_then_kill(grace: Duration) -> String {
+    if grace <= HUNG_AFTER {
+        format!("SIGTERM now; SIGKILL after {} s", grace.as_secs_f64())
+    } else {
+        format!("SIGTERM now; SIGKILL after {} s without a drain", HUNG_AFTER.as_secs())
+    }
+}
+
 /// What becomes of one that is given up, in the journal's words.
 pub(super) fn fate(then: &Next) -> &'static str {
     match then {
         Next::Spawn | Next::Wait { .. } => "replaced",
         Next::Down(_) => "ended, then parked",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_grace_is_told_and_not_the_time_of_a_hung_gateway() {
+        let told = |grace| term_then_kill(Duration::from_secs(grace));
+        assert_eq!(told(1), "SIGTERM now; SIGKILL after 1 s");
+        assert_eq!(told(345), "SIGTERM now; SIGKILL after 30 s without a drain");
     }
 }
