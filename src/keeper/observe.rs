@@ -100,13 +100,14 @@ impl Keeper {
         };
         let contract = self.hands.sealed.plane.contract;
         let meaning = exits::meaning(contract, exit, stage, &self.hands.logbook.tail());
+        let meant = self.life.end_in_words(meaning);
+        self.hands.logbook.note(&format!("incarnation {incarnation} ended: {exit}, {meant}"));
         self.hands.known.last_exit = Some(LastExit {
             code: ended.code,
             signal: ended.signal,
             at: self.hands.clock.stamp(),
-            meaning: meaning.sentence().into(),
+            meaning: meant,
         });
-        self.hands.logbook.note(&format!("incarnation {incarnation} ended: {exit}, {}", meaning.sentence()));
         self.hands.known.live = false;
         self.hands.known.left_to_drain = None;
         self.hands.known.readiness = super::input::Readiness::default();

@@ -17,6 +17,7 @@ impl Life {
         if !matches!(self.phase, Phase::Stopping { .. }) {
             self.count_pending();
         }
+        let saw = format!("{exit}: {}", self.end_in_words(meaning));
         let next = match &self.phase {
             Phase::Stopping { then, why, since, drain, .. } => {
                 let (then, why, since, drain) = (then.clone(), why.clone(), *since, *drain);
@@ -42,8 +43,35 @@ impl Life {
             }
             (next, _) => consequence(next, now),
         };
-        self.record("exited", format!("{exit}: {}", meaning.sentence()), decision(&next), follows);
+        self.record("exited", saw, decision(&next), follows);
         self.sweep(next, now);
+    }
+
+    /// What an end means that comes now: what we brought about ourselves was asked for by nobody.
+    pub fn end_in_words(&self, meaning: Meaning) -> String {
+        let ours = match &self.phase {
+            Phase::Stopping { why, .. } => why.ours(),
+            Phase::Down { .. }
+            | Phase::Starting { .. }
+            | Phase::Up { .. }
+            | Phase::Sweeping { .. }
+            | Phase::Waiting { .. } => None,
+        };
+        let Some(ours) = ours else { return meaning.sentence().to_owned() };
+        match meaning {
+            Meaning::Asked => ours,
+            Meaning::Ended => format!("{ours}, by SIGKILL"),
+            Meaning::AskedForced => format!("{ours}, with work cut off when its own drain ran out"),
+            Meaning::AskedUnfinished => format!("{ours}, at its own deadline and with its shutdown unfinished"),
+            Meaning::AskedFailed => format!("{ours}; its shutdown failed"),
+            Meaning::Clean
+            | Meaning::Config
+            | Meaning::Conflict
+            | Meaning::Crash
+            | Meaning::Killed
+            | Meaning::OutOfMemory
+            | Meaning::PerhapsOutOfMemory => format!("{ours}; it {}", meaning.sentence()),
+        }
     }
 
     /// The end of an incarnation that we had asked to go.

@@ -151,6 +151,17 @@ pub enum StopCause {
     Stuck(String),
 }
 
+impl StopCause {
+    /// That we ended it ourselves, and why; none where an operator asked.
+    pub fn ours(&self) -> Option<String> {
+        match self {
+            Self::Asked => None,
+            Self::Unhealthy(how) => Some(format!("ended by gateward, as it gave no sign of life ({how})")),
+            Self::Stuck(saw) => Some(format!("ended by gateward, as its start made {saw}")),
+        }
+    }
+}
+
 /// How a stop goes along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drain {

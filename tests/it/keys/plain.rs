@@ -67,6 +67,8 @@ fn under_policy_never_one_that_stops_to_answer_is_ended_and_parked_with_the_reas
     assert_eq!((parked.incarnation, parked.pid), (1, None), "{parked:#?}");
     let why = &parked.why;
     assert!(why.contains("liveness failed 2 times in a row") && why.contains("restart.policy is `never`"), "{why}");
+    let meaning = &parked.last_exit.as_ref().expect("it ended").meaning;
+    assert!(meaning.starts_with("ended by gateward, as it gave no sign of life ("), "{meaning}");
 }
 
 #[test]
