@@ -149,8 +149,11 @@ fn rest(because: &Rest, name: &PlaneName) -> String {
             )
         }
         Rest::Parked(Park::Policy(words)) => words.clone(),
-        Rest::Parked(Park::Deaths(count)) => {
-            format!("died {count} times within restart.window; `gateward start {name}` tries again")
+        Rest::Parked(Park::Deaths { count: 1, last }) => {
+            format!("died once, and restart.max_deaths is 1: {last}; `gateward start {name}` tries again")
+        }
+        Rest::Parked(Park::Deaths { count, last }) => {
+            format!("died {count} times within restart.window, last: {last}; `gateward start {name}` tries again")
         }
         Rest::Parked(Park::Launch(error)) => error.clone(),
     }

@@ -81,7 +81,8 @@ impl Life {
             StopCause::Unhealthy(_) | StopCause::Stuck(_) if then != Next::Spawn => then,
             StopCause::Unhealthy(how) | StopCause::Stuck(how) => {
                 let unclean = (drain != Drain::Seen).then_some(since);
-                self.paced(since, unclean, how.clone(), now)
+                let words = why.ours().unwrap_or_else(|| how.clone());
+                self.paced(since, unclean, words, now)
             }
         }
     }
@@ -147,7 +148,7 @@ impl Life {
                 Next::Wait { retry_at: now + delay, attempt, because: Wait::Backoff(words) }
             }
             Verdict::Breaker(retry_at) => Next::Wait { retry_at, attempt: 1, because: Wait::Breaker(words) },
-            Verdict::GiveUp(deaths) => Next::Down(Rest::Parked(Park::Deaths(deaths))),
+            Verdict::GiveUp(count) => Next::Down(Rest::Parked(Park::Deaths { count, last: words })),
         }
     }
 
@@ -189,7 +190,7 @@ pub(super) fn consequence(next: &Next, now: Moment) -> String {
             }
         }
         Next::Down(Rest::Parked(Park::Config)) => "left alone until config, include or .env change".into(),
-        Next::Down(Rest::Parked(Park::Policy(_) | Park::Deaths(_) | Park::Launch(_))) => {
+        Next::Down(Rest::Parked(Park::Policy(_) | Park::Deaths { .. } | Park::Launch(_))) => {
             "left alone until a start is asked".into()
         }
         Next::Down(Rest::Asked | Rest::Fresh) => "swept, then left down".into(),

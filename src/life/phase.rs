@@ -117,7 +117,12 @@ pub enum Park {
     /// It ended and the restart policy says to leave it.
     Policy(String),
     /// Too many deaths in the window.
-    Deaths(u32),
+    Deaths {
+        /// How many.
+        count: u32,
+        /// What the last one was.
+        last: String,
+    },
     /// It cannot be spawned at all.
     Launch(String),
 }

@@ -264,3 +264,19 @@ fn one_without_a_listener_that_does_not_work_is_replaced_and_an_answer_starts_th
     }
     assert!(life.handle(failed(), S(2030)).contains(&Order::Terminate { incarnation: first }));
 }
+
+#[test]
+fn one_that_died_too_often_is_parked_with_its_last_cause() {
+    let mut rules = rules(Contract::Plain, Policy::Always);
+    rules.restart.max_deaths = 2;
+    let mut life = Life::new(rules, Want::Up, 0, 1);
+    life.begin(S(0));
+    for (at, code) in [(0, 4), (100, 3)] {
+        let one = spawned(&mut life, S(at));
+        died(&mut life, one, Exit::Code(code), Meaning::Crash, S(at + 1));
+        swept(&mut life, S(at + 1));
+        life.handle(Event::DeadlinePassed, S(at + 100));
+    }
+    let last = "exit code 3: crashed".to_owned();
+    assert_eq!(life.phase(), &Phase::Down { because: Rest::Parked(Park::Deaths { count: 2, last }) });
+}
