@@ -102,12 +102,8 @@ impl Keeper {
         let meaning = exits::meaning(contract, exit, stage, &self.hands.logbook.tail());
         let meant = self.life.end_in_words(meaning);
         self.hands.logbook.note(&format!("incarnation {incarnation} ended: {exit}, {meant}"));
-        self.hands.known.last_exit = Some(LastExit {
-            code: ended.code,
-            signal: ended.signal,
-            at: self.hands.clock.stamp(),
-            meaning: meant,
-        });
+        self.hands.known.last_exit =
+            Some(LastExit { code: ended.code, signal: ended.signal, at: self.hands.clock.stamp(), meaning: meant });
         self.hands.known.live = false;
         self.hands.known.left_to_drain = None;
         self.hands.known.readiness = super::input::Readiness::default();
