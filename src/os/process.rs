@@ -163,25 +163,7 @@ pub fn cmdline(pid: i32) -> io::Result<Vec<String>> {
 /// **Hazard: a process that executes another program meanwhile** has nothing to read any more, which looks like the end of
 /// the file. One large read sees all or nothing; compare with [`Stat::environ_length`] where a cut would matter.
 pub fn environ_bytes(pid: i32) -> io::Result<Vec<u8>> {
-    let path = format!("/proc/{pid}/environ");
-    let mut file = std::fs::File::open(path).map_err(gone)?;
-    let mut bytes = vec![0; ENVIRON_AT_ONCE];
-    let mut length = 0;
-    loop {
-        match file.read(&mut bytes[length..]) {
-            Ok(0) => break,
-            Ok(more) => length += more,
-            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-            Err(cause) => return Err(gone(cause)),
-        }
-        // A short read is the end: the kernel fills what it is given.
-        if length < bytes.len() {
-            break;
-        }
-        bytes.resize(2 * bytes.len(), 0);
-    }
-    bytes.truncate(length);
-    Ok(bytes)
+    read_whole(std::fs::File::open(format!("/proc/{pid}/environ")).map_err(gone)?, ENVIRON_AT_ONCE)
 }
 
 /// As [`environ_bytes`], taken apart; what is no `NAME=value` is left out.
@@ -269,8 +251,30 @@ pub fn boot_id() -> io::Result<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim_end().to_owned())
 }
 
+/// One read for nearly every file: to look at every process of a host is thousands of calls else.
 fn read(pid: i32, file: &str) -> io::Result<Vec<u8>> {
-    std::fs::read(format!("/proc/{pid}/{file}")).map_err(gone)
+    let file = std::fs::File::open(format!("/proc/{pid}/{file}")).map_err(gone)?;
+    read_whole(file, 4 << 10)
+}
+
+/// Reads a file of /proc that the kernel makes up as it is read: it fills what it is given, so a short read is the end.
+fn read_whole(mut file: std::fs::File, at_once: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; at_once];
+    let mut length = 0;
+    loop {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
+            Err(cause) => return Err(gone(cause)),
+        }
+        if length < bytes.len() {
+            break;
+        }
+        bytes.resize(2 * bytes.len(), 0);
+    }
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// A process that ends between open and read gives ESRCH where one already gone gives ENOENT: to callers it is the same.
