@@ -256,6 +256,9 @@ fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
             }
         });
     }
+    // It means nothing here, and OpenClaw's own restart to many: it must not end the supervisor.
+    let mut meaningless = signal(SignalKind::user_defined1())?;
+    tokio::task::spawn_local(async move { while meaningless.recv().await.is_some() {} });
     // One that executed us in place held them back until somebody would hear them.
     crate::os::signals::let_through();
     Ok(())

@@ -27,6 +27,9 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// How long one look may block for what a killed predecessor left behind.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
+/// The number under which a gateway finds the plane's lock. Node marks low descriptors close-on-exec at start (measured).
+pub(super) const LOCK_FD: i32 = 64;
+
 /// One sweep under way.
 #[derive(Debug)]
 pub struct Sweep {
@@ -107,7 +110,11 @@ impl Broom {
         let spent = now.saturating_sub(began) >= PATIENCE;
         let mut left = self.end_children(helpers);
         left.extend(self.end_bearers());
-        let locked = self.take_lock();
+        let mut locked = self.take_lock();
+        if locked.is_err() && self.predecessor == Predecessor::Unswept {
+            left.extend(self.end_holders());
+            locked = self.take_lock();
+        }
         if !spent && (!left.is_empty() || locked.is_err()) {
             self.sweep = Some(Sweep { began, next: now + AGAIN });
             return None;
@@ -161,6 +168,22 @@ impl Broom {
                     Vec::new()
                 }
             },
+        }
+    }
+
+    /// What left everything by which it could be known still has the lock that the gateway was given.
+    fn end_holders(&self) -> Vec<Leftover> {
+        match sweep::end_holders(&self.lock_path, LOCK_FD, instant_in(AT_ONCE)) {
+            Ok(swept) => {
+                for leftover in &swept.ended {
+                    tracing::warn!("ended {leftover}: a killed keeper had left it behind");
+                }
+                swept.survivors
+            }
+            Err(error) => {
+                tracing::error!(%error, "who has the plane's lock could not be looked for");
+                Vec::new()
+            }
         }
     }
 

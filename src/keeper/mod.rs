@@ -268,11 +268,14 @@ fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<Ord
 /// TERM and INT end the plane with its grace, as a host that shuts down wants; HUP has the keeper look after its socket and its files.
 fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>, nudge: Arc<Notify>) -> io::Result<()> {
     type Make = fn() -> Input;
-    let wanted: [(SignalKind, Option<Make>); 4] = [
+    let wanted: [(SignalKind, Option<Make>); 6] = [
         (SignalKind::child(), Some(|| Input::ChildrenChanged)),
         (SignalKind::terminate(), Some(|| Input::ToldToGo)),
         (SignalKind::interrupt(), Some(|| Input::ToldToGo)),
         (SignalKind::pipe(), None),
+        // What an operator means for the gateway, or for the supervisor, must not cost a plane its keeper.
+        (SignalKind::user_defined1(), None),
+        (SignalKind::user_defined2(), None),
     ];
     for (kind, make) in wanted {
         let mut signals = signal(kind)?;

@@ -25,9 +25,6 @@ pub enum Onward {
     Leave,
 }
 
-/// The number under which a gateway finds the plane's lock. Node marks low descriptors close-on-exec at start (measured).
-const LOCK_FD: i32 = 64;
-
 impl Hands {
     /// Carries out one order; gives the fact that it made at once, if any.
     pub fn perform(&mut self, order: Order, asks: &mut HashMap<AskId, Waiting>) -> (Option<Event>, Onward) {
@@ -117,7 +114,7 @@ impl Hands {
         let stdio = Stdio { stdin: self.null.as_fd(), stdout: stdout.as_fd(), stderr: stderr.as_fd() };
         // OpenClaw's answer comes out of the store that a booting gateway opens.
         self.helpers.end(|errand| matches!(errand, Errand::Consume { .. }));
-        let keep: Vec<_> = self.broom.lock().map(|lock| (lock.fd(), LOCK_FD)).into_iter().collect();
+        let keep: Vec<_> = self.broom.lock().map(|lock| (lock.fd(), super::clear::LOCK_FD)).into_iter().collect();
         let child = self.prepared.spawn(stdio, &keep).map_err(|error| failed(&error, error.errno()))?;
         self.known.notes = shortfalls;
         self.known.notes.extend(child.shortfalls.iter().map(ToString::to_string));

@@ -21,6 +21,13 @@ impl Life {
         let next = match &self.phase {
             Phase::Stopping { then, why, since, drain, .. } => {
                 let (then, why, since, drain) = (then.clone(), why.clone(), *since, *drain);
+                // To OpenClaw a gateway that was cut off did not end, whoever wanted it.
+                if why == StopCause::Asked
+                    && matches!(exit, Exit::Signal(_))
+                    && self.rules.contract == Contract::Openclaw
+                {
+                    self.pace.cut_off(since, now);
+                }
                 self.after_stop(then, &why, since, drain, now)
             }
             Phase::Starting { since, .. } => {

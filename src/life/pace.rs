@@ -78,6 +78,12 @@ impl Pace {
         self.unclean.extend(unclean);
     }
 
+    /// Counts an end that was asked for and not clean: it costs no pause, and OpenClaw counts it all the same.
+    pub fn cut_off(&mut self, counted: Moment, now: Moment) {
+        self.unclean.push(counted);
+        self.unclean.retain(|at| now.saturating_sub(*at) < BREAKER_WINDOW);
+    }
+
     /// The unclean ends that may still count.
     pub fn unclean(&self) -> &[Moment] {
         &self.unclean

@@ -23,6 +23,19 @@ fn a_kill_after_a_stable_time_is_followed_by_a_spawn_at_once() {
 }
 
 #[test]
+fn one_that_was_cut_off_when_asked_counts_for_openclaws_breaker_and_costs_no_pause() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    let asking = Asking::Restart(Haste::Now);
+    life.handle(Event::Asked { id: 1, asking, by: "test".into() }, S(100));
+    died(&mut life, first, Exit::Signal(9), Meaning::AskedForced, S(101));
+    let second = up(&mut life, S(101));
+    died(&mut life, second, Exit::Signal(9), Meaning::Killed, S(110));
+    swept(&mut life, S(110));
+    assert_eq!(life.deadline().expect("it waits").at, S(300), "a third boot before that would trip the breaker");
+}
+
+#[test]
 fn exit_78_parks_until_a_file_changes() {
     let mut life = life();
     let first = up(&mut life, S(0));

@@ -18,6 +18,8 @@ pub enum Why {
     Group,
     /// It is in the session of one that belongs, and that session is the plane's own.
     Session,
+    /// It has inherited the lock that only the plane's own processes are given.
+    Lock,
 }
 
 impl fmt::Display for Why {
@@ -27,6 +29,7 @@ impl fmt::Display for Why {
             Self::Descendant => "descends from the plane",
             Self::Group => "is in the plane's process group",
             Self::Session => "is in the plane's session",
+            Self::Lock => "has inherited the plane's lock",
         })
     }
 }

@@ -17,6 +17,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::pidfd::{Pidfd, Sent};
@@ -118,6 +120,31 @@ pub fn end(cookie_prefix: &[u8], until: Instant) -> io::Result<Swept> {
         if Instant::now() >= until {
             return Ok(swept);
         }
+    }
+}
+
+/// Ends all that have the file `lock` open as their descriptor `fd`, until nobody has or `until` has come. Blocks the thread.
+///
+/// For what left tree, group, session and environment: nothing but the plane's own processes is given that descriptor.
+pub fn end_holders(lock: &Path, fd: i32, until: Instant) -> io::Result<Swept> {
+    let file = std::fs::metadata(lock)?;
+    let mut swept = Swept::default();
+    loop {
+        let all: Vec<Seen> = living()?.into_iter().map(|stat| Seen { mark: Mark::Blank, stat }).collect();
+        let spared = ourselves(&all);
+        let holds = |pid: i32| {
+            std::fs::metadata(format!("/proc/{pid}/fd/{fd}"))
+                .is_ok_and(|found| (found.dev(), found.ino()) == (file.dev(), file.ino()))
+        };
+        let found = all.into_iter().map(|seen| seen.stat).filter(|stat| !spared.contains(&stat.pid) && holds(stat.pid));
+        let (dying, refused): (Vec<_>, Vec<_>) = found
+            .map(|stat| Leftover { pid: stat.pid, start: stat.start, comm: stat.comm, why: Why::Lock })
+            .partition(|one| one.send(libc::SIGKILL).is_ok());
+        if dying.is_empty() || Instant::now() >= until {
+            swept.survivors.extend(dying.into_iter().chain(refused));
+            return Ok(swept);
+        }
+        swept.ended.extend(dying.into_iter().filter(|one| one.ends(until)));
     }
 }
 

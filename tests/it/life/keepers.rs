@@ -178,3 +178,20 @@ fn a_plane_that_waits_says_for_whom_in_text_and_json() {
     world.run(&["start", "main"]).code(0);
     assert!(up(&world.plane("main")));
 }
+
+#[test]
+fn what_left_everything_but_the_planes_lock_is_ended_by_the_next_keeper() {
+    // Its own session, nobody's child, an empty environment: only the descriptor that it has inherited tells.
+    let script = "setsid sh -c 'env -i sleep 3600 & echo orphan $!'; exec sleep 3600";
+    let mut world = Gateward::new("lock-holder", vec![TestPlane::plain("main", &["/bin/sh", "-c", script])]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let orphan: i32 = eventually(SOON, "its number", || {
+        let said = world.run(&["logs", "main"]).out;
+        said.lines().find_map(|line| line.split_once("orphan ")?.1.trim().parse().ok())
+    });
+    kill(main.keeper_pid.expect("a keeper"), Signal::KILL);
+    let again = world.until("main", SOON, "up again", |plane| up(plane) && plane.incarnation == 2);
+    assert_ne!(again.keeper_pid, main.keeper_pid);
+    assert!(!is_alive(orphan), "the orphan {orphan} lives beside {:?}", again.pid);
+}

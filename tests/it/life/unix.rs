@@ -104,3 +104,19 @@ fn a_hangup_has_the_supervisor_apply_an_edited_manifest() {
     assert_eq!(replaced.keeper_pid, main.keeper_pid);
     assert_eq!(world.plane("rescue").pid, rescue.pid, "what did not change is left alone");
 }
+
+#[test]
+fn signals_that_mean_nothing_to_keeper_and_supervisor_end_neither() {
+    let mut world = Gateward::new("usr1", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let (keeper, daemon) = (main.keeper_pid.expect("a keeper"), world.daemon_pid());
+    kill(keeper, Signal::USR1);
+    kill(keeper, Signal::USR2);
+    kill(daemon, Signal::USR1);
+    // Each has heard them by the time it answers.
+    world.run(&["restart", "main"]).code(0);
+    let again = world.until("main", SOON, "up again", up);
+    assert_eq!((again.keeper_pid, world.daemon_pid()), (Some(keeper), daemon));
+    assert!(is_alive(daemon) && world.status().supervisor["running"] == true);
+}
