@@ -5,6 +5,7 @@
 
 use super::hands::{self, Hands};
 use super::input::{Errand, Helped};
+use super::origin;
 use crate::journal::Entry;
 use crate::life::Life;
 use crate::life::event::{AskId, Asking, Event, Haste};
@@ -117,6 +118,27 @@ pub fn would_spawn(life: &Life, asking: Asking) -> bool {
         Asking::Restart(_) | Asking::RestartSafely => true,
         Asking::Stop(_) | Asking::Replace | Asking::Retire(_) => false,
     }
+}
+
+/// That a living gateway would be stopped for a start that cannot succeed, as its program is not there.
+pub fn unstartable(life: &Life, asking: Asking, sealed: &Sealed) -> Option<Refusal> {
+    if !would_spawn(life, asking) || !lives(life) {
+        return None;
+    }
+    let program = origin::missing_program(sealed)?;
+    Some(Refusal {
+        kind: RefusalKind::Failed,
+        message: format!(
+            "the program of `{}`, {}, is not there: what runs was left alone",
+            sealed.plane.name,
+            program.display()
+        ),
+        hint: format!(
+            "{}, then ask again; `gateward stop {}` stops it",
+            origin::remedy(&sealed.plane.launch),
+            sealed.plane.name
+        ),
+    })
 }
 
 /// Whether a gateway, or what it left, may still be there.

@@ -233,6 +233,10 @@ impl Keeper {
     }
 
     fn steer(&mut self, reply: Reply, asking: Asking, validate: Validate, by: String) -> Vec<Event> {
+        if let Some(refusal) = asks::unstartable(&self.life, asking, &self.hands.sealed) {
+            reply.answer(Answer::Refused(refusal));
+            return Vec::new();
+        }
         let id = self.next_ask;
         self.next_ask += 1;
         let first =

@@ -3,6 +3,7 @@
 //! Looks at attributes only, when somebody looks at the plane anyway; it reads no content and has no timer.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,25 @@ impl Origin {
     /// The first of them that is no longer what it was.
     pub fn changed(&self) -> Option<&Path> {
         self.files.iter().find(|(file, then)| identity(file) != Some(*then)).map(|(file, _)| file.as_path())
+    }
+}
+
+/// The program that a spawn of it would execute, if it is not there now. A bare name is left to the launch.
+pub fn missing_program(sealed: &Sealed) -> Option<PathBuf> {
+    let program = Path::new(sealed.argv.first()?);
+    let file = sealed.plane.cwd.join(program);
+    let is_path = program.components().count() > 1;
+    let is_missing = || matches!(fs::metadata(&file), Err(error) if error.kind() == io::ErrorKind::NotFound);
+    (is_path && is_missing()).then_some(file)
+}
+
+/// How what a plane is started from comes back.
+pub fn remedy(launch: &Launch) -> String {
+    match launch {
+        Launch::Runtime { version, .. } => format!("`gateward runtime install {version}`"),
+        Launch::OnPath => "install OpenClaw there again, or name a release in `runtime`".to_owned(),
+        Launch::Practice => "put it back".to_owned(),
+        Launch::Command(_) => "put it back, or name another program in `command`".to_owned(),
     }
 }
 

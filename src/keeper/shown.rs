@@ -4,7 +4,7 @@
 
 use super::asks::Often;
 use super::drive::Keeper;
-use super::publish;
+use super::{origin, publish};
 use crate::journal::Entry;
 use crate::life::phase::{Moment, Phase};
 use crate::socket::Reply;
@@ -57,21 +57,35 @@ impl Keeper {
 
     /// An upgrade underneath a living gateway: its modules are loaded one by one, so it may fail at any moment from then on.
     pub(super) fn look_at_origin(&mut self) {
-        if self.hands.running.is_none() || self.hands.known.exchanged.is_some() {
+        if self.hands.running.is_none() {
             return;
         }
         let Some(file) = self.hands.origin.changed() else { return };
-        let name = &self.hands.sealed.plane.name;
-        let saw = format!("{} has changed since this incarnation was started", file.display());
-        self.hands.known.exchanged = Some(format!("{saw}; `gateward restart {name}` starts what is there now"));
+        let plane = &self.hands.sealed.plane;
+        let (saw, follows, advice) = if file.exists() {
+            let saw = format!("{} has changed since this incarnation was started", file.display());
+            (
+                saw,
+                "the next start takes what is there",
+                format!("`gateward restart {}` starts what is there now", plane.name),
+            )
+        } else {
+            let saw = format!("{} is gone, and this incarnation was started from it", file.display());
+            (saw, "no start succeeds until it is there again", origin::remedy(&plane.launch))
+        };
+        let note = format!("{saw}; {advice}");
+        if self.hands.known.exchanged.as_ref() == Some(&note) {
+            return;
+        }
+        self.hands.known.exchanged = Some(note);
         self.hands.journal.add(Entry {
             at: self.hands.clock.stamp(),
-            plane: Some(name.clone()),
+            plane: Some(plane.name.clone()),
             incarnation: self.life.incarnation(),
             event: "runtime-changed".into(),
             saw,
             decided: "left as it is".into(),
-            follows: "the next start takes what is there".into(),
+            follows: follows.into(),
             lost_before: 0,
         });
     }

@@ -98,6 +98,27 @@ fn a_release_that_changes_underneath_a_living_plane_is_said_and_a_restart_takes_
 }
 
 #[test]
+fn a_living_plane_whose_release_is_gone_is_not_stopped_for_a_restart_that_cannot_succeed() {
+    let (mut world, releases) = world("gone", &[("main", "2026.9.6")]);
+    world.up();
+    let first = world.until("main", SOON, "up", up);
+    let (root, aside) = (releases.path().join("2026.9.6"), releases.path().join("aside"));
+    fs::rename(&root, &aside).expect("gone");
+    for words in [&["restart", "main"][..], &["restart", "main", "--force"], &["restart", "main", "--now"]] {
+        let refused = world.run(words).code(1);
+        assert!(refused.err.contains("is not there: what runs was left alone"), "{}", refused.err);
+        assert!(refused.err.contains("`gateward runtime install 2026.9.6`"), "{}", refused.err);
+    }
+    let says = |plane: &gateward::wire::PlaneStatus| plane.notes.iter().any(|note| note.contains(" is gone, and this"));
+    let main = world.until("main", SOON, "said", says);
+    assert_eq!((main.pid, main.incarnation), (first.pid, first.incarnation), "{main:#?}");
+    assert!(main.notes[0].ends_with("; `gateward runtime install 2026.9.6`"), "{main:#?}");
+    fs::rename(&aside, &root).expect("back");
+    world.run(&["restart", "main"]).code(0);
+    world.until("main", SOON, "up", |plane| up(plane) && plane.incarnation == 2);
+}
+
+#[test]
 fn planes_that_share_the_openclaw_of_path_are_warned_of() {
     let planes = ["one", "two"].map(|name| TestPlane::practice(name).key("runtime", "\"path\""));
     let world = Gateward::new("shared-path", planes.into());
