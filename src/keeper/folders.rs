@@ -2,6 +2,7 @@
 //!
 //! Where the plane has a user of its own, it works with that user's rights wherever that user could have put a link.
 
+use std::fmt;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
@@ -11,6 +12,41 @@ use crate::os::guise;
 use crate::os::launch::Ids;
 use crate::plane::{Account, Plane};
 
+/// The folder could not be made.
+#[derive(Debug)]
+pub struct Unmade {
+    text: String,
+    /// The kernel's number for the reason, where it gave one.
+    pub errno: Option<i32>,
+}
+
+impl Unmade {
+    fn new(state_dir: &Path, cause: &io::Error) -> Self {
+        let dir = state_dir.display();
+        // What stands in the way may be a link that leads nowhere: "file exists" alone misleads.
+        let link = state_dir.ancestors().find(|path| path.is_symlink() && !path.exists());
+        let text = match link.and_then(|link| Some((link, fs::read_link(link).ok()?))) {
+            Some((link, end)) => format!(
+                "state_dir {dir} cannot be made: {} is a link to {}, which is not there; make that folder, or take the link away",
+                link.display(),
+                end.display()
+            ),
+            None => {
+                format!(
+                    "state_dir {dir} cannot be made: {cause}; see to the folders above it, or name another in `state_dir`"
+                )
+            }
+        };
+        Self { text, errno: cause.raw_os_error() }
+    }
+}
+
+impl fmt::Display for Unmade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// The numbers of an account, with all of its groups.
 pub fn ids(account: &Account) -> Ids {
     let groups = crate::os::accounts::groups_of(&account.name, account.gid);
@@ -18,22 +54,22 @@ pub fn ids(account: &Account) -> Ids {
 }
 
 /// Makes it, if it is not there.
-pub fn make(plane: &Plane) -> io::Result<()> {
+pub fn make(plane: &Plane) -> Result<(), Unmade> {
     if plane.cwd.is_dir() {
         return Ok(());
     }
     if plane.cwd != plane.state_dir {
-        let text = format!("cwd {} is not a folder", plane.cwd.display());
-        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        let text = format!("cwd {} is not a folder; make it, or name another in `cwd`", plane.cwd.display());
+        return Err(Unmade { text, errno: None });
     }
-    match &plane.account {
+    let done = match &plane.account {
         None => {
             let is_own = |path: &Path| path.starts_with(&plane.home) || path.starts_with(&plane.state_dir);
-            way_to(&plane.state_dir, is_own)?;
-            private(&plane.state_dir)
+            way_to(&plane.state_dir, is_own).and_then(|()| private(&plane.state_dir))
         }
         Some(account) => for_account(plane, account),
-    }
+    };
+    done.map_err(|cause| Unmade::new(&plane.state_dir, &cause))
 }
 
 fn private(path: &Path) -> io::Result<()> {
@@ -70,7 +106,7 @@ fn for_account(plane: &Plane, account: &Account) -> io::Result<()> {
     }
     make_way(plane, &ids)?;
     by_itself().map_err(|error| {
-        let text = format!("user {} cannot make {}: {error}", account.name, plane.state_dir.display());
+        let text = format!("user {} cannot make it: {error}", account.name);
         io::Error::new(error.kind(), text)
     })
 }
@@ -104,6 +140,22 @@ fn only_roots(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_dir_that_is_a_link_to_nowhere_is_told_with_its_end_and_what_to_do() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |inside: &str| folder.path().join(inside);
+        std::os::unix::fs::symlink(at("nowhere"), at("link")).expect("a link");
+        let cause = private(&at("link")).expect_err("something is there");
+        let unmade = Unmade::new(&at("link"), &cause);
+        let told = format!(
+            "state_dir {} cannot be made: {} is a link to {}, which is not there; make that folder, or take the link away",
+            at("link").display(),
+            at("link").display(),
+            at("nowhere").display()
+        );
+        assert_eq!(unmade.to_string(), told);
+    }
 
     #[test]
     fn what_lies_above_a_state_dir_can_be_passed_through_and_what_is_the_planes_own_cannot() {

@@ -94,7 +94,7 @@ impl Hands {
             tracing::warn!(%error, "the incarnation's number could not be kept");
         }
         let failed = |error: &dyn std::fmt::Display, errno: Option<i32>| (error.to_string(), hope(errno));
-        super::folders::make(&self.sealed.plane).map_err(|error| failed(&error, error.raw_os_error()))?;
+        super::folders::make(&self.sealed.plane).map_err(|error| failed(&error, error.errno))?;
         let cookie = environment::cookie(&self.sealed.supervisor_id, self.sealed.plane.name.as_str(), incarnation);
         self.prepared.set_env(environment::COOKIE, &cookie).map_err(|error| failed(&error, error.errno()))?;
         let origin = Origin::of(&self.sealed);
