@@ -222,8 +222,8 @@ pub fn judged(helped: &Helped, sealed: &Sealed) -> Result<(), Refusal> {
         kind: RefusalKind::Failed,
         message: format!("the config {} does not validate: {}", plane.config.display(), issues.join("; ")),
         hint: format!(
-            "what runs was left alone; mend the file (`gateward exec {} -- openclaw doctor` helps), or add --force",
-            plane.name
+            "what runs was left alone; mend the file (see {}), or add --force",
+            super::publish::physician(plane)
         ),
     })
 }

@@ -6,7 +6,7 @@ use super::input::Readiness;
 use crate::life::Life;
 use crate::life::order::Want;
 use crate::life::phase::{Drain, Moment, Next, Park, Phase, Rest, Signs, StopCause, Wait};
-use crate::plane::{Contract, Plane, PlaneName};
+use crate::plane::{Contract, Launch, Plane};
 use crate::wire::{LastExit, PlaneStatus, State};
 
 /// What the keeper knows beside the life itself.
@@ -71,7 +71,7 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
         rss_bytes: known.rss_bytes,
         cpu_percent: known.cpu_percent,
         last_exit: known.last_exit.clone(),
-        why: why(life, known, &plane.name),
+        why: why(life, known, plane),
         failing: if up { known.readiness.failing.clone() } else { Vec::new() },
         definition: known.definition.clone(),
         wanted: life.want() == Want::Up,
@@ -108,12 +108,12 @@ fn state(phase: &Phase) -> State {
     }
 }
 
-fn why(life: &Life, known: &Known, name: &PlaneName) -> String {
+fn why(life: &Life, known: &Known, plane: &Plane) -> String {
     match life.phase() {
-        Phase::Down { because } => rest(because, name),
+        Phase::Down { because } => rest(because, plane),
         Phase::Sweeping { then: Next::Spawn, .. } => "proving that nothing of it is left and its ports are free".into(),
         Phase::Sweeping { then: Next::Down(because), .. } => match because {
-            Rest::Parked(_) => rest(because, name),
+            Rest::Parked(_) => rest(because, plane),
             Rest::Asked | Rest::Fresh => "ending what is left of it".into(),
         },
         Phase::Sweeping { then: Next::Wait { because, .. }, .. } | Phase::Waiting { because, .. } => waiting(because),
@@ -139,14 +139,24 @@ fn why(life: &Life, known: &Known, name: &PlaneName) -> String {
     }
 }
 
-fn rest(because: &Rest, name: &PlaneName) -> String {
+/// Who says what is wrong with a config.
+pub fn physician(plane: &Plane) -> String {
+    match plane.launch {
+        // The stand-in has no `openclaw` beside it.
+        Launch::Practice => format!("`gateward logs {}` and {}", plane.name, plane.config.display()),
+        Launch::OnPath | Launch::Runtime { .. } | Launch::Command(_) => {
+            format!("`gateward exec {} -- openclaw doctor`", plane.name)
+        }
+    }
+}
+
+fn rest(because: &Rest, plane: &Plane) -> String {
+    let name = &plane.name;
     match because {
         Rest::Fresh => format!("not started; `gateward start {name}` starts it"),
         Rest::Asked => "stopped by an operator".into(),
         Rest::Parked(Park::Config) => {
-            format!(
-                "its gateway refuses its config; see `gateward exec {name} -- openclaw doctor`; a change of the files starts it again"
-            )
+            format!("its gateway refuses its config; see {}; a change of the files starts it again", physician(plane))
         }
         Rest::Parked(Park::Policy(words)) => words.clone(),
         Rest::Parked(Park::Deaths { count: 1, last }) => {

@@ -19,7 +19,7 @@ fn a_refused_config_parks_and_a_mended_one_starts_it_also_without_a_daemon() {
     world.scratch().write("main/openclaw.json", "{ gateway: { mode: \"local\", }");
     kill(first.pid.expect("it runs"), Signal::KILL);
     let parked = world.until("main", SOON, "parked", |plane| plane.state == State::Parked);
-    assert!(parked.why.contains("gateward exec main -- openclaw doctor"), "{}", parked.why);
+    assert!(parked.why.contains("see `gateward logs main` and "), "{}", parked.why);
     assert_eq!(parked.last_exit.expect("it ended").code, Some(78));
     world.end_daemon(Signal::KILL, SOON);
     let port = world.written("main").base();
