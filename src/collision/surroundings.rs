@@ -92,6 +92,8 @@ pub struct Entry {
     pub inode: (u64, u64),
     /// Permission bits.
     pub mode: u32,
+    /// The user who owns it.
+    pub owner: u32,
     /// Its kind.
     pub kind: EntryKind,
 }

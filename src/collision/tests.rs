@@ -170,7 +170,7 @@ fn links_bind_mounts_hard_links_and_case_hide_nothing() {
     around.paths.insert("/mnt/bind".into(), Identity { within: bound("/op/.openclaw-main"), ..identity("/mnt/bind") });
     assert_eq!(codes(&check_planes(state("/mnt/bind"), &around)), ["state-dir-shared"]);
 
-    let file = Some(Entry { inode: (1, 7), mode: 0o600, kind: EntryKind::File });
+    let file = Some(Entry { inode: (1, 7), mode: 0o600, owner: 0, kind: EntryKind::File });
     let mut around = Surroundings::default();
     for name in ["main", "rescue"] {
         let config = format!("/home/op/.openclaw-{name}/openclaw.json");

@@ -1,5 +1,7 @@
 //! Files and programs of one plane: unreadable, open to others, privileged, refused by OpenClaw itself.
 
+use std::path::Path;
+
 use super::Subject;
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
@@ -71,7 +73,11 @@ pub(super) fn rights(subject: &Subject, declared: Option<&Declared>) -> Vec<Find
         let surface = shown(state_dir);
         let message = format!("others than its user can enter the state dir of `{name}`: mode {:04o}", entry.mode);
         let one = subject.finding(Code::StateDirOpen, &surface).at(subject.places.of("state_dir"), "");
-        found.push(one.saying(message).hinting(format!("chmod 700 {surface}")));
+        let hint = match foreign_to(subject, state_dir) {
+            Some(user) => format!("chown -R {user} {surface} && chmod 700 {surface}"),
+            None => format!("chmod 700 {surface}"),
+        };
+        found.push(one.saying(message).hinting(hint));
     }
     let env_files = declared.into_iter().flat_map(|declared| &declared.files);
     for file in env_files.filter(|file| file.role == FileRole::Environment) {
@@ -86,6 +92,13 @@ pub(super) fn rights(subject: &Subject, declared: Option<&Declared>) -> Vec<Find
         found.push(one.saying(message).hinting(format!("chmod 600 {surface}")));
     }
     found
+}
+
+/// The plane's user, where the folder belongs to somebody else.
+fn foreign_to<'a>(subject: &'a Subject, folder: &Path) -> Option<&'a str> {
+    let account = subject.plane.account.as_ref()?;
+    let owner = subject.around.identity(folder)?.entry?.owner;
+    (owner != account.uid).then_some(account.name.as_str())
 }
 
 /// A program whose execution takes the parent-death signal away.
@@ -144,11 +157,16 @@ pub(super) fn cwd(subject: &Subject) -> Option<Finding> {
             ("is no folder".to_owned(), "name a folder in `state_dir`, or move what is there away".to_owned())
         }
         NoCwd::Closed(closed) => {
+            // What is the plane's own is given to its user, and not opened to everybody.
+            let own = closed.starts_with(&plane.state_dir).then(|| foreign_to(subject, closed)).flatten();
             let closed = shown(closed);
             let whom = user.map_or_else(|| "whoever runs gateward".to_owned(), |user| format!("user {user}"));
             (
                 format!("cannot be entered: {closed} is closed to {whom}"),
-                format!("`chmod o+x {closed}`, or name another folder"),
+                match own {
+                    Some(user) => format!("`chown {user} {closed}`, or name another folder"),
+                    None => format!("`chmod o+x {closed}`, or name another folder"),
+                },
             )
         }
     };

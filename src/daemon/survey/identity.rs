@@ -169,7 +169,7 @@ fn entry(metadata: &Metadata) -> Entry {
         debug_assert!(of.is_fifo() || of.is_socket() || of.is_char_device() || of.is_block_device());
         EntryKind::Other
     };
-    Entry { inode: (metadata.dev(), metadata.ino()), mode: metadata.mode() & 0o7777, kind }
+    Entry { inode: (metadata.dev(), metadata.ino()), mode: metadata.mode() & 0o7777, owner: metadata.uid(), kind }
 }
 
 #[cfg(test)]

@@ -296,6 +296,25 @@ fn a_working_folder_that_the_user_cannot_enter_is_an_error_of_check() {
 }
 
 #[test]
+fn a_state_dir_of_somebody_else_is_to_be_given_to_the_user_and_not_opened_to_all() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let world = world("user-foreign-state", vec![TestPlane::practice("main").key("user", "\"daemon\"")], &[]);
+    let state = world.scratch().folder("main/state");
+    std::os::unix::fs::chown(&state, Some(0), Some(0)).expect("root's");
+    let hint = |mode, code| {
+        fs::set_permissions(&state, fs::Permissions::from_mode(mode)).expect("a mode");
+        let found = world.run(&["check", "--no-live", "--json"]).json();
+        let finding = found["findings"].as_array().expect("a list").iter().find(|one| one["code"] == code).cloned();
+        finding.unwrap_or_else(|| panic!("{found:#}"))["hint"].as_str().expect("a hint").to_owned()
+    };
+    let at = state.display();
+    assert_eq!(hint(0o755, "state-dir-open"), format!("chown -R daemon {at} && chmod 700 {at}"));
+    assert_eq!(hint(0o700, "cwd-unusable"), format!("`chown daemon {at}`, or name another folder"));
+}
+
+#[test]
 fn an_account_that_is_not_there_and_a_supervisor_that_is_not_root_are_mistakes() {
     let plane = |user: &str| TestPlane::practice("main").key("user", &format!("\"{user}\""));
     let world = Gateward::new("user-nobody", vec![plane("no-such-account")]);
