@@ -9,6 +9,7 @@ mod files;
 mod gateway;
 mod limits;
 mod names;
+mod restart;
 
 /// One plane with all that is known of it.
 struct Subject<'a> {
@@ -32,6 +33,7 @@ pub(super) fn findings(
     found.extend(files::missing(&subject));
     found.extend(files::cwd(&subject));
     found.extend(limits::unavailable(&subject));
+    found.extend(restart::idle(&subject));
     found.extend(files::validity(&subject));
     if planes.planes.len() > 1 {
         found.extend(names::unnamed(&subject, declared));
