@@ -40,7 +40,10 @@ pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
         for source in merge.sources_mut() {
             let before = source.waits();
             if source.turn().map_err(failed)? == Turned::WithLoss {
-                say(&format!("{}: lines were rotated away before they could be shown\n", source.owner));
+                say(&format!(
+                    "{}: its file was rotated away while it was read; lines may be missing here\n",
+                    source.owner
+                ));
             }
             turned |= source.waits() > before;
         }
