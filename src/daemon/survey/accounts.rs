@@ -11,7 +11,7 @@ use super::programs::Programs;
 use crate::os::accounts::{groups_of, own_uid};
 use crate::os::guise;
 use crate::os::launch::Ids;
-use crate::plane::{PlaneName, Planes};
+use crate::plane::{Account, PlaneName, Planes};
 
 /// The planes whose user is kept from their program, with the outermost thing that is closed.
 pub(super) fn forbidden(planes: &Planes, programs: &mut Programs) -> BTreeMap<PlaneName, PathBuf> {
@@ -21,7 +21,7 @@ pub(super) fn forbidden(planes: &Planes, programs: &mut Programs) -> BTreeMap<Pl
     }
     for (plane, _) in &planes.planes {
         let Some(account) = &plane.account else { continue };
-        let ids = Ids { uid: account.uid, gid: account.gid, groups: groups_of(&account.name, account.gid) };
+        let ids = ids(account);
         let closed = executed(plane, programs).into_iter().find_map(|program| closed(&program, &ids));
         found.extend(closed.map(|path| (plane.name.clone(), path)));
     }
@@ -31,14 +31,23 @@ pub(super) fn forbidden(planes: &Planes, programs: &mut Programs) -> BTreeMap<Pl
 fn closed(program: &Path, ids: &Ids) -> Option<PathBuf> {
     // Links are followed as ourselves: the account may not even get as far as to see them.
     let real = std::fs::canonicalize(program).ok()?;
-    let look = || {
-        let mut all = real.ancestors().collect::<Vec<_>>().into_iter().rev().chain([program]);
-        all.find(|path| !may_execute(path)).map(Path::to_owned)
-    };
+    let look = || outermost_closed(&real).or_else(|| (!may_execute(program)).then(|| program.to_owned()));
     guise::with(ids, look).ok()?
 }
 
-fn may_execute(path: &Path) -> bool {
+/// What processes of the account go by.
+pub(super) fn ids(account: &Account) -> Ids {
+    Ids { uid: account.uid, gid: account.gid, groups: groups_of(&account.name, account.gid) }
+}
+
+/// The outermost part of `path` that may not be executed, or entered, with the rights of this moment.
+pub(super) fn outermost_closed(path: &Path) -> Option<PathBuf> {
+    let mut all = path.ancestors().collect::<Vec<_>>().into_iter().rev();
+    all.find(|path| !may_execute(path)).map(Path::to_owned)
+}
+
+/// Whether it may be executed, or entered, with the rights of this moment.
+pub(super) fn may_execute(path: &Path) -> bool {
     match rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS) {
         Ok(()) => true,
         // Anything else is no matter of rights, and is told of elsewhere.

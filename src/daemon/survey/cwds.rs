@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD};
-
+use super::accounts;
 use crate::collision::surroundings::NoCwd;
-use crate::os::accounts::{groups_of, own_uid};
+use crate::os::accounts::own_uid;
 use crate::os::guise;
-use crate::os::launch::Ids;
 use crate::plane::{Plane, PlaneName, Planes};
 
 /// The planes whose working folder is none for them.
@@ -22,10 +20,7 @@ pub(super) fn unusable(planes: &Planes) -> BTreeMap<PlaneName, NoCwd> {
 fn of_plane(plane: &Plane) -> Option<NoCwd> {
     let found = match &plane.account {
         None => look(&plane.cwd),
-        Some(account) if own_uid() == 0 => {
-            let ids = Ids { uid: account.uid, gid: account.gid, groups: groups_of(&account.name, account.gid) };
-            guise::with(&ids, || look(&plane.cwd)).ok()?
-        }
+        Some(account) if own_uid() == 0 => guise::with(&accounts::ids(account), || look(&plane.cwd)).ok()?,
         // With whose rights the gateway would go there cannot be tried.
         Some(_) => None,
     };
@@ -44,30 +39,26 @@ fn is_opened(found: &NoCwd, state_dir: &Path) -> bool {
 fn look(cwd: &Path) -> Option<NoCwd> {
     match std::fs::metadata(cwd) {
         Ok(found) if !found.is_dir() => Some(NoCwd::NoFolder),
-        Ok(_) if may_enter(cwd) => None,
-        Ok(_) => Some(NoCwd::Closed(outermost_closed(cwd))),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Some(NoCwd::Closed(outermost_closed(cwd))),
+        Ok(_) if accounts::may_execute(cwd) => None,
+        Ok(_) => Some(closed(cwd)),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Some(closed(cwd)),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Some(NoCwd::NoFolder),
         // A link that leads nowhere, or round and round, is no folder to be in either.
         Err(_) => Some(NoCwd::Missing),
     }
 }
 
-fn may_enter(path: &Path) -> bool {
-    let tried = rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS);
-    !matches!(tried, Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM))
-}
-
-fn outermost_closed(cwd: &Path) -> PathBuf {
-    let mut all = cwd.ancestors().collect::<Vec<_>>().into_iter().rev();
-    all.find(|path| !may_enter(path)).unwrap_or(cwd).to_owned()
+fn closed(cwd: &Path) -> NoCwd {
+    NoCwd::Closed(accounts::outermost_closed(cwd).unwrap_or_else(|| cwd.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::PathBuf;
 
     use super::*;
+    use crate::os::launch::Ids;
 
     #[test]
     fn what_is_no_folder_to_be_in_is_told_apart() {
