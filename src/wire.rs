@@ -182,11 +182,11 @@ pub enum Answer {
 
 /// The refusal to whoever may steer a plane but may not know its secrets.
 pub fn not_yours() -> Answer {
-    Answer::Refused(Refusal {
-        kind: RefusalKind::Failed,
-        message: "a plane's whole environment is told to the supervisor's own user and to root alone".into(),
-        hint: "ask as one of them; membership of socket_group is for steering".into(),
-    })
+    Answer::Refused(Refusal::new(
+        RefusalKind::Failed,
+        "a plane's whole environment is told to the supervisor's own user and to root alone",
+        "ask as one of them; membership of socket_group is for steering",
+    ))
 }
 
 /// Why an ask was not taken.
@@ -199,6 +199,21 @@ pub struct Refusal {
     /// What to do about it.
     #[serde(default)]
     pub hint: String,
+    /// The findings that stand against it, as in `check --json`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<serde_json::Value>,
+}
+
+impl Refusal {
+    /// A refusal that no finding is the reason for.
+    pub fn new(kind: RefusalKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: hint.into(), findings: Vec::new() }
+    }
+
+    /// A refusal for the sake of `findings`.
+    pub fn collision(message: impl Into<String>, hint: impl Into<String>, findings: Vec<serde_json::Value>) -> Self {
+        Self { findings, ..Self::new(RefusalKind::Collision, message, hint) }
+    }
 }
 
 /// The kinds of refusal.

@@ -23,7 +23,7 @@ use crate::daemon::load::Loaded;
 use crate::daemon::survey::{self, Depth, held};
 use crate::plane::PlaneName;
 use crate::render::text::Tone;
-use crate::wire::Ask;
+use crate::wire::{Ask, Restart, Start};
 
 /// The longest look at the host before a start; a keeper looks once more before it spawns.
 const LOOK: Duration = Duration::from_secs(10);
@@ -61,12 +61,13 @@ impl Change<'_> {
     pub fn apply(self, target: &Target, words: &[String]) -> Outcome {
         check_codes(self.allow)?;
         let mut planes: Vec<PlaneName> = target.select(words)?.into_iter().map(|plane| plane.name.clone()).collect();
-        let refused = self.refused(target, &planes)?;
+        let found = self.found(target)?;
+        let refused = self.refused(target, &planes, &found);
         planes.retain(|plane| refused.iter().all(|fate| fate.plane != *plane));
         let patience = self.patience(target, &planes);
         let wishes = planes.iter().map(|plane| Wish {
             plane: plane.clone(),
-            ask: self.ask.clone(),
+            ask: self.ask_of(plane, &found),
             goal: self.goal,
             begin: Begin::Asking,
             allow: self.allow.to_vec(),
@@ -78,20 +79,23 @@ impl Change<'_> {
         }
     }
 
-    /// The planes that must not be started while findings stand against them. Without a manifest that holds there is no
-    /// proof, and what was last applied may start again.
-    fn refused(&self, target: &Target, planes: &[PlaneName]) -> Result<Vec<Fate>, Failure> {
+    /// What stands against a start. Without a manifest that holds there is no proof, and what was last applied may start
+    /// again.
+    fn found(&self, target: &Target) -> Result<Vec<Finding>, Failure> {
         let (Ok(loaded), Goal::Up | Goal::Anew { .. }) = (&target.loaded, self.goal) else { return Ok(Vec::new()) };
-        let found = match guest::findings(loaded)? {
+        Ok(match guest::findings(loaded)? {
             Some(hearsay) => hearsay.findings,
             None => proved(target, loaded),
-        };
-        let manifest = (target.applied.manifest.as_path(), loaded.source.as_str());
-        let all = trouble::standing(&found, planes, self.allow);
+        })
+    }
+
+    /// The planes that must not be started while findings stand against them.
+    fn refused(&self, target: &Target, planes: &[PlaneName], found: &[Finding]) -> Vec<Fate> {
+        let all = trouble::standing(found, planes, self.allow);
         // Every finding is shown once, though it may stand against several planes.
-        let mut findings = if all.is_empty() { String::new() } else { trouble::shown(&all, manifest) };
+        let mut findings = if all.is_empty() { String::new() } else { trouble::shown(&all, target) };
         let fate = |plane: &PlaneName| {
-            let standing = trouble::standing(&found, std::slice::from_ref(plane), self.allow);
+            let standing = trouble::standing(found, std::slice::from_ref(plane), self.allow);
             (!standing.is_empty()).then(|| Fate {
                 plane: plane.clone(),
                 end: Err(Failure::Collision {
@@ -101,7 +105,34 @@ impl Change<'_> {
                 }),
             })
         };
-        Ok(planes.iter().filter_map(fate).collect())
+        planes.iter().filter_map(fate).collect()
+    }
+
+    /// What the keeper of `plane` is asked. Of the codes allowed it is told those that stand against the plane, for the
+    /// journal, and the one that it looks for itself.
+    fn ask_of(&self, plane: &PlaneName, found: &[Finding]) -> Ask {
+        let stands = |code: &String| found.iter().any(|one| one.code == *code && one.blocks(plane));
+        let is_the_keepers = |code: &String| code == codes::Code::ConfigInvalid.as_str();
+        let overridden = |code: &&String| stands(code) || is_the_keepers(code);
+        let allow: Vec<String> = self.allow.iter().filter(overridden).cloned().collect();
+        match &self.ask {
+            Ask::Start(start) => Ask::Start(Start { allow, ..start.clone() }),
+            Ask::Restart(restart) => Ask::Restart(Restart { allow, ..restart.clone() }),
+            other @ (Ask::Status
+            | Ask::Follow
+            | Ask::Stop(_)
+            | Ask::Replace { .. }
+            | Ask::Retire(_)
+            | Ask::Reload(_)
+            | Ask::Down(_)
+            | Ask::Keep { .. }
+            | Ask::Findings
+            | Ask::Held
+            | Ask::Sealed { .. }
+            | Ask::Yield { .. }) => other.clone(),
+            #[cfg(feature = "next-wire")]
+            Ask::Tomorrow => Ask::Tomorrow,
+        }
     }
 
     /// One who asks from inside a plane that is to end dies with it, so it is answered before and waits for nothing.

@@ -338,7 +338,7 @@ mod tests {
     }
 
     fn refused(kind: RefusalKind) -> Failure {
-        Failure::Refused(Refusal { kind, message: "no".into(), hint: "ask otherwise".into() })
+        Failure::Refused(Refusal::new(kind, "no", "ask otherwise"))
     }
 
     #[test]

@@ -95,10 +95,7 @@ fn blocked(done: &Plan, target: &Target) -> Failure {
     let of: Vec<Finding> =
         done.findings.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
     let all: Vec<&Finding> = of.iter().collect();
-    let shown = match &target.loaded {
-        Ok(loaded) => trouble::shown(&all, (&target.applied.manifest, &loaded.source)),
-        Err(_) => String::new(),
-    };
+    let shown = trouble::shown(&all, target);
     let names: Vec<&str> = done.blocked.iter().map(|plane| plane.as_str()).collect();
     let codes: BTreeSet<&str> = of.iter().map(|one| one.code.as_str()).collect();
     let codes = codes.into_iter().collect::<Vec<_>>();

@@ -19,8 +19,9 @@ Examples:
 From inside a plane, `gateward restart` of that very plane is accepted, answered, and carried out although the asker \
 ends with it. Ctrl-C ends the waiting, not the restart.
 
-Exit codes: 0 up again; 1 it did not come up, its config does not validate, or the waiting was ended; 4 no such plane; \
-5 neither supervisor nor keeper answers; 6 the manifest cannot be read and was never applied; 7 a finding stands against it.")]
+Exit codes: 0 up again; 1 it did not come up, or the waiting was ended; 4 no such plane; 5 neither supervisor nor keeper \
+answers; 6 the manifest cannot be read and was never applied; 7 a finding stands against it, such as a config that does not \
+validate.")]
 pub struct Args {
     #[arg(value_name = "PLANE", required = true, help = PLANES_NAMED, add = super::completions::planes())]
     planes: Vec<String>,

@@ -1,9 +1,9 @@
 //! Mistakes and findings as failures of a verb: whole diagnostics, with the lines they speak of.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::outcome::{Failure, Told};
+use super::target::Target;
 use super::terminal::stderr_look;
 use crate::collision::finding::Finding;
 use crate::daemon::load::{self, LoadError};
@@ -11,6 +11,7 @@ use crate::plane::PlaneName;
 use crate::render::diagnostic::{Report, render_all};
 use crate::render::findings::findings;
 use crate::render::sources::Sources;
+use crate::wire::Refusal;
 
 /// A manifest that does not hold.
 pub fn manifest(error: &LoadError) -> Failure {
@@ -35,13 +36,27 @@ pub fn standing<'a>(found: &'a [Finding], planes: &[PlaneName], allow: &[String]
 
 /// The findings as whole diagnostics. Only the manifest is quoted from, by its text without secrets: a gateway's own config
 /// may hold one on the very line that would be shown.
-pub fn shown(standing: &[&Finding], manifest: (&Path, &str)) -> String {
-    let mut sources = Sources::one(manifest.0, manifest.1);
+pub fn shown(standing: &[&Finding], target: &Target) -> String {
+    let mut sources = match &target.loaded {
+        Ok(loaded) => Sources::one(&target.applied.manifest, &loaded.source),
+        Err(_) => Sources::new(),
+    };
     if let Ok(folder) = std::env::current_dir() {
         sources = sources.shown_from(&folder);
     }
     let owned: Vec<Finding> = standing.iter().map(|finding| (*finding).clone()).collect();
     findings(&owned, &sources, stderr_look())
+}
+
+/// A refusal by a keeper or the daemon, with the findings that it came with.
+pub fn turned_down(refusal: Refusal, target: &Target, verb: &str) -> Failure {
+    let of: Vec<Finding> =
+        refusal.findings.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
+    if of.is_empty() {
+        return Failure::Refused(refusal);
+    }
+    let all: Vec<&Finding> = of.iter().collect();
+    Failure::Collision { findings: shown(&all, target), told: refused(&all, verb), of }
 }
 
 /// That `verb` is refused for a plane that the findings stand against.

@@ -378,5 +378,5 @@ pub(super) fn now() -> jiff::Timestamp {
 }
 
 pub(super) fn refused(kind: RefusalKind, message: String, hint: &str) -> Answer {
-    Answer::Refused(Refusal { kind, message, hint: hint.into() })
+    Answer::Refused(Refusal::new(kind, message, hint))
 }

@@ -17,7 +17,7 @@ use crate::collision::finding::Finding;
 use crate::plan::{Occasion, Step};
 use crate::plane::{PlaneName, Planes, Sealed};
 use crate::socket::Reply;
-use crate::wire::{Answer, Plan, RefusalKind, Reload};
+use crate::wire::{Answer, Plan, Refusal, RefusalKind, Reload};
 
 /// What plans rest on: the planes, what stands against them, and what does on the host.
 type Standing = (Planes, Vec<Finding>, Vec<Finding>);
@@ -249,7 +249,8 @@ impl Daemon {
         if let Some(first) = against.first() {
             let message = format!("{plane} is not started: {} ({})", first.message, codes(&against).join(", "));
             let hint = format!("{}; `--allow CODE` goes ahead in spite of a finding", first.hint);
-            return reply.answer(refused(RefusalKind::Collision, message, &hint));
+            let findings = against.iter().filter_map(|one| serde_json::to_value(one).ok()).collect();
+            return reply.answer(Answer::Refused(Refusal::collision(message, hint, findings)));
         }
         if let Some(before) = self.waiting.get(&plane).filter(|before| !before.is_empty()) {
             let names = before.iter().map(PlaneName::as_str).collect::<Vec<_>>().join(", ");

@@ -3,6 +3,8 @@
 //!
 //! The machine decides everything else. A respawn after a crash never comes this way.
 
+use serde_json::json;
+
 use super::hands::{self, Hands};
 use super::input::{Errand, Helped};
 use super::origin;
@@ -23,7 +25,12 @@ pub struct Waiting {
     pub asking: Asking,
     /// By whom.
     pub by: String,
+    /// The codes of findings that it goes ahead in spite of.
+    pub allow: Vec<String>,
 }
+
+/// The code under which `check` has a config that OpenClaw does not accept.
+pub const CONFIG_INVALID: &str = "config-invalid";
 
 /// What a request is to a keeper.
 #[derive(Debug)]
@@ -58,6 +65,15 @@ pub enum Often {
     Always,
 }
 
+/// What OpenClaw holds against the config, as far as it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    None,
+    /// It would not start with it.
+    Invalid,
+}
+
 /// Whether the config has to validate first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validate {
@@ -68,10 +84,10 @@ pub enum Validate {
 }
 
 /// The codes of findings that an ask goes ahead in spite of.
-pub fn allowed(ask: &Ask) -> &[String] {
+pub fn allowed(ask: &Ask) -> Vec<String> {
     match ask {
-        Ask::Start(start) => &start.allow,
-        Ask::Restart(restart) => &restart.allow,
+        Ask::Start(start) => start.allow.clone(),
+        Ask::Restart(restart) => restart.allow.clone(),
         Ask::Status
         | Ask::Follow
         | Ask::Stop(_)
@@ -83,9 +99,9 @@ pub fn allowed(ask: &Ask) -> &[String] {
         | Ask::Findings
         | Ask::Held
         | Ask::Yield { .. }
-        | Ask::Sealed { .. } => &[],
+        | Ask::Sealed { .. } => Vec::new(),
         #[cfg(feature = "next-wire")]
-        Ask::Tomorrow => &[],
+        Ask::Tomorrow => Vec::new(),
     }
 }
 
@@ -126,19 +142,12 @@ pub fn unstartable(life: &Life, asking: Asking, sealed: &Sealed) -> Option<Refus
         return None;
     }
     let program = origin::missing_program(sealed)?;
-    Some(Refusal {
-        kind: RefusalKind::Failed,
-        message: format!(
-            "the program of `{}`, {}, is not there: what runs was left alone",
-            sealed.plane.name,
-            program.display()
-        ),
-        hint: format!(
-            "{}, then ask again; `gateward stop {}` stops it",
-            origin::remedy(&sealed.plane.launch),
-            sealed.plane.name
-        ),
-    })
+    let name = &sealed.plane.name;
+    Some(Refusal::new(
+        RefusalKind::Failed,
+        format!("the program of `{name}`, {}, is not there: what runs was left alone", program.display()),
+        format!("{}, then ask again; `gateward stop {name}` stops it", origin::remedy(&sealed.plane.launch)),
+    ))
 }
 
 /// Whether a gateway, or what it left, may still be there.
@@ -195,8 +204,8 @@ struct Issue {
     message: String,
 }
 
-/// The refusal that a validation calls for. No answer is no refusal: the gateway itself is the last judge (exit 78).
-pub fn judged(helped: &Helped, sealed: &Sealed) -> Result<(), Refusal> {
+/// What OpenClaw holds against the config. No answer is nothing: the gateway itself is the last judge (exit 78).
+pub fn judged(helped: &Helped) -> Result<(), String> {
     let text = helped.stdout.trim();
     let body = text.find('{').map_or("", |at| &text[at..]);
     let validated: Validated = match serde_json::from_str(body) {
@@ -217,15 +226,25 @@ pub fn judged(helped: &Helped, sealed: &Sealed) -> Result<(), Refusal> {
                 if issue.path.is_empty() { issue.message.clone() } else { format!("{}: {}", issue.path, issue.message) }
             })
             .collect();
-    let plane = &sealed.plane;
-    Err(Refusal {
-        kind: RefusalKind::Failed,
-        message: format!("the config {} does not validate: {}", plane.config.display(), issues.join("; ")),
-        hint: format!(
-            "what runs was left alone; mend the file (see {}), or add --force",
-            super::publish::physician(plane)
-        ),
-    })
+    Err(issues.join("; "))
+}
+
+/// The refusal for the sake of a config that OpenClaw does not accept, with the finding that `check` has of it.
+pub fn invalid(issues: &str, sealed: &Sealed) -> Refusal {
+    let (plane, surface) = (&sealed.plane, sealed.plane.config.display().to_string());
+    let message = format!("OpenClaw does not accept the config of `{}`: {issues}", plane.name);
+    let hint = format!("mend {surface} (see {})", super::publish::physician(plane));
+    let finding = json!({
+        "code": CONFIG_INVALID,
+        "severity": "error",
+        "planes": [plane.name],
+        "surface": surface,
+        "message": message,
+        "hint": hint,
+        "at": [],
+    });
+    let hint = format!("what runs was left alone; {hint}, or go ahead with `--allow {CONFIG_INVALID}`");
+    Refusal::collision(format!("{message} ({CONFIG_INVALID})"), hint, vec![finding])
 }
 
 /// With what the plane is started, for whoever may know it.
@@ -243,19 +262,17 @@ pub fn revealed(peer: Peer, sealed: &Sealed, ending: Option<&Sealed>) -> Answer 
 
 /// Turns a new definition away.
 pub fn refuse(reply: Reply, message: &str) -> Vec<Event> {
-    reply.answer(Answer::Refused(Refusal {
-        kind: RefusalKind::Failed,
-        message: format!("the new definition cannot be taken: {message}"),
-        hint: "the living plane was left as it is".into(),
-    }));
+    let message = format!("the new definition cannot be taken: {message}");
+    let hint = "the living plane was left as it is";
+    reply.answer(Answer::Refused(Refusal::new(RefusalKind::Failed, message, hint)));
     Vec::new()
 }
 
 /// The answer to what is not a keeper's business.
 pub fn not_here() -> Answer {
-    Answer::Refused(Refusal {
-        kind: RefusalKind::Unknown,
-        message: "a keeper does not know this ask".into(),
-        hint: "ask the supervisor's own socket, or use one release for both sides".into(),
-    })
+    Answer::Refused(Refusal::new(
+        RefusalKind::Unknown,
+        "a keeper does not know this ask",
+        "ask the supervisor's own socket, or use one release for both sides",
+    ))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::asks::{self, Sort, Validate, Waiting};
+use super::asks::{self, Sort, Validate, Verdict, Waiting};
 use super::hands::{self, CleanExit, Handoffs, Hands};
 use super::input::{Errand, Helped, Input};
 use super::perform::Onward;
@@ -204,13 +204,13 @@ impl Keeper {
             if heard.request.by.is_empty() { "somebody" } else { &heard.request.by },
             heard.peer.uid
         );
-        self.hands.note_allowed(asks::allowed(&heard.request.ask), &by, self.life.incarnation());
+        let allow = asks::allowed(&heard.request.ask);
         match asks::sort(heard.request.ask) {
             Sort::Show(often) => {
                 self.show(heard.reply, often);
                 Vec::new()
             }
-            Sort::Steer(asking, validate) => self.steer(heard.reply, asking, validate, by),
+            Sort::Steer(asking, validate) => self.steer(Waiting { reply: heard.reply, asking, by, allow }, validate),
             Sort::Redefine { sealed, at_next_start } => self.redefine(*sealed, at_next_start, heard.reply, by),
             Sort::Tell => {
                 heard.reply.answer(asks::told(heard.peer, &self.hands.sealed));
@@ -232,20 +232,32 @@ impl Keeper {
         }
     }
 
-    fn steer(&mut self, reply: Reply, asking: Asking, validate: Validate, by: String) -> Vec<Event> {
+    fn steer(&mut self, ask: Waiting, validate: Validate) -> Vec<Event> {
+        let asking = ask.asking;
         if let Some(refusal) = asks::unstartable(&self.life, asking, &self.hands.sealed) {
-            reply.answer(Answer::Refused(refusal));
+            ask.reply.answer(Answer::Refused(refusal));
             return Vec::new();
         }
         let id = self.next_ask;
         self.next_ask += 1;
         let first =
             validate == Validate::First && self.hands.speaks_openclaw() && asks::would_spawn(&self.life, asking);
-        self.asks.insert(id, Waiting { reply, asking, by: by.clone() });
+        self.asks.insert(id, ask);
         if first && self.hands.validate(id) {
             return Vec::new();
         }
-        vec![Event::Asked { id, asking, by }]
+        self.taken(id, Verdict::None)
+    }
+
+    /// The ask goes to the machine; what it overrides is kept in the journal, and nothing that was only named.
+    fn taken(&mut self, id: AskId, verdict: Verdict) -> Vec<Event> {
+        let Some(Waiting { asking, by, allow, .. }) = self.asks.get(&id) else { return Vec::new() };
+        let overridden = |code: &&String| *code != asks::CONFIG_INVALID || verdict == Verdict::Invalid;
+        let overridden: Vec<String> = allow.iter().filter(overridden).cloned().collect();
+        let event = Event::Asked { id, asking: *asking, by: by.clone() };
+        let by = by.clone();
+        self.hands.note_allowed(&overridden, &by, self.life.incarnation());
+        vec![event]
     }
 
     fn redefine(&mut self, sealed: Sealed, at_next_start: bool, reply: Reply, by: String) -> Vec<Event> {
@@ -268,7 +280,7 @@ impl Keeper {
             reply.answer(Answer::Accepted { replaces: None, note: "taken for the next start".into() });
             return Vec::new();
         }
-        self.steer(reply, Asking::Replace, Validate::Skip, by)
+        self.steer(Waiting { reply, asking: Asking::Replace, by, allow: Vec::new() }, Validate::Skip)
     }
 
     /// The gateway has ended: its last words are read and its group is signalled while its pid is still its own.
@@ -331,14 +343,13 @@ impl Keeper {
     }
 
     fn validated(&mut self, ask: AskId, helped: &Helped) -> Vec<Event> {
-        match asks::judged(helped, &self.hands.sealed) {
-            Ok(()) => {
-                let Some(waiting) = self.asks.get(&ask) else { return Vec::new() };
-                vec![Event::Asked { id: ask, asking: waiting.asking, by: waiting.by.clone() }]
-            }
-            Err(refusal) => {
+        let allows = |waiting: &Waiting| waiting.allow.iter().any(|code| code == asks::CONFIG_INVALID);
+        match asks::judged(helped) {
+            Ok(()) => self.taken(ask, Verdict::None),
+            Err(_) if self.asks.get(&ask).is_some_and(allows) => self.taken(ask, Verdict::Invalid),
+            Err(issues) => {
                 if let Some(waiting) = self.asks.remove(&ask) {
-                    waiting.reply.answer(Answer::Refused(refusal));
+                    waiting.reply.answer(Answer::Refused(asks::invalid(&issues, &self.hands.sealed)));
                 }
                 Vec::new()
             }

@@ -189,6 +189,6 @@ fn hope(errno: Option<i32>) -> Hope {
 fn answer(reply: Reply) -> Answer {
     match reply {
         Reply::Accepted { replaces, note } => Answer::Accepted { replaces, note },
-        Reply::Refused { message, hint } => Answer::Refused(Refusal { kind: RefusalKind::Failed, message, hint }),
+        Reply::Refused { message, hint } => Answer::Refused(Refusal::new(RefusalKind::Failed, message, hint)),
     }
 }

@@ -84,19 +84,15 @@ pub enum FrameError {
 impl FrameError {
     /// What to tell the peer.
     pub fn refusal(&self) -> Refusal {
-        Refusal {
-            kind: RefusalKind::Unknown,
-            message: self.to_string(),
-            hint: match self {
-                Self::TooLong | Self::Cut | Self::Garbled(_) => {
-                    "send one JSON object a line, as docs/wire.md describes".to_owned()
-                }
-                Self::Unknown(_) => "the two sides may be of different releases: compare `gateward --version` with \
-                                     `keeper_version` in `gateward status --json`"
-                    .to_owned(),
-                Self::Io(_) => String::new(),
-            },
-        }
+        let hint = match self {
+            Self::TooLong | Self::Cut | Self::Garbled(_) => "send one JSON object a line, as docs/wire.md describes",
+            Self::Unknown(_) => {
+                "the two sides may be of different releases: compare `gateward --version` with `keeper_version` in \
+                 `gateward status --json`"
+            }
+            Self::Io(_) => "",
+        };
+        Refusal::new(RefusalKind::Unknown, self.to_string(), hint)
     }
 
     /// Whether the conversation can go on with the next frame.

@@ -287,7 +287,7 @@ impl Connection {
 
     /// Hangs up with a word of why, if the peer takes that word at once.
     pub fn turn_away(self, kind: RefusalKind, message: &str, hint: &str) {
-        let refusal = Refusal { kind, message: message.to_owned(), hint: hint.to_owned() };
+        let refusal = Refusal::new(kind, message, hint);
         // A fresh connection has room for this; to one that has none, hanging up says enough.
         let _ = self.stream.try_write(&write_answer(&Answer::Refused(refusal)));
     }

@@ -238,11 +238,8 @@ async fn pass_on(connection: &mut Connection, hear: &mpsc::Sender<Heard>, reques
     if hear.send(heard).await.is_ok() && carry_back(connection, given, follows).await? > 0 {
         return Ok(());
     }
-    let refusal = Refusal {
-        kind: RefusalKind::Leaving,
-        message: "it is about to leave and took no more asks".to_owned(),
-        hint: "ask again in a moment".to_owned(),
-    };
+    let message = "it is about to leave and took no more asks";
+    let refusal = Refusal::new(RefusalKind::Leaving, message, "ask again in a moment");
     connection.answer(&Answer::Refused(refusal)).await.map_err(|_| HungUp)
 }
 

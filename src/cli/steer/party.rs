@@ -15,10 +15,11 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::outcome::Failure;
 use crate::cli::status::nobody;
 use crate::cli::target::Target;
+use crate::cli::trouble;
 use crate::plane::PlaneName;
 use crate::rundir;
 use crate::socket::{CallError, CallFailure, CallId, Calls, Next};
-use crate::wire::{Answer, Ask, PlaneStatus, RefusalKind};
+use crate::wire::{Answer, Ask, PlaneStatus, Refusal, RefusalKind};
 
 /// How long an answer to an ask may take: before it a keeper may have OpenClaw validate a config.
 const ANSWER: Duration = Duration::from_secs(120);
@@ -205,6 +206,29 @@ impl<'a> Party<'a> {
         self.tasks[at].stage = Stage::Over(end);
     }
 
+    fn refused(&mut self, at: usize, refusal: Refusal) {
+        let verb = match self.tasks[at].wish.ask {
+            Ask::Restart(_) => "restart",
+            Ask::Start(_)
+            | Ask::Status
+            | Ask::Follow
+            | Ask::Stop(_)
+            | Ask::Replace { .. }
+            | Ask::Retire(_)
+            | Ask::Reload(_)
+            | Ask::Down(_)
+            | Ask::Keep { .. }
+            | Ask::Findings
+            | Ask::Held
+            | Ask::Sealed { .. }
+            | Ask::Yield { .. } => "start",
+            #[cfg(feature = "next-wire")]
+            Ask::Tomorrow => "start",
+        };
+        let failure = trouble::turned_down(refusal, self.target, verb);
+        self.end(at, Err(failure));
+    }
+
     fn hang_up(&mut self, at: usize) {
         for (call, task) in self.callers.iter().enumerate() {
             if *task == at {
@@ -256,9 +280,9 @@ impl<'a> Party<'a> {
                 Goal::Up | Goal::Anew { .. } | Goal::Down if Instant::now() < away_until => {
                     self.redial(at, away_until, Then::Ask(Keeper::MayBeAbsent));
                 }
-                Goal::Up | Goal::Anew { .. } | Goal::Down => self.end(at, Err(Failure::Refused(refusal))),
+                Goal::Up | Goal::Anew { .. } | Goal::Down => self.refused(at, refusal),
             },
-            Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
+            Ok(Answer::Refused(refusal)) => self.refused(at, refusal),
             Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
             // It died with the ask, which nobody else has.
             Err(error) if matches!(error.kind, CallFailure::HungUp) && Instant::now() < away_until => {
@@ -283,7 +307,7 @@ impl<'a> Party<'a> {
                 Then::Ask(keeper) => self.place_ask(at, Instant::now() + AWAY, keeper),
                 Then::Follow => self.place_follow(at, Instant::now() + AWAY),
             },
-            (Ok(Answer::Refused(refusal)), _) => self.end(at, Err(Failure::Refused(refusal))),
+            (Ok(Answer::Refused(refusal)), _) => self.refused(at, refusal),
             (Ok(other), _) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
             (Err(error), Missing::Absent) if error.is_nobody() => self.end(at, Err(nobody(self.target))),
             (Err(error), Missing::Hung) if error.is_nobody() => {
@@ -323,7 +347,7 @@ impl<'a> Party<'a> {
             Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::Leaving && Instant::now() < away_until => {
                 self.redial(at, away_until, Then::Follow);
             }
-            Ok(Answer::Refused(refusal)) => self.end(at, Err(Failure::Refused(refusal))),
+            Ok(Answer::Refused(refusal)) => self.refused(at, refusal),
             Ok(other) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
             Err(_) if self.tasks[at].wish.goal.is_reached_without_keeper() => self.end(at, Ok(Reached::Done)),
             Err(_) if Instant::now() < away_until => {

@@ -177,7 +177,7 @@ fn a_keeper_that_is_replaced_meanwhile_is_called_again() -> Outcome {
 fn each_plane_has_its_own_fate() -> Outcome {
     let folder = tempfile::tempdir()?;
     let target = target(folder.path(), &["main", "rescue", "lab"]);
-    let refusal = Refusal { kind: RefusalKind::Collision, message: "no".into(), hint: String::new() };
+    let refusal = Refusal::new(RefusalKind::Collision, "no", "");
     let main = scripted(&target.keeper(&name("main")), vec![vec![Answer::Refused(refusal)]]);
     let news = vec![status("rescue", State::Starting, 2), status("rescue", State::Parked, 2)];
     let rescue = scripted(&target.keeper(&name("rescue")), vec![vec![accepted(None)], news]);

@@ -8,6 +8,7 @@ mod host;
 mod keepers;
 mod odd;
 mod probes;
+mod invalid;
 mod starts;
 mod stops;
 mod survival;
