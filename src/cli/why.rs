@@ -6,7 +6,7 @@ use std::io;
 
 use jiff::Timestamp;
 
-use super::logs::{Source, Stamp};
+use super::logs::{End, Source, Stamp};
 use super::outcome::{Code, Outcome};
 use super::status::{look, nobody};
 use super::target::{Scope, Target};
@@ -71,6 +71,6 @@ fn last(source: io::Result<Source>) -> io::Result<Vec<String>> {
     while let Some(line) = source.next()? {
         lines.push(String::from_utf8_lossy(&line.bytes).into_owned());
     }
-    lines.extend(source.rest().map(|line| String::from_utf8_lossy(&line.bytes).into_owned()));
+    lines.extend(source.rest(End::Open).map(|line| String::from_utf8_lossy(&line.bytes).into_owned()));
     Ok(lines)
 }

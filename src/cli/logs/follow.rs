@@ -21,11 +21,16 @@ use crate::cli::terminal::say;
 /// the limit of watches.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
+/// So long the rest of a line may be under way that was read while it was written.
+const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+
 /// Prints what comes.
 pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::failed(format!("cannot follow: {error}"), "");
     let interrupt = Interrupt::new().map_err(failed)?;
     let mut watch = Watch::new(merge);
+    // How much there was of lines without an end when we last came to wait.
+    let mut begun = 0;
     loop {
         let mut printed = 0_u32;
         while let Some((at, line)) = merge.next().map_err(failed)? {
@@ -50,8 +55,16 @@ pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
         if turned {
             continue;
         }
+        if begun > 0 && begun == merge.rest_size() {
+            // It pauses: a question, say, that waits for its answer.
+            for (at, line) in merge.begun() {
+                printer.line(at, &line)?;
+            }
+        }
+        begun = if printer.shows_parts() { merge.rest_size() } else { 0 };
         printer.flush()?;
-        if watch.wait(merge, &interrupt).map_err(failed)? == Woken::ToEnd {
+        let longest = (begun > 0).then_some(MOMENT);
+        if watch.wait(merge, &interrupt, longest).map_err(failed)? == Woken::ToEnd {
             return Ok(());
         }
     }
@@ -92,7 +105,7 @@ impl Watch {
         new
     }
 
-    fn wait(&mut self, merge: &Merge, interrupt: &Interrupt) -> io::Result<Woken> {
+    fn wait(&mut self, merge: &Merge, interrupt: &Interrupt, longest: Option<Timespec>) -> io::Result<Woken> {
         // What came before the watch began would wake nobody.
         if self.add(merge) {
             return Ok(Woken::ToRead);
@@ -106,7 +119,7 @@ impl Watch {
         if let Some(inotify) = &self.inotify {
             fds.push(PollFd::new(inotify, PollFlags::IN));
         }
-        let budget = self.watched.iter().any(|watched| !watched).then_some(LOOK);
+        let budget = longest.or_else(|| self.watched.iter().any(|watched| !watched).then_some(LOOK));
         match poll(&mut fds, budget.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),

@@ -55,9 +55,23 @@ impl Merge {
         Ok(Some((at, line)))
     }
 
-    /// What is left without a newline.
+    /// What is left without a newline: of all, as nothing more is to come.
     pub fn rest(&mut self) -> Vec<(usize, Line)> {
-        self.sources.iter_mut().enumerate().filter_map(|(at, source)| source.rest().map(|line| (at, line))).collect()
+        let sources = self.sources.iter_mut().enumerate();
+        sources.filter_map(|(at, source)| source.rest(End::Open).map(|line| (at, line))).collect()
+    }
+
+    /// How much there is of lines that have no end yet.
+    pub fn rest_size(&self) -> usize {
+        self.sources.iter().map(Source::rest_size).sum()
+    }
+
+    /// What there is of lines that have no end yet, and will be gone on with.
+    pub fn begun(&mut self) -> Vec<(usize, Line)> {
+        let sources = self.sources.iter_mut().enumerate();
+        let begun: Vec<_> = sources.filter_map(|(at, source)| source.rest(End::Part).map(|line| (at, line))).collect();
+        self.held = begun.last().map(|(at, _)| *at).or(self.held);
+        begun
     }
 }
 

@@ -15,10 +15,11 @@ use jiff::Timestamp;
 pub use follow::follow;
 pub use merge::Merge;
 pub use print::{Printer, Shape};
-pub use source::Source;
+pub use source::{End, Source};
 pub use times::Stamp;
 
 use self::last::Last;
+use self::source::Line;
 use super::args::PLANES;
 use super::outcome::{Code, Failure, Outcome};
 use super::since::since;
@@ -52,7 +53,7 @@ pub struct Args {
     /// Only lines since then: so long ago (10m, 2h, 1d), or a time in UTC
     #[arg(long, value_name = "T")]
     since: Option<String>,
-    /// Print one JSON object a line: at, plane, line
+    /// Print one JSON object a line: at, plane, line, and unfinished where the line goes on or has no end yet
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }
@@ -126,15 +127,23 @@ pub fn show(
     let mut last = count.map(|count| Last::new(count, sources.len()));
     let mut printer = Printer::new(names, shape);
     let mut merge = Merge::new(sources);
-    let early = |line: &source::Line| since.is_some_and(|since| line.when.latest() < since);
+    let early = |line: &Line| since.is_some_and(|since| line.when.latest() < since);
+    let mut show = |at: usize, line: Line| match &mut last {
+        Some(last) => {
+            last.push(at, line);
+            Ok(())
+        }
+        None => printer.line(at, &line),
+    };
     while let Some((at, line)) = merge.next().map_err(|error| unreadable(&error))? {
-        if early(&line) {
-            continue;
+        if !early(&line) {
+            show(at, line)?;
         }
-        match &mut last {
-            Some(last) => last.push(at, line),
-            None => printer.line(at, &line)?,
-        }
+    }
+    let open = if follows { Vec::new() } else { merge.rest() };
+    let unfinished: Vec<_> = open.iter().map(|(at, _)| *at).collect();
+    for (at, line) in open.into_iter().filter(|(_, line)| !early(line)) {
+        show(at, line)?;
     }
     for (at, line) in last.into_iter().flat_map(Last::into_lines) {
         printer.line(at, &line)?;
@@ -142,11 +151,14 @@ pub fn show(
     if follows {
         printer.flush()?;
         follow(&mut merge, &mut printer)?;
+        for (at, line) in merge.rest() {
+            printer.line(at, &line)?;
+        }
     }
-    for (at, line) in merge.rest().into_iter().filter(|(_, line)| follows || !early(line)) {
-        printer.line(at, &line)?;
+    printer.end()?;
+    for at in unfinished.into_iter().filter(|_| shape == Shape::Text && count != Some(0)) {
+        say(&format!("{}: its last line has no end yet\n", merge.sources()[at].owner));
     }
-    printer.flush()?;
     Ok(Code::Done)
 }
 

@@ -43,6 +43,9 @@ struct Object<'a> {
     at: Option<String>,
     plane: &'a str,
     line: &'a str,
+    /// Written where it is so: another object goes on with the line, or it has no end yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unfinished: bool,
 }
 
 impl Printer {
@@ -59,6 +62,22 @@ impl Printer {
         self.write(source, line).map_err(Failure::Output)
     }
 
+    /// Whether the beginning of a line is worth showing: one of JSON means nothing without its end.
+    pub fn shows_parts(&self) -> bool {
+        match self.shape {
+            Shape::Text | Shape::Json => true,
+            Shape::Bare => false,
+        }
+    }
+
+    /// Ends a line that was begun, as nothing more is to come.
+    pub fn end(&mut self) -> Result<(), Failure> {
+        if self.inside.take().is_some() {
+            self.out.write_all(b"\n").map_err(Failure::Output)?;
+        }
+        self.flush()
+    }
+
     /// Lets out what was written.
     pub fn flush(&mut self) -> Result<(), Failure> {
         self.out.flush().map_err(Failure::Output)
@@ -67,11 +86,12 @@ impl Printer {
     fn write(&mut self, source: usize, line: &Line) -> io::Result<()> {
         if self.shape == Shape::Json {
             let text = String::from_utf8_lossy(&line.bytes);
+            let unfinished = line.end != End::Line;
             let at = match line.when {
-                When::At(at) => Some(at.to_string()),
+                When::At(at) => Some(format!("{at:.3}")),
                 When::By(_) => None,
             };
-            serde_json::to_writer(&mut self.out, &Object { at, plane: &self.names[source], line: &text })?;
+            serde_json::to_writer(&mut self.out, &Object { at, plane: &self.names[source], line: &text, unfinished })?;
             return self.out.write_all(b"\n");
         }
         if self.inside.is_some_and(|inside| inside != source) {

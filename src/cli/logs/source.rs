@@ -29,10 +29,12 @@ pub struct Line {
 /// How a [`Line`] ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// With a newline, or with all that there is.
+    /// With a newline.
     Line,
     /// In the middle: the next one of this source goes on.
     Part,
+    /// It has no end yet, and nobody waits for one.
+    Open,
 }
 
 /// One log being read.
@@ -135,9 +137,14 @@ impl Source {
         }
     }
 
-    /// The last line, which has no newline, once nothing more is to come.
-    pub fn rest(&mut self) -> Option<Line> {
-        (!self.half.is_empty()).then(|| self.give(End::Line))
+    /// What there is of a last line without a newline; whether more of it will be asked for is what `end` says.
+    pub fn rest(&mut self, end: End) -> Option<Line> {
+        (!self.half.is_empty()).then(|| self.give(end))
+    }
+
+    /// How long it is.
+    pub fn rest_size(&self) -> usize {
+        self.half.len()
     }
 
     /// Looks for files that have become the current one since; to be asked when there is no next line.
@@ -218,7 +225,7 @@ mod tests {
         append(&path, "three\nfou")?;
         assert_eq!(source.turn()?, Turned::Fully);
         assert_eq!(all(&mut source)?, ["two", "three"]);
-        assert_eq!(source.rest().map(|line| line.bytes), Some(b"fou".to_vec()));
+        assert_eq!(source.rest(End::Open).map(|line| line.bytes), Some(b"fou".to_vec()));
         Ok(())
     }
 

@@ -30,6 +30,15 @@ enum Line {
     Passed,
 }
 
+/// Whether something waits in a [`Splitter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// The beginning of a line.
+    Something,
+    /// All that came was passed on.
+    Nothing,
+}
+
 /// The line that is under way in one stream.
 #[derive(Debug)]
 pub(super) struct Splitter {
@@ -59,6 +68,23 @@ impl Splitter {
     pub(super) fn end(&mut self, give: impl FnMut(Piece<'_>)) {
         if self.is_within_line() {
             self.take(b"\n", give);
+        }
+    }
+
+    /// Passes on what is held of a line, without waiting for its end.
+    pub(super) fn pass_on(&mut self, mut give: impl FnMut(Piece<'_>)) {
+        if self.holds() == Holds::Something {
+            if let Line::Held(held) = std::mem::replace(&mut self.line, Line::Passed) {
+                give(Piece::Part(&held));
+            }
+        }
+    }
+
+    /// Whether the beginning of a line waits here for its end.
+    pub(super) fn holds(&self) -> Holds {
+        match &self.line {
+            Line::Held(held) if !held.is_empty() => Holds::Something,
+            Line::Held(_) | Line::Passed => Holds::Nothing,
         }
     }
 
@@ -180,6 +206,27 @@ mod tests {
         assert_eq!(pieces(4, &[b"abc", b"de", b"f\ng"]), expected);
         assert_eq!(pieces(4, &[b"abc", b"de\n"]), [('P', b"abc".to_vec()), ('E', b"de\n".to_vec())]);
         assert_eq!(pieces(4, &[b"abcde"]), [('P', b"abcde".to_vec()), ('E', b"\n".to_vec())]);
+    }
+
+    #[test]
+    fn what_is_held_can_be_passed_on_before_its_end() {
+        let mut splitter = Splitter::new(8);
+        let mut given = String::new();
+        let mut note = |piece: Piece<'_>| match piece {
+            Piece::Lines(bytes) => given.push_str(&format!("L{}", String::from_utf8_lossy(bytes))),
+            Piece::Part(bytes) => given.push_str(&format!("P{}", String::from_utf8_lossy(bytes))),
+            Piece::Last(bytes) => given.push_str(&format!("E{}", String::from_utf8_lossy(bytes))),
+        };
+        splitter.pass_on(&mut note);
+        assert_eq!(splitter.holds(), Holds::Nothing);
+        splitter.take(b"a\nwho", &mut note);
+        assert_eq!(splitter.holds(), Holds::Something);
+        splitter.pass_on(&mut note);
+        assert_eq!(splitter.holds(), Holds::Nothing);
+        splitter.pass_on(&mut note);
+        splitter.take(b" is", &mut note);
+        splitter.take(b"?\nme\n", &mut note);
+        assert_eq!(given, "La\nPwhoP isE?\nLme\n");
     }
 
     #[test]

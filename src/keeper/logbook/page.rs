@@ -24,6 +24,8 @@ const LONGEST: u64 = 16 << 20;
 /// What happens to the rest of a long line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Long {
+    /// There is none.
+    None,
     /// It is written; so many bytes are.
     Written(u64),
     /// Its beginning was lost, so all of it is.
@@ -55,7 +57,7 @@ impl Page {
             stamp: rules.stamp,
             longest: LONGEST,
             out: Vec::new(),
-            long: Long::Lost,
+            long: Long::None,
             gap: None,
             now: SystemTime::UNIX_EPOCH,
         };
@@ -140,13 +142,16 @@ impl Page {
                     self.lose(Lost { lines, bytes: before + part.len() as u64 }, trouble);
                 }
             },
-            Long::Lost => {
+            Long::None | Long::Lost => {
                 let lost = Lost { lines, bytes: part.len() as u64 };
                 self.queue.counts.lose(lost);
                 if let Some((gap, _)) = &mut self.gap {
                     *gap = gap.and(lost);
                 }
             }
+        }
+        if lines > 0 {
+            self.long = Long::None;
         }
     }
 
@@ -161,7 +166,8 @@ impl Page {
     pub(super) fn flush(&mut self) {
         self.flush_from(1);
         // A gap that the disk made waits for the next line: right after a failure another one is all there is to be had.
-        if let Some((_, Why::Slow)) = self.gap {
+        // Nor is it said within a line.
+        if let (Some((_, Why::Slow)), Long::None) = (self.gap, self.long) {
             self.say_gap();
         }
         self.out.shrink_to(2 * BATCH);

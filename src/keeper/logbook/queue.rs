@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
@@ -89,6 +89,8 @@ impl Item {
 pub(super) enum Next {
     /// Write what was taken.
     Write,
+    /// Nothing came until the given moment.
+    Quiet,
     /// Nothing will come any more: end.
     End,
 }
@@ -167,8 +169,8 @@ impl Queue {
         spare.unwrap_or_else(|| Vec::with_capacity(CHUNK))
     }
 
-    /// Waits for items and moves a handful of them into `hand`; takes back the buffers in `used`.
-    pub(super) fn take(&self, hand: &mut Vec<Item>, used: &mut Vec<Vec<u8>>) -> Next {
+    /// Waits for items, until `until` if that is given, and moves a handful of them into `hand`; takes back the buffers in `used`.
+    pub(super) fn take(&self, hand: &mut Vec<Item>, used: &mut Vec<Vec<u8>>, until: Option<Instant>) -> Next {
         let mut inner = self.lock();
         inner.spare.append(used);
         while inner.items.is_empty() {
@@ -182,8 +184,16 @@ impl Queue {
                 inner = self.lock();
                 continue;
             }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                inner.writer_waits = false;
+                return Next::Quiet;
+            }
             inner.writer_waits = true;
-            inner = self.filled.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner = match left {
+                None => self.filled.wait(inner).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => self.filled.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
         }
         let mut taken = 0;
         while taken < HANDFUL {

@@ -1,7 +1,8 @@
 //! Whose line may be written: lines of the two streams never mix.
 //!
 //! Complete lines pass in the order in which they come. Only a line too long to be held takes the floor until it ends, or
-//! until too much of the other stream waits for it. Touches no file itself.
+//! until too much of the other stream waits for it; one that pauses has it for as long as nobody else speaks. Touches no file
+//! itself.
 
 use std::time::SystemTime;
 
@@ -21,6 +22,8 @@ enum Floor {
     Free,
     /// The stream whose long line is under way.
     Of(Stream),
+    /// The stream whose line pauses: whoever speaks next may have it.
+    Lent(Stream),
 }
 
 /// The page and its order of speakers.
@@ -42,25 +45,40 @@ impl Turns {
 
     /// Takes a piece of `stream` that was complete at `at`.
     pub(super) fn piece(&mut self, stream: Stream, piece: Piece<'_>, at: SystemTime) {
+        if self.floor == Floor::Lent(stream.other()) {
+            self.interrupt();
+        }
         match (self.floor, piece) {
-            // A last piece without the floor: the line was broken, and this is the rest.
+            // A last piece without the floor: the line was broken, and this is the rest, if there is one.
+            (Floor::Free, Piece::Last(b"\n")) => {}
             (Floor::Free, Piece::Lines(lines) | Piece::Last(lines)) => self.page.lines(lines, at),
             (Floor::Free, Piece::Part(part)) => {
                 self.page.begin(part, at);
                 self.floor = Floor::Of(stream);
             }
-            (Floor::Of(holder), Piece::Part(part)) if holder == stream => self.page.more(part, at),
-            (Floor::Of(holder), Piece::Last(last) | Piece::Lines(last)) if holder == stream => {
+            (Floor::Of(holder) | Floor::Lent(holder), Piece::Part(part)) if holder == stream => {
+                self.page.more(part, at)
+            }
+            (Floor::Of(holder) | Floor::Lent(holder), Piece::Last(last) | Piece::Lines(last)) if holder == stream => {
                 self.page.more(last, at);
                 self.pass_on();
             }
-            (Floor::Of(_), Piece::Lines(bytes) | Piece::Part(bytes) | Piece::Last(bytes)) => {
+            (Floor::Of(_) | Floor::Lent(_), Piece::Lines(bytes) | Piece::Part(bytes) | Piece::Last(bytes)) => {
                 self.waiting.extend_from_slice(bytes);
                 self.waiting_at = at;
                 if self.waiting.len() > PATIENCE {
                     self.interrupt();
                 }
             }
+        }
+    }
+
+    /// Takes the beginning of a line of `stream` that pauses. It is shown as far as it has come, and ends where the other stream
+    /// goes on.
+    pub(super) fn pause(&mut self, stream: Stream, begun: &[u8], at: SystemTime) {
+        self.piece(stream, Piece::Part(begun), at);
+        if self.floor == Floor::Of(stream) {
+            self.floor = Floor::Lent(stream);
         }
     }
 
@@ -80,7 +98,7 @@ impl Turns {
 
     /// Lets the other stream say what it has waiting; the long line that this may end with has the floor next.
     fn pass_on(&mut self) {
-        let Floor::Of(holder) = self.floor else { return };
+        let (Floor::Of(holder) | Floor::Lent(holder)) = self.floor else { return };
         self.floor = Floor::Free;
         let waiting = std::mem::take(&mut self.waiting);
         let (lines, begun) = waiting.split_at(memrchr(b'\n', &waiting).map_or(0, |last| last + 1));

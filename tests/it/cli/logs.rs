@@ -58,6 +58,34 @@ fn following_goes_through_rotation_and_restart() {
 }
 
 #[test]
+fn a_line_that_waits_for_its_end_is_shown_and_marked() {
+    let asks = TestPlane::plain(
+        "main",
+        &["/bin/sh", "-c", "echo one; printf 'go on? '; read _ < ../gate; echo yes; exec sleep 1000000"],
+    );
+    let mut gateward = Gateward::new("logs-unfinished", vec![asks]);
+    let gate = gateward.scratch().folder("main").join("gate");
+    rustix::fs::mknodat(rustix::fs::CWD, &gate, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).expect("a fifo");
+    let mut follower = Follower::new(&gateward, &["logs", "main", "-f", "--json"]);
+    gateward.up();
+    let question = follower.until(|line| line.contains("go on? ")).pop().expect("just seen");
+    let question: serde_json::Value = serde_json::from_str(&question).expect("an object a line");
+    assert_eq!(question["unfinished"], true, "{question}");
+    let said = gateward.run(&["logs", "main"]).code(0);
+    assert!(said.out.ends_with("Z go on? \n"), "{}", said.out);
+    assert!(said.err.contains("main: its last line has no end yet"), "{}", said.err);
+    let last = gateward.run(&["logs", "main", "-n", "1", "--since", "1h", "--json"]).code(0).json();
+    assert_eq!(last["unfinished"], true, "{last}");
+    std::fs::write(&gate, "\n").expect("whoever waits");
+    let answer = follower.until(|line| line.contains("yes")).pop().expect("just seen");
+    let answer: serde_json::Value = serde_json::from_str(&answer).expect("an object a line");
+    assert_eq!((&answer["line"], &answer["unfinished"]), (&"yes".into(), &serde_json::Value::Null), "{answer}");
+    assert_eq!(follower.end(), Some(0));
+    let said = gateward.run(&["logs", "main"]).code(0);
+    assert!(said.out.ends_with("Z go on? yes\n") && said.err.is_empty(), "{}{}", said.out, said.err);
+}
+
+#[test]
 fn following_begins_with_keeper_and_daemon_dead_and_goes_on_with_the_next_ones() {
     let mut gateward = Gateward::new("logs-follow-dead", vec![talker("main", 50)]);
     gateward.up();
@@ -94,6 +122,8 @@ fn several_planes_are_merged_by_time() {
     let json = gateward.run(&["logs", "--json", "-n", "3"]).code(0);
     for line in json.out.lines() {
         let line: serde_json::Value = serde_json::from_str(line).expect("one object a line");
+        // As wide for every line, so that the text sorts as the times do.
+        assert_eq!(line["at"].as_str().map(str::len), Some("2026-03-01T12:00:00.000Z".len()), "{line}");
         assert!(line["at"].is_string() && line["plane"].is_string() && line["line"].is_string(), "{line}");
     }
     assert_eq!(json.out.lines().count(), 3);

@@ -141,6 +141,82 @@ fn a_note_is_marked_and_follows_what_was_said_before() {
 }
 
 #[test]
+fn a_line_that_pauses_is_written_as_far_as_it_has_come_and_stays_one_line() {
+    let place = Place::new(LogRules { stamp: true, ..endless() });
+    let gate = Gate::new(&place, "gate");
+    keeper(async || {
+        let child = speak(&place.book, &format!("echo one; printf 'go on? '; {}; echo yes; echo two", gate.wait()));
+        let log = place.file(0);
+        let shown = || std::fs::read_to_string(&log).is_ok_and(|text| text.ends_with("Z go on? "));
+        eventually("the question", shown).await;
+        gate.open();
+        assert_eq!(ended(&place.book, child).await, Heard::All);
+    });
+    assert_eq!(place.book.close(BUDGET), Closed::Flushed);
+    let text = place.text();
+    let lines: Vec<_> = text.lines().map(|line| line.split_at(25).1).collect();
+    assert_eq!(lines, ["one", "go on? yes", "two"]);
+}
+
+#[test]
+fn a_line_that_pauses_ends_where_the_other_stream_speaks() {
+    let place = Place::new(endless());
+    let (first, second) = (Gate::new(&place, "first"), Gate::new(&place, "second"));
+    keeper(async || {
+        let (wait, wait_again) = (first.wait(), second.wait());
+        let script = format!("printf 'go on? '; {wait}; echo no >&2; {wait_again}; printf yes; echo; echo; echo two");
+        let child = speak(&place.book, &script);
+        let log = place.file(0);
+        let has = |expected: &str| std::fs::read_to_string(&log).is_ok_and(|text| text == expected);
+        eventually("the question", || has("go on? ")).await;
+        first.open();
+        eventually("the other stream's word", || has("go on? \nno\n")).await;
+        second.open();
+        assert_eq!(ended(&place.book, child).await, Heard::All);
+    });
+    assert_eq!(place.book.close(BUDGET), Closed::Flushed);
+    assert_eq!(place.text(), "go on? \nno\nyes\n\ntwo\n");
+}
+
+#[test]
+fn last_words_without_an_end_come_before_what_is_noted_of_the_end() {
+    let place = Place::new(LogRules { stamp: true, ..endless() });
+    let gate = Gate::new(&place, "gate");
+    keeper(async || {
+        let child = speak(&place.book, &format!("({}; printf left) & printf 'last words'", gate.wait()));
+        assert_eq!(ended(&place.book, child).await, Heard::SoFar);
+        place.book.note("gateway ended");
+        gate.open();
+        eventually("the end of the one that was left", || place.book.drain() == Heard::All).await;
+    });
+    assert_eq!(place.book.close(BUDGET), Closed::Flushed);
+    let text = place.text();
+    let (stamps, lines): (Vec<_>, Vec<_>) = text.lines().map(|line| line.split_at(25)).unzip();
+    assert_eq!(lines, ["last words", "gateward: gateway ended", "left"]);
+    assert!(stamps.is_sorted(), "{text}");
+}
+
+/// What a script waits at until the test lets it go on.
+struct Gate(PathBuf);
+
+impl Gate {
+    fn new(place: &Place, name: &str) -> Self {
+        let path = place.folder.path().join(name);
+        assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+        Self(path)
+    }
+
+    /// The words of a script that wait.
+    fn wait(&self) -> String {
+        format!("read _ < {}", self.0.display())
+    }
+
+    fn open(&self) {
+        std::fs::write(&self.0, "\n").expect("whoever waits");
+    }
+}
+
+#[test]
 fn each_incarnation_has_its_own_last_words() {
     let place = Place::new(endless());
     keeper(async || {
