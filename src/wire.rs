@@ -87,6 +87,9 @@ pub enum Ask {
         #[serde(default)]
         to: String,
     },
+    /// Keep in the journal that a verb was refused before it was asked, by what its asker proved. The plane's keeper does; the
+    /// daemon for one without a keeper.
+    Refused(Box<RefusedBefore>),
     /// What a later release might ask; only in the build that stands for one.
     #[cfg(feature = "next-wire")]
     Tomorrow,
@@ -122,6 +125,19 @@ pub struct Restart {
     pub safe: bool,
     /// Codes of findings that were overridden, for the journal.
     pub allow: Vec<String>,
+}
+
+/// What was refused before anybody was asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RefusedBefore {
+    /// Whose plane.
+    pub plane: PlaneName,
+    /// `start`, `restart`.
+    #[serde(default)]
+    pub verb: String,
+    /// The codes of what stands against it.
+    #[serde(default)]
+    pub codes: Vec<String>,
 }
 
 /// How to reload.

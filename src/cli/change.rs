@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::ask;
 use super::goal::Goal;
 use super::guest;
 use super::outcome::{Code, Failure, Outcome, Told};
@@ -23,10 +24,13 @@ use crate::daemon::load::Loaded;
 use crate::daemon::survey::{self, Depth, held};
 use crate::plane::PlaneName;
 use crate::render::text::Tone;
-use crate::wire::{Ask, Restart, Start};
+use crate::wire::{Ask, RefusedBefore, Restart, Start};
 
 /// The longest look at the host before a start; a keeper looks once more before it spawns.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// How long keepers may take to put a refusal into their journals: one that is stopped must not hold it up.
+const NOTING: Duration = Duration::from_secs(1);
 
 /// Waiting and showing, for every verb that changes planes.
 #[derive(Debug, clap::Args)]
@@ -105,7 +109,9 @@ impl Change<'_> {
                 }),
             })
         };
-        planes.iter().filter_map(fate).collect()
+        let fates: Vec<Fate> = planes.iter().filter_map(fate).collect();
+        self.keep_in_the_journal(target, &fates);
+        fates
     }
 
     /// What the keeper of `plane` is asked. Of the codes allowed it is told those that stand against the plane, for the
@@ -129,10 +135,30 @@ impl Change<'_> {
             | Ask::Findings
             | Ask::Held
             | Ask::Sealed { .. }
+            | Ask::Refused(_)
             | Ask::Yield { .. }) => other.clone(),
             #[cfg(feature = "next-wire")]
             Ask::Tomorrow => Ask::Tomorrow,
         }
+    }
+
+    /// A refusal is a decision too, and nobody but us knows of this one. Whoever does not answer loses it.
+    fn keep_in_the_journal(&self, target: &Target, refused: &[Fate]) {
+        let before = |fate: &Fate| {
+            let codes: BTreeSet<String> =
+                fate.end.as_ref().err()?.findings().iter().map(|one| one.code.clone()).collect();
+            let (plane, verb) = (fate.plane.clone(), self.verb.to_owned());
+            Some(Ask::Refused(Box::new(RefusedBefore { plane, verb, codes: codes.into_iter().collect() })))
+        };
+        let told: Vec<(PlaneName, Ask)> =
+            refused.iter().filter_map(|fate| Some((fate.plane.clone(), before(fate)?))).collect();
+        let to_keepers = told.iter().map(|(plane, ask)| (target.keeper(plane), ask.clone())).collect();
+        let Ok(answers) = ask::all(to_keepers, NOTING) else { return };
+        let left =
+            answers.into_iter().zip(told).filter(|(answer, _)| matches!(answer, Err(error) if error.is_nobody()));
+        let to_daemon: Vec<_> = left.map(|(_, (_, ask))| (target.daemon(), ask)).collect();
+        // What it says is for nobody: the refusal stands.
+        let _ = ask::all(to_daemon, NOTING);
     }
 
     /// One who asks from inside a plane that is to end dies with it, so it is answered before and waits for nothing.
@@ -149,6 +175,7 @@ impl Change<'_> {
             | Ask::Findings
             | Ask::Held
             | Ask::Sealed { .. }
+            | Ask::Refused(_)
             | Ask::Yield { .. } => false,
             #[cfg(feature = "next-wire")]
             Ask::Tomorrow => false,
@@ -242,6 +269,12 @@ fn proved(target: &Target, loaded: &Loaded) -> Vec<Finding> {
 fn sees_all(run_dir: &Path) -> bool {
     let own = crate::os::accounts::own_uid();
     own == 0 || std::fs::metadata(run_dir).is_ok_and(|meta| meta.uid() == own)
+}
+
+/// The codes that an operator goes ahead in spite of: with `--force` all that speak of a config's validity too.
+pub fn allowed(named: &[String], force: bool) -> Vec<String> {
+    let forced = codes::Code::all().filter(|row| force && row.code.is_of_validity()).map(|row| row.word.to_owned());
+    named.iter().cloned().chain(forced).collect()
 }
 
 /// A mistyped code would otherwise allow nothing, and the refusal that follows would look as if it did.

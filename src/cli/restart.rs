@@ -1,7 +1,7 @@
 //! `restart`: planes up, each as another incarnation than now.
 
 use super::args::PLANES_NAMED;
-use super::change::{Change, Manner};
+use super::change::{Change, Manner, allowed};
 use super::goal::Goal;
 use super::outcome::Outcome;
 use super::target::{Scope, Target};
@@ -46,5 +46,6 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::find(scope)?;
     let ask = Ask::Restart(Restart { now: args.now, force: args.force, safe: args.safe, allow: args.allow.clone() });
     let goal = Goal::Anew { replaces: None };
-    Change { ask, goal, verb: "restart", allow: &args.allow, manner: &args.manner }.apply(&target, &args.planes)
+    let allow = allowed(&args.allow, args.force);
+    Change { ask, goal, verb: "restart", allow: &allow, manner: &args.manner }.apply(&target, &args.planes)
 }

@@ -1,7 +1,7 @@
 //! `start`: planes up.
 
 use super::args::PLANES_NAMED;
-use super::change::{Change, Manner};
+use super::change::{Change, Manner, allowed};
 use super::goal::Goal;
 use super::outcome::Outcome;
 use super::target::{Scope, Target};
@@ -38,5 +38,6 @@ pub struct Args {
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::find(scope)?;
     let ask = Ask::Start(Start { force: args.force, allow: args.allow.clone() });
-    Change { ask, goal: Goal::Up, verb: "start", allow: &args.allow, manner: &args.manner }.apply(&target, &args.planes)
+    let allow = allowed(&args.allow, args.force);
+    Change { ask, goal: Goal::Up, verb: "start", allow: &allow, manner: &args.manner }.apply(&target, &args.planes)
 }

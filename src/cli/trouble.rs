@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::outcome::{Failure, Told};
 use super::target::Target;
 use super::terminal::stderr_look;
+use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
 use crate::daemon::load::{self, LoadError};
 use crate::plane::PlaneName;
@@ -64,8 +65,10 @@ pub fn refused(standing: &[&Finding], verb: &str) -> Told {
     let codes: BTreeSet<&str> = standing.iter().map(|finding| finding.code.as_str()).collect();
     let codes: Vec<&str> = codes.into_iter().collect();
     let stands = if codes.len() == 1 { "stands" } else { "stand" };
+    let of_validity = codes.iter().all(|code| Code::of(code).is_some_and(Code::is_of_validity));
+    let ahead = if of_validity { "--force".to_owned() } else { format!("--allow {}", codes.join(" --allow ")) };
     Told::new(
         format!("the {verb} is refused, as {} {stands} against it", codes.join(", ")),
-        format!("mend it (`gateward check` tells how), or go ahead with `--allow {}`", codes.join(" --allow ")),
+        format!("mend it (`gateward check` tells how), or go ahead with `{ahead}`"),
     )
 }

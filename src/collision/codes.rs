@@ -63,6 +63,21 @@ impl Code {
         matches!(self, Self::BasePortHeld | Self::FamilyPortHeld | Self::StateDirOwned)
     }
 
+    /// Whether it says that OpenClaw would refuse the plane's own config: `--force` goes ahead in spite of it.
+    pub fn is_of_validity(self) -> bool {
+        matches!(
+            self,
+            Self::ConfigUnreadable
+                | Self::ConfigTooLarge
+                | Self::ConfigEncoding
+                | Self::ConfigSyntax
+                | Self::ConfigTooDeep
+                | Self::ConfigType
+                | Self::ConfigInclude
+                | Self::ConfigInvalid
+        )
+    }
+
     /// The code of that word.
     pub fn of(word: &str) -> Option<Self> {
         table::TABLE.iter().find(|row| row.word == word).map(|row| row.code)

@@ -260,6 +260,17 @@ impl Daemon {
             Ask::Keep { plane, allow } => self.prove(Purpose::Keep { plane, allow, reply }),
             Ask::Sealed { .. } if !peer.may_know() => reply.answer(crate::wire::not_yours()),
             Ask::Sealed { plane } => reply.answer(self.sealed(&plane)),
+            Ask::Refused(before) => {
+                let saw = format!(
+                    "{} by {} (uid {}): {} against it",
+                    before.verb,
+                    heard.request.by,
+                    peer.uid,
+                    before.codes.join(", ")
+                );
+                self.note(Some(&before.plane), "refused", &saw, "refused", "nothing was started");
+                reply.answer(Answer::Accepted { replaces: None, note: "kept".into() });
+            }
             #[cfg(feature = "next-wire")]
             Ask::Tomorrow => reply.answer(Answer::Daemon(self.status())),
             Ask::Yield { .. }

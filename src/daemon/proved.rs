@@ -250,11 +250,13 @@ impl Daemon {
             let message = format!("{plane} is not started: {} ({})", first.message, codes(&against).join(", "));
             let hint = format!("{}; `--allow CODE` goes ahead in spite of a finding", first.hint);
             let findings = against.iter().filter_map(|one| serde_json::to_value(one).ok()).collect();
+            self.note(Some(&plane), "refused", &message, "refused", "nothing was started");
             return reply.answer(Answer::Refused(Refusal::collision(message, hint, findings)));
         }
         if let Some(before) = self.waiting.get(&plane).filter(|before| !before.is_empty()) {
             let names = before.iter().map(PlaneName::as_str).collect::<Vec<_>>().join(", ");
             let message = format!("{plane} starts by itself once {names} has ended as it was");
+            self.note(Some(&plane), "refused", &message, "refused", "it waits as before");
             return reply.answer(refused(
                 RefusalKind::Failed,
                 message,

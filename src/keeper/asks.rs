@@ -11,10 +11,11 @@ use super::origin;
 use crate::journal::Entry;
 use crate::life::Life;
 use crate::life::event::{AskId, Asking, Event, Haste};
+use crate::life::order::Record;
 use crate::life::phase::Phase;
 use crate::plane::Sealed;
 use crate::socket::{Peer, Reply};
-use crate::wire::{Answer, Ask, Refusal, RefusalKind};
+use crate::wire::{Answer, Ask, Refusal, RefusalKind, RefusedBefore};
 
 /// An ask that has not been answered.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub enum Sort {
     Reveal,
     /// Leave when the gateway would be spawned again by itself.
     Yield,
+    /// Keep in the journal what was refused before it was asked.
+    Note(Box<RefusedBefore>),
     /// Not a keeper's business.
     NotHere,
 }
@@ -79,8 +82,10 @@ pub enum Verdict {
 pub enum Validate {
     /// It has.
     First,
-    /// It has not, or the operator forces.
+    /// It has not.
     Skip,
+    /// It would have, and the operator forces.
+    Forced,
 }
 
 /// The codes of findings that an ask goes ahead in spite of.
@@ -99,6 +104,7 @@ pub fn allowed(ask: &Ask) -> Vec<String> {
         | Ask::Findings
         | Ask::Held
         | Ask::Yield { .. }
+        | Ask::Refused(_)
         | Ask::Sealed { .. } => Vec::new(),
         #[cfg(feature = "next-wire")]
         Ask::Tomorrow => Vec::new(),
@@ -108,7 +114,7 @@ pub fn allowed(ask: &Ask) -> Vec<String> {
 /// Sorts one request.
 pub fn sort(ask: Ask) -> Sort {
     let haste = |now| if now { Haste::Now } else { Haste::Graceful };
-    let validate = |force| if force { Validate::Skip } else { Validate::First };
+    let validate = |force| if force { Validate::Forced } else { Validate::First };
     match ask {
         Ask::Status => Sort::Show(Often::Once),
         Ask::Follow => Sort::Show(Often::Always),
@@ -121,6 +127,7 @@ pub fn sort(ask: Ask) -> Sort {
         Ask::Sealed { .. } => Sort::Tell,
         Ask::Held => Sort::Reveal,
         Ask::Yield { .. } => Sort::Yield,
+        Ask::Refused(before) => Sort::Note(before),
         #[cfg(feature = "next-wire")]
         Ask::Tomorrow => Sort::Show(Often::Once),
         Ask::Reload(_) | Ask::Down(_) | Ask::Keep { .. } | Ask::Findings => Sort::NotHere,
@@ -158,6 +165,11 @@ pub fn lives(life: &Life) -> bool {
     }
 }
 
+/// What a refusal leaves, in words.
+fn left(life: &Life) -> &'static str {
+    if lives(life) { "what runs was left alone" } else { "nothing was started" }
+}
+
 impl Hands {
     /// Keeps in the journal what was overridden, and by whom.
     pub fn note_allowed(&mut self, codes: &[String], by: &str, incarnation: u64) {
@@ -173,6 +185,28 @@ impl Hands {
             decided: "go ahead".into(),
             follows: format!("{by} allowed it by code"),
             lost_before: 0,
+        });
+    }
+
+    /// Keeps in the journal what its asker's own proof refused.
+    pub fn note_refused(&mut self, before: &RefusedBefore, by: &str, life: &Life) {
+        self.record(Record {
+            incarnation: life.incarnation(),
+            event: "refused",
+            saw: format!("{} by {by}: {} against it", before.verb, before.codes.join(", ")),
+            decided: "refused".into(),
+            follows: left(life).into(),
+        });
+    }
+
+    /// Keeps in the journal that a config was not asked about, and who wanted it so.
+    pub fn note_forced(&mut self, asking: Asking, by: &str, incarnation: u64) {
+        self.record(Record {
+            incarnation,
+            event: "forced",
+            saw: format!("{} --force by {by}", asking.words()),
+            decided: "go ahead".into(),
+            follows: "whether its config validates is not asked beforehand".into(),
         });
     }
 
@@ -230,7 +264,7 @@ pub fn judged(helped: &Helped) -> Result<(), String> {
 }
 
 /// The refusal for the sake of a config that OpenClaw does not accept, with the finding that `check` has of it.
-pub fn invalid(issues: &str, sealed: &Sealed) -> Refusal {
+pub fn invalid(issues: &str, sealed: &Sealed, life: &Life) -> Refusal {
     let (plane, surface) = (&sealed.plane, sealed.plane.config.display().to_string());
     let message = format!("OpenClaw does not accept the config of `{}`: {issues}", plane.name);
     let hint = format!("mend {surface} (see {})", super::publish::physician(plane));
@@ -243,7 +277,7 @@ pub fn invalid(issues: &str, sealed: &Sealed) -> Refusal {
         "hint": hint,
         "at": [],
     });
-    let hint = format!("what runs was left alone; {hint}, or go ahead with `--allow {CONFIG_INVALID}`");
+    let hint = format!("{}; {hint}, or go ahead with `--allow {CONFIG_INVALID}`", left(life));
     Refusal::collision(format!("{message} ({CONFIG_INVALID})"), hint, vec![finding])
 }
 

@@ -225,6 +225,11 @@ impl Keeper {
                 self.hands.heir = Some(heard.reply);
                 Vec::new()
             }
+            Sort::Note(before) => {
+                self.hands.note_refused(&before, &by, &self.life);
+                heard.reply.answer(Answer::Accepted { replaces: None, note: "kept".into() });
+                Vec::new()
+            }
             Sort::NotHere => {
                 heard.reply.answer(asks::not_here());
                 Vec::new()
@@ -235,13 +240,17 @@ impl Keeper {
     fn steer(&mut self, ask: Waiting, validate: Validate) -> Vec<Event> {
         let asking = ask.asking;
         if let Some(refusal) = asks::unstartable(&self.life, asking, &self.hands.sealed) {
+            self.hands.record(self.life.turned_away(asking, &ask.by, &refusal.message));
             ask.reply.answer(Answer::Refused(refusal));
             return Vec::new();
         }
         let id = self.next_ask;
         self.next_ask += 1;
-        let first =
-            validate == Validate::First && self.hands.speaks_openclaw() && asks::would_spawn(&self.life, asking);
+        let judged = self.hands.speaks_openclaw() && asks::would_spawn(&self.life, asking);
+        let first = judged && validate == Validate::First;
+        if judged && validate == Validate::Forced {
+            self.hands.note_forced(asking, &ask.by, self.life.incarnation());
+        }
         self.asks.insert(id, ask);
         if first && self.hands.validate(id) {
             return Vec::new();
@@ -263,8 +272,8 @@ impl Keeper {
     fn redefine(&mut self, sealed: Sealed, at_next_start: bool, reply: Reply, by: String) -> Vec<Event> {
         let prepared = match hands::prepare(&sealed) {
             Ok(prepared) if sealed.plane.name == self.hands.sealed.plane.name => prepared,
-            Ok(_) => return asks::refuse(reply, "this keeper keeps another plane"),
-            Err(error) => return asks::refuse(reply, &error.to_string()),
+            Ok(_) => return self.refuse_definition(reply, &by, "this keeper keeps another plane"),
+            Err(error) => return self.refuse_definition(reply, &by, &error.to_string()),
         };
         self.life.adopt(Rules::from(&sealed.plane));
         self.hands.logbook.adopt(sealed.plane.log.clone());
@@ -281,6 +290,11 @@ impl Keeper {
             return Vec::new();
         }
         self.steer(Waiting { reply, asking: Asking::Replace, by, allow: Vec::new() }, Validate::Skip)
+    }
+
+    fn refuse_definition(&mut self, reply: Reply, by: &str, message: &str) -> Vec<Event> {
+        self.hands.record(self.life.turned_away(Asking::Replace, by, message));
+        asks::refuse(reply, message)
     }
 
     /// The gateway has ended: its last words are read and its group is signalled while its pid is still its own.
@@ -349,7 +363,9 @@ impl Keeper {
             Err(_) if self.asks.get(&ask).is_some_and(allows) => self.taken(ask, Verdict::Invalid),
             Err(issues) => {
                 if let Some(waiting) = self.asks.remove(&ask) {
-                    waiting.reply.answer(Answer::Refused(asks::invalid(&issues, &self.hands.sealed)));
+                    let refusal = asks::invalid(&issues, &self.hands.sealed, &self.life);
+                    self.hands.record(self.life.turned_away(waiting.asking, &waiting.by, &refusal.message));
+                    waiting.reply.answer(Answer::Refused(refusal));
                 }
                 Vec::new()
             }

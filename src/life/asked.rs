@@ -3,7 +3,7 @@
 //! Whether a config validates is asked by the keeper before a start or restart gets here.
 
 use super::event::{AskId, Asking, Haste};
-use super::order::{Order, Reply, Want};
+use super::order::{Order, Record, Reply, Want};
 use super::phase::{Drain, Moment, Next, Phase, Rest, StopCause};
 use super::{Life, Origin, Tenure};
 use crate::plane::Contract;
@@ -14,25 +14,33 @@ impl Life {
         let leaving = self.tenure == Tenure::Leaves;
         let note = match asking {
             Asking::Start | Asking::Restart(_) | Asking::RestartSafely | Asking::Replace if leaving => {
-                return self.refuse(id, "the keeper of this plane is leaving", "ask again in a moment");
+                let message = "the keeper of this plane is leaving";
+                return self.refuse(id, asking, by, message, "ask again in a moment");
             }
             // A program that knows no such words would take them for its own, as a second copy of what runs.
             Asking::RestartSafely if self.rules.contract == Contract::Plain => {
                 let message = "has no safe restart of its own: contract plain";
-                return self.refuse(id, message, "`gateward restart` stops it gracefully and starts it again");
+                let hint = "`gateward restart` stops it gracefully and starts it again";
+                return self.refuse(id, asking, by, message, hint);
             }
             Asking::Start => self.ask_start(by, now),
-            Asking::Stop(haste) => self.ask_stop(haste, by, now),
-            Asking::Restart(haste) => self.ask_restart(haste, by, now),
+            Asking::Stop(haste) => {
+                self.wish(Want::Down);
+                self.bring_down(asking, haste, by, now)
+            }
+            Asking::Restart(haste) => self.ask_restart(asking, haste, by, now),
             Asking::RestartSafely => match self.ask_safely(by) {
                 Some(note) => note,
                 None => {
                     let hint = "use `restart` without --safe";
-                    return self.refuse(id, "a safe restart needs a gateway that is up", hint);
+                    return self.refuse(id, asking, by, "a safe restart needs a gateway that is up", hint);
                 }
             },
             Asking::Replace => self.ask_replace(by, now),
-            Asking::Retire(haste) => self.ask_retire(haste, by, now),
+            Asking::Retire(haste) => {
+                self.tenure = Tenure::Leaves;
+                self.bring_down(asking, haste, by, now)
+            }
         };
         self.orders.push(Order::Answer { id, reply: Reply::Accepted { replaces, note: note.to_owned() } });
         self.leave_if_at_rest();
@@ -53,44 +61,67 @@ impl Life {
         }
     }
 
-    fn refuse(&mut self, id: AskId, message: &str, hint: &str) {
+    fn refuse(&mut self, id: AskId, asking: Asking, by: &str, message: &str, hint: &str) {
+        self.orders.push(Order::Record(self.turned_away(asking, by, message)));
         let reply = Reply::Refused { message: message.into(), hint: hint.into() };
         self.orders.push(Order::Answer { id, reply });
+    }
+
+    /// What was asked and is not done leaves a record too, whoever decided so.
+    pub fn turned_away(&self, asking: Asking, by: &str, message: &str) -> Record {
+        let follows = match self.phase {
+            Phase::Starting { .. } | Phase::Up { .. } | Phase::Stopping { .. } => "what runs was left alone",
+            Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => "nothing was started",
+        };
+        Record {
+            incarnation: self.incarnation,
+            event: "refused",
+            saw: format!("{} by {by}: {message}", asking.words()),
+            decided: "refused".into(),
+            follows: follows.into(),
+        }
     }
 
     fn ask_start(&mut self, by: &str, now: Moment) -> &'static str {
         self.wish(Want::Up);
         match &mut self.phase {
-            Phase::Starting { .. } => "already starting",
-            Phase::Up { .. } => "already up",
+            Phase::Starting { .. } => self.noted(by, Asking::Start, "already starting"),
+            Phase::Up { .. } => self.noted(by, Asking::Start, "already up"),
             Phase::Stopping { then, .. } => {
                 *then = Next::Spawn;
-                self.insist(by, "start", "spawned once the present one has gone")
+                self.insist(by, Asking::Start, "spawned once the present one has gone")
             }
             Phase::Sweeping { .. } | Phase::Waiting { .. } | Phase::Down { .. } => {
-                let note = self.insist(by, "start", "swept, then spawned");
+                let note = self.insist(by, Asking::Start, "swept, then spawned");
                 self.sweep(Next::Spawn, now);
                 note
             }
         }
     }
 
-    fn ask_restart(&mut self, haste: Haste, by: &str, now: Moment) -> &'static str {
+    fn ask_restart(&mut self, asking: Asking, haste: Haste, by: &str, now: Moment) -> &'static str {
         self.wish(Want::Up);
         match &mut self.phase {
             Phase::Starting { .. } | Phase::Up { .. } => {
-                let note = self.insist(by, "restart", "stopped, swept, then spawned");
+                let follows = match haste {
+                    Haste::Graceful => "stopped, swept, then spawned",
+                    Haste::Now => "killed without a drain, swept, then spawned",
+                };
+                let note = self.insist(by, asking, follows);
                 self.end(haste, Next::Spawn, now);
                 note
             }
             Phase::Stopping { then, .. } => {
                 *then = Next::Spawn;
-                let note = self.insist(by, "restart", "spawned once the present one has gone");
-                self.hasten(haste, by, "restart");
-                note
+                match self.hasten(haste) {
+                    Hastened::Yes => {
+                        self.insist(by, asking, "the rest of its grace is skipped, then another is spawned")
+                    }
+                    Hastened::Before | Hastened::No => self.insist(by, asking, "spawned once the present one has gone"),
+                }
             }
             Phase::Sweeping { .. } | Phase::Waiting { .. } | Phase::Down { .. } => {
-                let note = self.insist(by, "restart", "swept, then spawned");
+                let note = self.insist(by, asking, "swept, then spawned");
                 self.sweep(Next::Spawn, now);
                 note
             }
@@ -115,56 +146,47 @@ impl Life {
 
     fn ask_replace(&mut self, by: &str, now: Moment) -> &'static str {
         match self.want {
-            Want::Up => self.ask_restart(Haste::Graceful, by, now),
-            Want::Down => "taken for the next start",
+            Want::Up => self.ask_restart(Asking::Replace, Haste::Graceful, by, now),
+            Want::Down => self.noted(by, Asking::Replace, "taken for the next start"),
         }
     }
 
-    fn ask_stop(&mut self, haste: Haste, by: &str, now: Moment) -> &'static str {
-        self.wish(Want::Down);
-        self.bring_down(haste, by, "stop", now)
-    }
-
-    fn ask_retire(&mut self, haste: Haste, by: &str, now: Moment) -> &'static str {
-        self.tenure = Tenure::Leaves;
-        self.bring_down(haste, by, "retire", now)
-    }
-
-    fn bring_down(&mut self, haste: Haste, by: &str, word: &'static str, now: Moment) -> &'static str {
+    fn bring_down(&mut self, asking: Asking, haste: Haste, by: &str, now: Moment) -> &'static str {
+        let words = asking.words();
         match &mut self.phase {
             Phase::Down { because } => {
                 // A parked plane that is stopped is at rest because somebody wants it so.
-                if word == "stop" {
+                if matches!(asking, Asking::Stop(_)) {
                     *because = Rest::Asked;
                 }
-                "already down"
+                self.noted(by, asking, "already down")
             }
             Phase::Sweeping { then, .. } => {
                 *then = Next::Down(Rest::Asked);
-                self.record("asked", format!("{word} by {by}"), "down", "nothing was running");
+                self.record("asked", format!("{words} by {by}"), "down", "nothing was running");
                 "nothing was running"
             }
             Phase::Waiting { .. } => {
-                self.record("asked", format!("{word} by {by}"), "down", "nothing was running");
+                self.record("asked", format!("{words} by {by}"), "down", "nothing was running");
                 self.rest_quietly();
                 "nothing was running"
             }
             Phase::Stopping { then, .. } => {
                 *then = Next::Down(Rest::Asked);
-                match haste {
-                    Haste::Graceful => {
-                        self.record("asked", format!("{word} by {by}"), "already stopping", "its grace stays as it is");
-                    }
-                    Haste::Now => self.hasten(haste, by, word),
-                }
+                let (decided, follows) = match self.hasten(haste) {
+                    Hastened::Yes => ("SIGKILL", "the rest of its grace is skipped"),
+                    Hastened::Before => ("already stopping", "SIGKILL was sent before"),
+                    Hastened::No => ("already stopping", "its grace stays as it is"),
+                };
+                self.record("asked", format!("{words} by {by}"), decided, follows);
                 "already stopping"
             }
             Phase::Starting { .. } | Phase::Up { .. } => {
-                let (saw, follows) = match haste {
-                    Haste::Graceful => (format!("{word} by {by}"), "SIGTERM, then its own drain"),
-                    Haste::Now => (format!("{word} --now by {by}"), "SIGKILL, without a drain"),
+                let follows = match haste {
+                    Haste::Graceful => "SIGTERM, then its own drain",
+                    Haste::Now => "SIGKILL, without a drain",
                 };
-                self.record("asked", saw, "stopped", follows);
+                self.record("asked", format!("{words} by {by}"), "stopped", follows);
                 self.end(haste, Next::Down(Rest::Asked), now);
                 "stopping"
             }
@@ -187,15 +209,22 @@ impl Life {
     }
 
     /// `--now` cuts a running grace short; a second graceful ask does not.
-    fn hasten(&mut self, haste: Haste, by: &str, word: &'static str) {
-        if let (Haste::Now, Phase::Stopping { incarnation, drain, .. }) = (haste, &mut self.phase)
-            && *drain != Drain::Killed
-        {
-            *drain = Drain::Killed;
-            let incarnation = *incarnation;
-            self.record("asked", format!("{word} --now by {by}"), "SIGKILL", "the rest of its grace is skipped");
-            self.orders.push(Order::Kill { incarnation });
+    fn hasten(&mut self, haste: Haste) -> Hastened {
+        match (haste, &mut self.phase) {
+            (Haste::Now, Phase::Stopping { incarnation, drain, .. }) if *drain != Drain::Killed => {
+                *drain = Drain::Killed;
+                self.orders.push(Order::Kill { incarnation: *incarnation });
+                Hastened::Yes
+            }
+            (_, Phase::Stopping { drain: Drain::Killed, .. }) => Hastened::Before,
+            (Haste::Now | Haste::Graceful, _) => Hastened::No,
         }
+    }
+
+    /// An ask that finds the plane where it is to be.
+    fn noted(&mut self, by: &str, asking: Asking, note: &'static str) -> &'static str {
+        self.record("asked", format!("{} by {by}", asking.words()), note, "nothing more");
+        note
     }
 
     fn wish(&mut self, want: Want) {
@@ -203,12 +232,12 @@ impl Life {
         self.orders.push(Order::Remember(want));
     }
 
-    fn insist(&mut self, by: &str, word: &'static str, follows: &'static str) -> &'static str {
+    fn insist(&mut self, by: &str, asking: Asking, follows: &'static str) -> &'static str {
         self.pace.insist();
         self.origin = Origin::Asked;
         self.waits = 0;
         self.handoff = None;
-        self.record("asked", format!("{word} by {by}"), "accepted", follows);
+        self.record("asked", format!("{} by {by}", asking.words()), "accepted", follows);
         follows
     }
 
@@ -223,4 +252,12 @@ impl Life {
             self.orders.push(Order::Leave);
         }
     }
+}
+
+/// Whether a grace was cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hastened {
+    Yes,
+    Before,
+    No,
 }

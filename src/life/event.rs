@@ -120,6 +120,23 @@ pub enum Asking {
     Retire(Haste),
 }
 
+impl Asking {
+    /// The ask as an operator writes it, for the journal.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop(Haste::Graceful) => "stop",
+            Self::Stop(Haste::Now) => "stop --now",
+            Self::Restart(Haste::Graceful) => "restart",
+            Self::Restart(Haste::Now) => "restart --now",
+            Self::RestartSafely => "restart --safe",
+            Self::Replace => "a new definition",
+            Self::Retire(Haste::Graceful) => "retire",
+            Self::Retire(Haste::Now) => "retire --now",
+        }
+    }
+}
+
 /// Whether the grace is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Haste {

@@ -221,6 +221,7 @@ impl<'a> Party<'a> {
             | Ask::Findings
             | Ask::Held
             | Ask::Sealed { .. }
+            | Ask::Refused(_)
             | Ask::Yield { .. } => "start",
             #[cfg(feature = "next-wire")]
             Ask::Tomorrow => "start",

@@ -109,6 +109,8 @@ impl World {
         }
         let answers = orders.iter().filter(|order| matches!(order, Order::Answer { .. })).count();
         assert_eq!(answers, usize::from(asked), "exactly one answer an ask");
+        let of_asks = |order: &&Order| matches!(order, Order::Record(it) if matches!(it.event, "asked" | "refused"));
+        assert_eq!(orders.iter().filter(of_asks).count(), usize::from(asked), "exactly one record an ask: {orders:?}");
         self.obey(life, &orders);
         self.swept = false;
         self.check_deadline(life);

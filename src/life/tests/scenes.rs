@@ -189,11 +189,33 @@ fn a_safe_restart_of_a_plain_process_is_refused_and_orders_nothing() {
     life.begin(S(0));
     spawned(&mut life, S(0));
     let orders = life.handle(Event::Asked { id: 1, asking: Asking::RestartSafely, by: "test".into() }, S(5));
-    let [Order::Answer { id: 1, reply: Reply::Refused { message, hint } }] = orders.as_slice() else {
+    let [Order::Record(record), Order::Answer { id: 1, reply: Reply::Refused { message, hint } }] = orders.as_slice()
+    else {
         panic!("{orders:?}");
     };
     assert!(message.contains("contract plain") && hint.contains("gateward restart"), "{message}; {hint}");
+    assert_eq!((record.event, record.follows.as_str()), ("refused", "what runs was left alone"));
+    assert!(record.saw.starts_with("restart --safe by test: "), "{record:?}");
     assert!(matches!(life.phase(), Phase::Up { incarnation: 1, .. }), "{:?}", life.phase());
+}
+
+#[test]
+fn an_ask_is_told_as_it_was_made() {
+    let mut life = life();
+    up(&mut life, S(0));
+    let mut told = |asking, at| {
+        let orders = life.handle(Event::Asked { id: 1, asking, by: "test".into() }, at);
+        let record = orders.into_iter().find_map(|order| match order {
+            Order::Record(record) if record.event == "asked" => Some(record),
+            _ => None,
+        });
+        let record = record.expect("a record");
+        format!("{} → {}; {}", record.saw, record.decided, record.follows)
+    };
+    assert_eq!(told(Asking::Start, S(1)), "start by test → already up; nothing more");
+    let killed = "restart --now by test → accepted; killed without a drain, swept, then spawned";
+    assert_eq!(told(Asking::Restart(Haste::Now), S(2)), killed);
+    assert_eq!(told(Asking::Stop(Haste::Now), S(3)), "stop --now by test → already stopping; SIGKILL was sent before");
 }
 
 /// Up, then failing until it is told to go; gives its incarnation.

@@ -52,10 +52,18 @@ fn an_asked_restart_into_a_broken_config_is_refused_unless_forced_and_a_crash_as
     assert!(refused.err.contains("mode"), "it shows the issue: {}", refused.err);
     let same = world.plane("main");
     assert_eq!((same.pid, same.state), (first.pid, State::Up), "a healthy plane lives on");
-    let findings = ["--allow", "config-type", "--allow", "config-invalid"];
-    world.run(&[&["restart", "main", "--force", "--no-wait"], &findings[..]].concat()).code(0);
+    assert!(told(&world, "main", "refused", "restart by cli"), "{:#?}", journal(&world, "main"));
+    world.run(&["restart", "main", "--force", "--no-wait"]).code(0);
     let parked = world.until("main", SOON, "parked", |plane| plane.state == State::Parked);
     assert_eq!((parked.incarnation, parked.last_exit.expect("it ended").code), (2, Some(78)));
+    let refused = world.run(&["start", "main"]);
+    assert!(refused.code == 1 || refused.code == 7, "{refused:#?}");
+    assert!(!refused.err.contains("left alone"), "nothing runs: {}", refused.err);
+    assert!(refused.err.contains("--force"), "it names the way: {}", refused.err);
+    assert!(told(&world, "main", "refused", "nothing was started"), "{:#?}", journal(&world, "main"));
+    world.run(&["start", "main", "--force", "--no-wait"]).code(0);
+    world.until("main", SOON, "parked once more", |plane| plane.state == State::Parked && plane.incarnation == 3);
+    assert!(told(&world, "main", "forced", "start --force by cli"), "{:#?}", journal(&world, "main"));
 }
 
 #[test]
