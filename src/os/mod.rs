@@ -10,6 +10,7 @@ pub mod reap;
 pub mod lock;
 pub mod process;
 pub mod open_files;
+pub mod ordinal;
 pub mod pidfd;
 pub mod signals;
 pub mod sweep;

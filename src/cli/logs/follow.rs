@@ -44,11 +44,17 @@ pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
         let mut turned = false;
         for source in merge.sources_mut() {
             let before = source.waits();
-            if source.turn().map_err(failed)? == Turned::WithLoss {
-                say(&format!(
+            match source.turn().map_err(failed)? {
+                Turned::Fully => {}
+                Turned::WithLoss(files) => say(&format!(
+                    "{}: {} of its log removed before it was read (log.keep, log.max_size); lines are missing here\n",
+                    source.owner,
+                    files_were(files)
+                )),
+                Turned::PerhapsWithLoss => say(&format!(
                     "{}: its file was rotated away while it was read; lines may be missing here\n",
                     source.owner
-                ));
+                )),
             }
             turned |= source.waits() > before;
         }
@@ -68,6 +74,11 @@ pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
             return Ok(());
         }
     }
+}
+
+/// So many files, and what they were.
+pub fn files_were(count: u64) -> String {
+    if count == 1 { "1 file was".to_owned() } else { format!("{count} files were") }
 }
 
 #[derive(PartialEq, Eq)]

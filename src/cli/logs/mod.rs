@@ -2,6 +2,7 @@
 //!
 //! Asks neither keeper nor daemon, so that it works with both dead.
 
+mod counted;
 mod follow;
 mod last;
 mod merge;
@@ -18,6 +19,7 @@ pub use print::{Printer, Shape};
 pub use source::{End, Source};
 pub use times::Stamp;
 
+use self::follow::files_were;
 use self::last::Last;
 use self::source::Line;
 use super::args::PLANES;
@@ -94,9 +96,25 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         }
         sources.push(source);
     }
+    say_gone(&sources, since)?;
     say_untimed(&sources, since.is_some())?;
     let shape = if args.json { Shape::Json } else { Shape::Text };
     show(sources, count, since, shape, args.follow)
+}
+
+/// Says of which logs more was asked for than is kept.
+fn say_gone(sources: &[Source], since: Option<Timestamp>) -> Result<(), Failure> {
+    for source in sources {
+        match source.gone(since).map_err(|error| unreadable(&error))? {
+            0 => {}
+            files => say(&format!(
+                "{}: older lines are gone: {} rotated away (log.keep, log.max_size)\n",
+                source.owner,
+                files_were(files)
+            )),
+        }
+    }
+    Ok(())
 }
 
 /// Says of which logs the times are not known, where that changes what is shown.

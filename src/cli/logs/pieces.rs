@@ -73,18 +73,27 @@ fn open(path: &Path) -> io::Result<Option<Piece>> {
 }
 
 /// Leaves out all but the last `count` lines: whole pieces go, and the first that stays is wound forward.
-pub fn keep_last(pieces: &mut Vec<Piece>, count: u64) -> io::Result<()> {
+pub fn keep_last(pieces: &mut Vec<Piece>, count: u64) -> io::Result<Left> {
     let mut left = count;
     for at in (0..pieces.len()).rev() {
         match wind_to_last(&mut pieces[at].file, left)? {
             Found::Enough => {
                 pieces.drain(..at);
-                return Ok(());
+                return Ok(Left::AsMany);
             }
             Found::Only(lines) => left -= lines,
         }
     }
-    Ok(())
+    Ok(Left::All)
+}
+
+/// What was left of all lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// As many as were wanted.
+    AsMany,
+    /// All, and they are fewer.
+    All,
 }
 
 enum Found {

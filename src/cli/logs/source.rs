@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::pieces::{Piece, current, keep_last, open_all};
-use super::times::{Stamp, Times, When, judged, time, written};
+use super::counted::{Counted, counted};
+use super::pieces::{Left, Piece, current, keep_last, open_all};
+use super::times::{Stamp, Times, When, begins, judged, time, written};
 
 /// The longest run of bytes handled at once; a longer line comes in parts.
 const PART: u64 = 1 << 20;
@@ -53,6 +54,10 @@ pub struct Source {
     /// A line without its newline yet.
     half: Vec<u8>,
     last_at: Option<Timestamp>,
+    /// How many files there ever were, to the newest one known here.
+    count: Option<u64>,
+    /// Files that were removed before the oldest one that is to be read, where that is where reading begins.
+    gone: u64,
 }
 
 /// What a look for newer files found.
@@ -60,17 +65,26 @@ pub struct Source {
 pub enum Turned {
     /// Nothing new, or everything in order.
     Fully,
-    /// The file that was being read is gone for good: lines were dropped by retention before they could be read.
-    WithLoss,
+    /// So many files were removed by retention before they could be read.
+    WithLoss(u64),
+    /// The file that was being read is gone, and nobody counted those that came after it.
+    PerhapsWithLoss,
 }
 
 impl Source {
     /// The log at `path` from its last `count` lines on; without a count from its beginning.
     pub fn open(owner: String, path: &Path, stamp: Stamp, count: Option<u64>) -> io::Result<Self> {
         let mut pieces = open_all(path)?;
-        if let Some(count) = count {
-            keep_last(&mut pieces, count)?;
-        }
+        let counted = counted(path, &pieces);
+        let kept = pieces.len() as u64;
+        let left = match count {
+            Some(count) => keep_last(&mut pieces, count)?,
+            None => Left::All,
+        };
+        let gone = match (left, counted) {
+            (Left::All, Counted::Known(number)) if kept > 0 => number.saturating_sub(kept),
+            (Left::All | Left::AsMany, Counted::Known(_) | Counted::NotYet | Counted::Unknown) => 0,
+        };
         Ok(Self {
             owner,
             path: path.to_owned(),
@@ -81,7 +95,17 @@ impl Source {
             waiting: pieces.into(),
             half: Vec::new(),
             last_at: None,
+            count: counted.number(),
+            gone,
         })
+    }
+
+    /// How many files were removed before what is to be read, of what would have been read too; with a time, only when that could
+    /// have held lines since then.
+    pub fn gone(&self, since: Option<Timestamp>) -> io::Result<u64> {
+        let (Some(since), Some(oldest)) = (since, self.waiting.front()) else { return Ok(self.gone) };
+        let begins = begins(&oldest.file, self.stamp)?;
+        Ok(if begins.is_some_and(|at| at > since) { self.gone } else { 0 })
     }
 
     /// The folder in which its files come and go.
@@ -156,7 +180,21 @@ impl Source {
         }
         let pieces = open_all(&self.path)?;
         let read = known.and_then(|known| pieces.iter().position(|piece| piece.id == known));
-        let turned = if known.is_some() && read.is_none() { Turned::WithLoss } else { Turned::Fully };
+        let counted = counted(&self.path, &pieces);
+        let turned = match (read, self.count, counted) {
+            (Some(_), _, _) => Turned::Fully,
+            // Nothing is in it yet. We are woken when something is.
+            (None, _, Counted::NotYet) => return Ok(Turned::Fully),
+            (None, Some(seen), Counted::Known(number)) if number >= seen => {
+                match (number - seen).saturating_sub(pieces.len() as u64) {
+                    0 => Turned::Fully,
+                    lost => Turned::WithLoss(lost),
+                }
+            }
+            (None, _, Counted::Known(_) | Counted::Unknown) if known.is_none() => Turned::Fully,
+            (None, _, Counted::Known(_) | Counted::Unknown) => Turned::PerhapsWithLoss,
+        };
+        self.count = counted.number();
         self.waiting.extend(pieces.into_iter().skip(read.map_or(0, |at| at + 1)));
         Ok(turned)
     }
@@ -177,6 +215,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::ordinal;
     use std::fs;
     use std::io::Write;
 
@@ -246,8 +285,49 @@ mod tests {
             rotate(&path, 5)?;
             append(&path, &format!("{number}\n"))?;
         }
-        assert_eq!(source.turn()?, Turned::WithLoss);
+        assert_eq!(source.turn()?, Turned::PerhapsWithLoss);
         assert_eq!(all(&mut source)?, ["6", "7", "8", "9", "10", "11"]);
+        Ok(())
+    }
+
+    /// What the keeper does with `keep = 0`.
+    fn replace(path: &Path, number: &mut u64) -> io::Result<()> {
+        if path.exists() {
+            // The inode of a file that nobody has open is used again.
+            fs::remove_file(path)?;
+        }
+        append(path, "")?;
+        let id = current(path)?.expect("just made");
+        *number = ordinal::next(path, id, *number);
+        append(path, &format!("{number}\n"))
+    }
+
+    #[test]
+    fn files_that_are_gone_are_counted_where_they_are_numbered() -> Outcome {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("gateway.log");
+        let mut number = 0;
+        let mut early = source(&path)?;
+        replace(&path, &mut number)?;
+        let mut source = source(&path)?;
+        assert_eq!((all(&mut source)?, source.gone(None)?), (vec!["1".to_owned()], 0));
+        replace(&path, &mut number)?;
+        assert_eq!(source.turn()?, Turned::Fully, "the one before was read to its end");
+        assert_eq!(all(&mut source)?, ["2"]);
+        replace(&path, &mut number)?;
+        replace(&path, &mut number)?;
+        assert_eq!(source.turn()?, Turned::WithLoss(1));
+        assert_eq!(all(&mut source)?, ["4"]);
+        assert_eq!(early.turn()?, Turned::WithLoss(3));
+        assert_eq!(super::Source::open("main".to_owned(), &path, Stamp::FirstWord, None)?.gone(None)?, 3);
+        assert_eq!(super::Source::open("main".to_owned(), &path, Stamp::FirstWord, Some(2))?.gone(None)?, 3);
+        assert_eq!(super::Source::open("main".to_owned(), &path, Stamp::FirstWord, Some(1))?.gone(None)?, 0);
+        // A file that has no line yet is looked at later, when its number is there.
+        fs::remove_file(&path)?;
+        append(&path, "")?;
+        assert_eq!(source.turn()?, Turned::Fully);
+        replace(&path, &mut number)?;
+        assert_eq!((source.turn()?, all(&mut source)?), (Turned::Fully, vec!["5".to_owned()]));
         Ok(())
     }
 

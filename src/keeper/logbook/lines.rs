@@ -73,10 +73,10 @@ impl Splitter {
 
     /// Passes on what is held of a line, without waiting for its end.
     pub(super) fn pass_on(&mut self, mut give: impl FnMut(Piece<'_>)) {
-        if self.holds() == Holds::Something {
-            if let Line::Held(held) = std::mem::replace(&mut self.line, Line::Passed) {
-                give(Piece::Part(&held));
-            }
+        if self.holds() == Holds::Something
+            && let Line::Held(held) = std::mem::replace(&mut self.line, Line::Passed)
+        {
+            give(Piece::Part(&held));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The current file, and the rotated ones beside it: `gateway.log`, `.1` the newest, and so on.
+//! The current file, and the rotated ones beside it: `gateway.log`, `.1` the newest, and so on. How many there were is beside them.
 //!
 //! Takes complete lines and keeps them complete: what a write left of a line is taken back. Knows nothing of streams, stamps
 //! or threads, and tries again whenever it is called: pacing is the caller's.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::lines::fitting;
 use super::loss::{Step, Trouble};
-use crate::os::readers;
+use crate::os::{ordinal, readers};
 
 /// A write that came to nothing, or not to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub(super) struct Sink {
     most: u64,
     keep: u32,
     current: Option<Current>,
+    /// How many files there were, to the current one.
+    number: u64,
     /// A trouble that lost nothing: the file could not be rotated.
     pub(super) grows: Option<Trouble>,
 }
@@ -49,7 +51,7 @@ pub(super) struct Sink {
 impl Sink {
     /// The log at `path`; opened by the first write.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, most: u64::MAX, keep: 0, current: None, grows: None }
+        Self { path, most: u64::MAX, keep: 0, current: None, number: 0, grows: None }
     }
 
     /// Rotates at `most` bytes and keeps `keep` rotated files from now on.
@@ -124,7 +126,15 @@ impl Sink {
     fn open(&mut self) -> Result<&mut Current, Trouble> {
         let current = match self.current.take() {
             Some(current) => current,
-            None => open(&self.path, self.most)?,
+            None => {
+                let current = open(&self.path, self.most)?;
+                let id = (current.device, current.inode);
+                self.number = match self.number {
+                    0 => ordinal::resume(&self.path, id),
+                    before => ordinal::next(&self.path, id, before),
+                };
+                current
+            }
         };
         Ok(self.current.insert(current))
     }

@@ -58,6 +58,25 @@ fn following_goes_through_rotation_and_restart() {
 }
 
 #[test]
+fn lines_that_are_rotated_away_are_told_of_exactly() {
+    let small = |keep: u32| format!("max_size = \"64KiB\"\nkeep = {keep}");
+    let none = talker("main", 10_000).table("log", &small(0));
+    let few = talker("rescue", 10_000).table("log", &small(1));
+    let mut gateward = Gateward::new("logs-gone", vec![none, few]);
+    gateward.up();
+    has_all(&gateward, "main", 10_000);
+    has_all(&gateward, "rescue", 10_000);
+    let first = |said: &crate::support::Said| numbers(&said.out).first().copied().expect("a line");
+    for (plane, arguments) in [("main", ["-n", "all"]), ("rescue", ["-n", "all"]), ("main", ["--since", "1h"])] {
+        let said = gateward.run(&["logs", plane, arguments[0], arguments[1]]).code(0);
+        assert!(first(&said) > 0, "nothing was rotated away, so this proves nothing");
+        assert!(said.err.contains(&format!("{plane}: older lines are gone: ")), "{arguments:?}: {}", said.err);
+    }
+    let said = gateward.run(&["logs", "main", "-n", "3"]).code(0);
+    assert_eq!(said.err, "", "as many as were asked for");
+}
+
+#[test]
 fn a_line_that_waits_for_its_end_is_shown_and_marked() {
     let asks = TestPlane::plain(
         "main",
