@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::os::launch::{Launch, Program, Stdio};
 use crate::os::{memfd, process, reap};
-use crate::plane::{PlaneName, Sealed};
+use crate::plane::{Brief, PlaneName};
 use crate::rundir;
 use crate::socket::{CallError, Caller};
 use crate::wire::{self, Answer, Ask, PlaneStatus, Request};
@@ -19,8 +19,8 @@ use crate::wire::{self, Answer, Ask, PlaneStatus, Request};
 /// A keeper answers from its loop at once; one that takes longer is stuck.
 pub const BUDGET: Duration = Duration::from_secs(5);
 
-/// The descriptor under which a keeper finds its sealed plane; see `keeper::SEALED_FD`.
-const SEALED_FD: i32 = 3;
+/// The descriptor under which a keeper finds its brief; see `keeper::BRIEF_FD`.
+const BRIEF_FD: i32 = 3;
 
 /// The descriptor on which it says that its socket answers; see `keeper::ANNOUNCE_FD`.
 const ANNOUNCE_FD: i32 = 4;
@@ -45,13 +45,14 @@ impl Keepers {
         Ok(Self { exe: crate::os::exe::own()?, null, children: children_before() })
     }
 
-    /// Starts a keeper for a sealed plane. The descriptor becomes readable when its socket answers, and ends without a byte
-    /// when it could not begin.
-    pub fn start(&mut self, sealed: &Sealed) -> io::Result<OwnedFd> {
+    /// Starts a keeper for a plane. The descriptor becomes readable when its socket answers, and ends without a byte when it
+    /// could not begin.
+    pub fn start(&mut self, brief: &Brief) -> io::Result<OwnedFd> {
         let (announcement, announce) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        let bytes = serde_json::to_vec(sealed)?;
+        let plane = &brief.sealed.plane.name;
+        let bytes = serde_json::to_vec(brief)?;
         let memfd = memfd::sealed("gateward-plane", &bytes)?;
-        let argv = ["gateward", "keeper", sealed.plane.name.as_str()].map(OsString::from).to_vec();
+        let argv = ["gateward", "keeper", plane.as_str()].map(OsString::from).to_vec();
         let mut launch = Launch::new(Program::Descriptor(self.exe.try_clone()?), argv);
         launch.environ = vec![("PATH".into(), "/usr/bin:/bin".into()), ("LANG".into(), "C.UTF-8".into())];
         launch.cwd = Some("/".into());
@@ -60,9 +61,9 @@ impl Keepers {
         let stdio = Stdio { stdin: self.null.as_fd(), stdout: self.null.as_fd(), stderr: self.null.as_fd() };
         let mut prepared = launch.prepare().map_err(|error| io::Error::other(error.to_string()))?;
         let child = prepared
-            .spawn(stdio, &[(memfd.as_fd(), SEALED_FD), (announce.as_fd(), ANNOUNCE_FD)])
+            .spawn(stdio, &[(memfd.as_fd(), BRIEF_FD), (announce.as_fd(), ANNOUNCE_FD)])
             .map_err(|error| io::Error::other(error.to_string()))?;
-        self.children.insert(child.pid, sealed.plane.name.clone());
+        self.children.insert(child.pid, plane.clone());
         Ok(announcement)
     }
 

@@ -14,9 +14,10 @@ use crate::collision::codes::Code;
 use crate::collision::finding::{Finding, Severity};
 use crate::collision::held::holders;
 use crate::openclaw::environment;
-use crate::os::sweep;
+use crate::os::lock::held;
+use crate::os::{process, sweep};
 use crate::plan::{self, Living, Obstacles, Occasion, Standing, Step, Wanted};
-use crate::plane::{PlaneName, Planes, Sealed};
+use crate::plane::{Brief, PlaneName, Planes, Sealed};
 use crate::rundir::PlaneDir;
 use crate::wire::{self, Answer, Ask, PlaneStatus, RefusalKind, State};
 
@@ -140,9 +141,11 @@ impl Daemon {
         }
         let due = plan::due(&self.pending, &self.standing());
         let is_free = |name: &PlaneName| self.waiting.get(name).is_none_or(BTreeSet::is_empty);
-        for name in due.into_iter().filter(is_free).collect::<Vec<_>>() {
+        let due: Vec<PlaneName> = due.into_iter().filter(is_free).collect();
+        let found_empty = if due.len() > 1 { self.found_empty(&due) } else { None };
+        for name in due {
             self.pending.retain(|(pending, _)| *pending != name);
-            self.keep(&name);
+            self.keep_as_found(&name, found_empty);
             let stagger = self.planes.supervisor.stagger;
             if !stagger.is_zero() && !self.pending.is_empty() {
                 self.staggering = true;
@@ -154,6 +157,18 @@ impl Daemon {
                 return;
             }
         }
+    }
+
+    /// When nothing of any of these planes was on the host, if that is so: no keeper at work, and nobody who bears a cookie of
+    /// ours. One look for all of them; each new keeper would take one of its own, at every process of the host. We alone start
+    /// keepers, so that nothing of a plane can begin from here to the start of its keeper.
+    fn found_empty(&self, names: &[PlaneName]) -> Option<Duration> {
+        let supervisor = &self.planes.supervisor;
+        let is_kept = |name| held(&PlaneDir::new(supervisor, name).keeper_lock()).unwrap_or(true);
+        let at = process::since_boot();
+        let cookies = format!("{}={}", environment::COOKIE, environment::cookies_prefix(&self.id));
+        let is_empty = !names.iter().any(is_kept) && sweep::is_borne_by_nobody(cookies.as_bytes()).unwrap_or(false);
+        is_empty.then_some(at)
     }
 
     /// A plane that is up and ready, or will not come further by itself, holds nobody.
@@ -172,6 +187,10 @@ impl Daemon {
 
     /// Sees that the plane has a keeper. One that died is given back what it had; a new one what the manifest says.
     pub(super) fn keep(&mut self, name: &PlaneName) {
+        self.keep_as_found(name, None);
+    }
+
+    fn keep_as_found(&mut self, name: &PlaneName, found_empty: Option<Duration>) {
         if self.keeping.contains(name) || self.down.is_some() {
             return;
         }
@@ -183,8 +202,9 @@ impl Daemon {
             },
         };
         let started = sealed.map_err(|error| format!("{error}; {}", error.hint)).and_then(|sealed| {
-            let announcement = self.keepers.start(&sealed).map_err(|error| error.to_string())?;
-            Ok((sealed, announcement))
+            let brief = Brief { sealed, found_empty };
+            let announcement = self.keepers.start(&brief).map_err(|error| error.to_string())?;
+            Ok((brief.sealed, announcement))
         });
         match started {
             Ok((sealed, announcement)) => {

@@ -55,6 +55,8 @@ pub struct Broom {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Predecessor {
     Unswept,
+    /// Nobody bears the cookie; the lock is not ours yet.
+    Unmarked,
     Swept,
 }
 
@@ -81,6 +83,12 @@ impl Broom {
     pub fn new(prefix: &str, lock_path: PathBuf) -> Self {
         let cookie = format!("{}={prefix}", crate::openclaw::environment::COOKIE);
         Self { cookie, lock_path, lock: None, predecessor: Predecessor::Unswept, sweep: None, ended: BTreeMap::new() }
+    }
+
+    /// The host has been looked at for bearers of the plane's cookie, and there was none. Whoever has the plane's lock is ended
+    /// all the same.
+    pub fn trust_the_look(&mut self) {
+        self.predecessor = Predecessor::Unmarked;
     }
 
     /// The plane's lock, to be inherited.
@@ -111,7 +119,7 @@ impl Broom {
         let mut left = self.end_children(helpers);
         left.extend(self.end_bearers());
         let mut locked = self.take_lock();
-        if locked.is_err() && self.predecessor == Predecessor::Unswept {
+        if locked.is_err() && self.predecessor != Predecessor::Swept {
             left.extend(self.end_holders());
             locked = self.take_lock();
         }
@@ -154,7 +162,7 @@ impl Broom {
     /// Once in a keeper's life: what a killed predecessor left behind is not our child.
     fn end_bearers(&mut self) -> Vec<Leftover> {
         match self.predecessor {
-            Predecessor::Swept => Vec::new(),
+            Predecessor::Unmarked | Predecessor::Swept => Vec::new(),
             Predecessor::Unswept => match sweep::end(self.cookie.as_bytes(), instant_in(AT_ONCE)) {
                 Ok(swept) => {
                     for leftover in &swept.ended {

@@ -49,7 +49,7 @@ use crate::openclaw::environment;
 use crate::os::lock::{Lock, NotTaken};
 use crate::os::{harden, memfd, process, reap};
 use crate::own_log::log_to;
-use crate::plane::Sealed;
+use crate::plane::{Brief, Sealed};
 use crate::rundir::{self, PlaneDir};
 use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
 use crate::wire::LastExit;
@@ -59,14 +59,14 @@ use hands::{Handoffs, Hands};
 use input::Input;
 use tenure::{Tenure, TenureFile};
 
-/// The descriptor under which a keeper finds its sealed plane.
-pub const SEALED_FD: i32 = 3;
+/// The descriptor under which a keeper finds its [`Brief`].
+pub const BRIEF_FD: i32 = 3;
 
 /// The descriptor on which a keeper says, by one byte, that its socket answers. Closed without one: it could not begin.
 pub const ANNOUNCE_FD: i32 = 4;
 
 /// A sealed plane is a few KiB; an `env_file` makes it the longest.
-const SEALED_CAP: usize = 16 << 20;
+const BRIEF_CAP: usize = 16 << 20;
 
 /// The exit code of a keeper that found another one at work: nothing is wrong.
 pub const ALREADY_KEPT: u8 = 10;
@@ -91,10 +91,10 @@ pub fn main() -> ExitCode {
 }
 
 fn begin() -> io::Result<ExitCode> {
-    let sealed = sealed()?;
+    let brief = brief()?;
     // Closed by whatever ends this function.
     let announce = crate::os::inherited::inherited(ANNOUNCE_FD).ok();
-    let folder = PlaneDir::new(&sealed.supervisor, &sealed.plane.name);
+    let folder = PlaneDir::new(&brief.sealed.supervisor, &brief.sealed.plane.name);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.root())?;
     log_to(&folder.keeper_log())?;
     let lock = match Lock::take(&folder.keeper_lock()) {
@@ -107,15 +107,15 @@ fn begin() -> io::Result<ExitCode> {
     };
     settle_in();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let lock = LocalSet::new().block_on(&runtime, keep(sealed, folder, lock, announce))?;
+    let lock = LocalSet::new().block_on(&runtime, keep(brief, folder, lock, announce))?;
     drop(runtime);
     drop(lock);
     Ok(ExitCode::SUCCESS)
 }
 
-fn sealed() -> io::Result<Sealed> {
-    let fd = crate::os::inherited::inherited(SEALED_FD)?;
-    let bytes = memfd::read(&fd, SEALED_CAP)?;
+fn brief() -> io::Result<Brief> {
+    let fd = crate::os::inherited::inherited(BRIEF_FD)?;
+    let bytes = memfd::read(&fd, BRIEF_CAP)?;
     serde_json::from_slice(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
@@ -132,10 +132,10 @@ fn settle_in() {
     said("orphans of the plane would go to init", reap::become_subreaper());
 }
 
-async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<OwnedFd>) -> io::Result<Lock> {
+async fn keep(brief: Brief, folder: PlaneDir, lock: Lock, announce: Option<OwnedFd>) -> io::Result<Lock> {
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
-    let name = sealed.plane.name.clone();
-    let supervisor = sealed.supervisor.clone();
+    let name = brief.sealed.plane.name.clone();
+    let supervisor = brief.sealed.supervisor.clone();
     let access = Access::of(supervisor.socket_group.as_deref())?;
     readable::set(&folder, access);
     make_folder(&supervisor.run_dir, access)?;
@@ -153,7 +153,7 @@ async fn keep(sealed: Sealed, folder: PlaneDir, lock: Lock, announce: Option<Own
     }
 
     let boot = process::boot_id()?;
-    let (mut keeper, first) = keeper(sealed, folder, (lock, nudge), access, &boot, inputs)?;
+    let (mut keeper, first) = keeper(brief, folder, (lock, nudge), access, &boot, inputs)?;
     keeper.drive(first, heard_inputs).await;
     tracing::info!(plane = %name, "the keeper leaves");
     keeper.hands.helpers.end_all();
@@ -179,7 +179,7 @@ fn lock_of(keeper: Box<Keeper>) -> Lock {
 
 /// The keeper on the heap: as a part of what waits it would be there twice, and once more on the stack.
 fn keeper(
-    sealed: Sealed,
+    brief: Brief,
     folder: PlaneDir,
     lock: (Lock, Arc<Notify>),
     access: Access,
@@ -187,7 +187,12 @@ fn keeper(
     inputs: mpsc::UnboundedSender<Input>,
 ) -> io::Result<(Box<Keeper>, Vec<Order>)> {
     let (tenure, before) = TenureFile::new(folder.tenure(), boot);
-    let mut hands = hands(sealed, folder, lock, boot, tenure, inputs)?;
+    // One that was killed since the look, or before a look that this one was not told of, has left its file.
+    let swept = before.as_ref().is_none_or(|before| before.boot != boot) && brief.is_empty_at(process::since_boot());
+    let mut hands = hands(brief.sealed, folder, lock, boot, tenure, inputs)?;
+    if swept {
+        hands.broom.trust_the_look();
+    }
     hands.journal.let_read(access.group());
     let (life, first) = life(&mut hands, before, boot);
     Ok((Box::new(Keeper::new(hands, life)), first))

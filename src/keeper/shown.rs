@@ -13,10 +13,13 @@ use crate::wire::{Answer, PlaneStatus};
 impl Keeper {
     /// Answers one who asks for the state, once or for as long as it listens.
     pub(super) fn show(&mut self, reply: Reply, often: Often) {
-        let status = self.status();
         match often {
-            Often::Once => reply.answer(Answer::Plane(Box::new(status))),
+            Often::Once => {
+                self.sum_up();
+                reply.answer(Answer::Plane(Box::new(self.status())));
+            }
             Often::Always => {
+                let status = self.status();
                 self.followers.retain(|follower| !follower.has_hung_up());
                 if reply.push(Answer::Plane(Box::new(status))).is_ok() {
                     self.followers.push(reply);
@@ -38,8 +41,8 @@ impl Keeper {
         self.shown = Some(status);
     }
 
-    /// The state with fresh numbers.
-    pub(super) fn status(&mut self) -> PlaneStatus {
+    /// Takes fresh sums over the plane's processes, for one who asks. A follower is told of changes, and sums are none.
+    fn sum_up(&mut self) {
         let now = self.hands.clock.now();
         let since = match self.life.phase() {
             Phase::Starting { since, .. } | Phase::Up { since, .. } | Phase::Stopping { since, .. } => *since,
@@ -47,10 +50,15 @@ impl Keeper {
         };
         let sums =
             self.hands.running.as_ref().map(|running| running.pid).and_then(|pid| self.hands.usage.of(pid, since, now));
-        self.look_at_origin();
-        self.hands.known.felt = self.hands.confinement.felt();
         self.hands.known.rss_bytes = sums.map(|sums| sums.rss_bytes);
         self.hands.known.cpu_percent = sums.map(|sums| sums.cpu_percent);
+    }
+
+    /// The state with fresh notes.
+    fn status(&mut self) -> PlaneStatus {
+        let now = self.hands.clock.now();
+        self.look_at_origin();
+        self.hands.known.felt = self.hands.confinement.felt();
         self.hands.known.log_lines_lost = self.hands.logbook.lost().lines;
         publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now))
     }

@@ -15,6 +15,7 @@ const SPAN: Duration = Duration::from_millis(500);
 /// The last sums.
 #[derive(Debug)]
 pub struct Usage {
+    /// None until somebody has asked: to have one costs as much as to ask it.
     system: Option<System>,
     pid: i32,
     base: (Moment, u64),
@@ -33,11 +34,14 @@ pub struct Sums {
 impl Usage {
     /// Nothing read yet.
     pub fn new() -> Self {
-        Self { system: System::new().ok(), pid: 0, base: (Duration::ZERO, 0), last: None }
+        Self { system: None, pid: 0, base: (Duration::ZERO, 0), last: None }
     }
 
     /// Sums over the gateway `pid`, spawned at `since`, and all of its descendants; none where /proc cannot be read.
     pub fn of(&mut self, pid: i32, since: Moment, now: Moment) -> Option<Sums> {
+        if self.system.is_none() {
+            self.system = System::new().ok();
+        }
         let system = self.system.as_mut()?;
         let tree = sweep::tree(pid).unwrap_or_default();
         let pids: Vec<Pid> =

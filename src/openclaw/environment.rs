@@ -115,6 +115,11 @@ pub fn is_taken_over(name: &str) -> bool {
     TAKEN_OVER.contains(&name) || name.starts_with("LC_")
 }
 
+/// What every cookie of one supervisor begins with.
+pub fn cookies_prefix(supervisor_id: &str) -> String {
+    format!("{supervisor_id}/")
+}
+
 /// What every cookie of one plane begins with.
 pub fn cookie_prefix(supervisor_id: &str, plane: &str) -> String {
     format!("{supervisor_id}/{plane}/")

@@ -251,6 +251,12 @@ pub fn boot_id() -> io::Result<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim_end().to_owned())
 }
 
+/// Time since boot, suspension included: the same moment to every process.
+pub fn since_boot() -> Duration {
+    let at = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(at).unwrap_or_default()
+}
+
 /// One read for nearly every file: to look at every process of a host is thousands of calls else.
 fn read(pid: i32, file: &str) -> io::Result<Vec<u8>> {
     let file = std::fs::File::open(format!("/proc/{pid}/{file}")).map_err(gone)?;

@@ -3,6 +3,7 @@
 //! No effects and nothing else of ours: every other module may speak these words. A [`Plane`] holds no
 //! "maybe written" value; what an operator wrote lives in `manifest::written` and is resolved into this.
 
+mod brief;
 mod name;
 mod place;
 mod rules;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use brief::Brief;
 pub use name::{BadName, PlaneName};
 pub use place::{Place, Places};
 pub use rules::{Health, Limits, LogRules, Policy, Restart};
@@ -288,5 +290,19 @@ pub(crate) mod testing {
             socket_group: None,
         };
         (plane, supervisor)
+    }
+
+    /// The same, as a keeper is given it.
+    pub(crate) fn sealed(name: &str) -> Sealed {
+        let (plane, supervisor) = plane(name, 18_789);
+        Sealed {
+            plane,
+            argv: vec!["/x/openclaw".into()],
+            environ: BTreeMap::new(),
+            supervisor_id: "test".into(),
+            supervisor,
+            definition: String::new(),
+            umask: None,
+        }
     }
 }

@@ -16,6 +16,9 @@ const SOON: Duration = Duration::from_secs(60);
 /// System calls of the keeper from the news of a death to the execution of the successor.
 const RESPAWN: usize = 190;
 
+/// System calls of a keeper from its first to the execution of its gateway, when several planes start together.
+const START: usize = 450;
+
 /// System calls of `gateward status` with ten planes, all of its process.
 const STATUS: usize = 230;
 
@@ -98,4 +101,41 @@ fn a_status_of_ten_planes_takes_few_system_calls() {
         .count();
     say(&format!("a status of ten: {calls} system calls of {STATUS}"));
     assert!((50..=STATUS).contains(&calls), "{calls} system calls, {STATUS} allowed:\n{}", tail(&trace, 200));
+}
+
+#[test]
+fn planes_that_start_together_share_one_look_at_the_host() {
+    if !can_trace() {
+        return;
+    }
+    let names = ["a", "b", "c"];
+    let mut world = Gateward::new("cost-start", names.map(plain).into());
+    // Not beside the manifest, where the supervisor would hear of every line.
+    let trace = world.scratch().folder("trace").join("calls");
+    world.up_under("strace", &["-f", "-o", trace.to_str().expect("a name")]);
+    let keepers = names.map(|name| {
+        let plane = world.until(name, SOON, "up", |plane| plane.state == State::Up);
+        (plane.keeper_pid.expect("a keeper").to_string(), plane.pid.expect("it runs").to_string())
+    });
+    let text = eventually(SOON, "every gateway is in the trace", || {
+        let text = std::fs::read_to_string(&trace).expect("a trace");
+        let runs = |gateway: &str| text.lines().any(|line| by(line, gateway) && line.contains("execve("));
+        keepers.iter().all(|(_, gateway)| runs(gateway)).then_some(text)
+    });
+    for (keeper, _) in &keepers {
+        let calls: Vec<&str> = text
+            .lines()
+            .filter(|line| by(line, keeper) && !line.contains("resumed>"))
+            .take_while(|line| !line.contains("CLONE_VFORK"))
+            .collect();
+        say(&format!("a start among three: {} system calls of {START}", calls.len()));
+        assert!((50..=START).contains(&calls.len()), "{} calls, {START} allowed:\n{}", calls.len(), calls.join("\n"));
+        let looks = calls.iter().filter(|line| line.contains("/environ\"")).count();
+        assert_eq!(looks, 0, "the keeper {keeper} looks at every process:\n{}", calls.join("\n"));
+    }
+}
+
+/// Whether a line of a trace is of this process.
+fn by(line: &str, pid: &str) -> bool {
+    line.strip_prefix(pid).is_some_and(|rest| rest.starts_with(' '))
 }

@@ -94,6 +94,12 @@ pub fn find(cookie_prefix: &[u8]) -> io::Result<Vec<Leftover>> {
     }
 }
 
+/// Whether one look at every living process finds no bearer of a cookie that begins so, and none between two programs that may
+/// be one. The prefix as for [`find`].
+pub fn is_borne_by_nobody(cookie_prefix: &[u8]) -> io::Result<bool> {
+    Ok(look(cookie_prefix, &BTreeMap::new())?.iter().all(|seen| matches!(seen.mark, Mark::Foreign | Mark::Blank)))
+}
+
 /// Ends all that [`find`] finds, until it finds nothing more or `until` has come. Blocks the thread.
 ///
 /// Everything is stopped first (SIGSTOP cannot be caught), looked at again until nobody new appears, and only then killed:

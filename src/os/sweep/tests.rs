@@ -62,6 +62,21 @@ fn setsid_double_fork_and_scrubbed_environments_are_found_and_ended() {
 }
 
 #[test]
+fn one_bearer_of_any_plane_is_enough_to_say_that_somebody_is_there() {
+    let (cookie, _) = cookie("anybody");
+    let (supervisor, _) = cookie.split_once('/').expect("a supervisor's part");
+    let all = format!("SWEEP_COOKIE={supervisor}/").into_bytes();
+    let ends = || eventually("nobody is there", || is_borne_by_nobody(&all).expect("a look"));
+    ends();
+    let shell = bearer(&cookie, "sleep 61");
+    eventually("the bearer is seen", || !is_borne_by_nobody(&all).expect("a look"));
+    drop(shell);
+    drop(end(&all, soon()).expect("a sweep"));
+    ends();
+    assert!(is_borne_by_nobody(b"SWEEP_COOKIE=").is_err(), "no beginning of a cookie");
+}
+
+#[test]
 fn orphans_of_a_dead_leader_are_found_by_group_and_session() {
     let (cookie, prefix) = cookie("orphans");
     // What a killed gateway leaves: a browser that bears the cookie, and a helper of its group that overwrote it.

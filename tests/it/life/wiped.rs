@@ -71,19 +71,22 @@ fn leftovers_are_known_again_when_nothing_but_them_is_left() {
     // A browser that outlives its gateway, in a session of its own.
     let script = "setsid sleep 3600 & echo ready; exec sleep 3600";
     let plane = TestPlane::plain("main", &["/bin/sh", "-c", script]);
-    let mut world = Gateward::new("leftovers", vec![plane]);
+    // Two planes start together, for which the supervisor looks at the host in their keepers' place.
+    let mut world = Gateward::new("leftovers", vec![plane, quick("rescue")]);
     world.up();
     let main = world.until("main", SOON, "up", up);
+    let rescue = world.until("rescue", SOON, "up", up);
+    let keepers = [&main, &rescue].map(|plane| plane.keeper_pid.expect("a keeper"));
     let cookie = format!("GATEWARD_COOKIE={}/main/", id(&world));
     let bearers = || gateward::os::sweep::find(cookie.as_bytes()).expect("a look");
     eventually(SOON, "both run", || bearers().len() == 2);
     let orphan = bearers().iter().find(|one| Some(one.pid) != main.pid).expect("a leftover").pid;
     world.end_daemon(Signal::KILL, SOON);
     // Together, so that nothing is put back.
-    kill(main.keeper_pid.expect("a keeper"), Signal::STOP);
+    keepers.iter().for_each(|keeper| kill(*keeper, Signal::STOP));
     wipe(&world, "state");
     wipe(&world, "run");
-    kill(main.keeper_pid.expect("a keeper"), Signal::KILL);
+    keepers.iter().for_each(|keeper| kill(*keeper, Signal::KILL));
     let pid = main.pid.expect("it ran");
     eventually(SOON, "the gateway went with its keeper", || !is_alive(pid));
     assert!(is_alive(orphan), "in a session of its own it outlives both");
