@@ -66,9 +66,9 @@ pub fn refused(standing: &[&Finding], verb: &str) -> Told {
     let codes: Vec<&str> = codes.into_iter().collect();
     let stands = if codes.len() == 1 { "stands" } else { "stand" };
     let of_validity = codes.iter().all(|code| Code::of(code).is_some_and(Code::is_of_validity));
-    let ahead = if of_validity { "--force".to_owned() } else { format!("--allow {}", codes.join(" --allow ")) };
+    let forced = if of_validity { ", or with `--force`" } else { "" };
     Told::new(
         format!("the {verb} is refused, as {} {stands} against it", codes.join(", ")),
-        format!("mend it (`gateward check` tells how), or go ahead with `{ahead}`"),
+        format!("mend it (`gateward check` tells how), or go ahead with `--allow {}`{forced}", codes.join(" --allow ")),
     )
 }

@@ -6,7 +6,7 @@ use super::order::Want;
 use super::pace::Verdict;
 use super::phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
 use super::{Life, Tenure};
-use crate::openclaw::exits::{Exit, Meaning};
+use crate::openclaw::exits::{CONFIG_EXIT, Exit, Meaning};
 use crate::plane::{Contract, Policy};
 
 impl Life {
@@ -112,14 +112,11 @@ impl Life {
         match meaning {
             Meaning::Config => Next::Down(Rest::Parked(Park::Config)),
             Meaning::Conflict => {
-                self.waits = self.waits.saturating_add(1);
-                match self.paced(since, Some(counted), words.clone(), now) {
-                    Next::Spawn => self.wait_at_least(Wait::Refused(words), now),
-                    Next::Wait { retry_at, attempt, .. } => {
-                        Next::Wait { retry_at, attempt, because: Wait::Refused(words) }
-                    }
-                    Next::Down(rest) => Next::Down(rest),
-                }
+                // Code 78 comes before OpenClaw begins its own count.
+                let counted = (exit != Exit::Code(CONFIG_EXIT)).then_some(counted);
+                let (pause, attempt) = self.pace.refused(now, counted);
+                let retry_at = now + pause.max(super::CONFLICT_WAITS[0]);
+                Next::Wait { retry_at, attempt, because: Wait::Refused(words) }
             }
             Meaning::Clean if self.rules.contract == Contract::Openclaw => {
                 self.after_clean_exit(incarnation, since, now)
@@ -158,11 +155,6 @@ impl Life {
             Verdict::GiveUp(count) => Next::Down(Rest::Parked(Park::Deaths { count, last: words })),
         }
     }
-
-    fn wait_at_least(&self, because: Wait, now: Moment) -> Next {
-        let floor = super::CONFLICT_WAITS[0].max(self.pace.rules().min_delay);
-        Next::Wait { retry_at: now + floor, attempt: self.waits, because }
-    }
 }
 
 pub(super) fn park(words: String, policy: Policy) -> Next {
@@ -191,7 +183,10 @@ pub(super) fn consequence(next: &Next, now: Moment) -> String {
                     "spawned in {wait:.0} s: sooner, one more unclean end would make OpenClaw suppress every channel"
                 ),
                 Wait::Handoff => "its answer decides".into(),
-                Wait::Backoff(_) | Wait::Conflict(_) | Wait::Refused(_) | Wait::Launch(_) => {
+                Wait::Refused(_) => {
+                    format!("spawned once who holds it has left, or in {wait:.1} s where nobody is seen")
+                }
+                Wait::Backoff(_) | Wait::Conflict(_) | Wait::Launch(_) => {
                     format!("swept, then spawned in {wait:.1} s")
                 }
             }

@@ -254,8 +254,19 @@ impl Life {
             self.record("survivors", survivors.join(", "), "left", "they hold nothing that the plane needs");
         }
         match then {
-            Next::Spawn if conflicts.is_empty() => self.spawn(now),
+            Next::Spawn if conflicts.is_empty() => self.spawn_unless_held_back(now),
             Next::Spawn => self.wait_for_holders(Wait::Conflict(conflicts), now),
+            Next::Wait { because: Wait::Refused(_), .. } if !conflicts.is_empty() => {
+                self.pace.excuse();
+                self.waits = 0;
+                self.wait_for_holders(Wait::Conflict(conflicts), now);
+            }
+            Next::Wait { retry_at, attempt, because: Wait::Refused(words) } => {
+                self.phase = match self.pace.held_back(now).filter(|at| *at > retry_at) {
+                    Some(retry_at) => Phase::Waiting { retry_at, attempt, because: Wait::Breaker(words) },
+                    None => Phase::Waiting { retry_at, attempt, because: Wait::Refused(words) },
+                };
+            }
             Next::Wait { retry_at, attempt, because } => self.phase = Phase::Waiting { retry_at, attempt, because },
             Next::Down(rest) => {
                 for conflict in &conflicts {
@@ -263,6 +274,21 @@ impl Life {
                 }
                 self.rest(rest);
             }
+        }
+    }
+
+    /// What was waited for has gone. Where a gateway ran into it meanwhile, OpenClaw's breaker may have counted that.
+    fn spawn_unless_held_back(&mut self, now: Moment) {
+        let waited = self.waits > 0 && self.origin == Origin::Own;
+        match self.pace.held_back(now).filter(|_| waited) {
+            Some(retry_at) => {
+                let words = "what it waited for is free by now".to_owned();
+                let because = Wait::Breaker(words.clone());
+                let next = Next::Wait { retry_at, attempt: 1, because: because.clone() };
+                self.record("conflict-gone", words, ended::decision(&next), ended::consequence(&next, now));
+                self.phase = Phase::Waiting { retry_at, attempt: 1, because };
+            }
+            None => self.spawn(now),
         }
     }
 

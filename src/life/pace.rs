@@ -89,6 +89,20 @@ impl Pace {
         &self.unclean
     }
 
+    /// A gateway that others kept from its port or state dir was no death, and costs a pause all the same: longer each time,
+    /// since nobody may be seen who holds it. Gives the pause, and which in a row it is.
+    pub fn refused(&mut self, now: Moment, counted: Option<Moment>) -> (Duration, u32) {
+        self.early = self.early.saturating_add(1);
+        self.unclean.extend(counted);
+        self.unclean.retain(|at| now.saturating_sub(*at) < BREAKER_WINDOW);
+        (self.delay(), self.early)
+    }
+
+    /// Whoever held it is known by now, and is waited for.
+    pub fn excuse(&mut self) {
+        self.early = self.early.saturating_sub(1);
+    }
+
     /// Until when a spawn at `now` would be too soon for the breaker.
     pub fn held_back(&mut self, now: Moment) -> Option<Moment> {
         self.breaker_opens().filter(|at| *at > now)

@@ -2,11 +2,9 @@
 //!
 //! Something happens, one function says what follows; the only exits are the numbers it gives.
 
-use std::fs::DirBuilder;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -16,12 +14,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::faults::Straggler;
+use super::ownership::Ownership;
 use super::probes::Stage;
 use super::server::{Face, bound};
 use super::voice::{self, Voice};
 use super::world::{World, refusals};
 use super::{VERSION, asides, handoff, straggler};
-use crate::os::lock::{Lock, NotTaken};
 use crate::os::quiet;
 
 /// "Do not start me again as I am": a config that it refuses, or a state dir that is owned.
@@ -49,8 +47,8 @@ pub(super) fn run(world: World, port: Option<u16>) -> ExitCode {
     }
     let port = world.port(port, &declared);
     // Held to the end of the process.
-    let _lock = match own_state_dir(&world) {
-        Ok(lock) => lock,
+    let _ours = match Ownership::take(&world.state_dir) {
+        Ok(ours) => ours,
         Err(complaint) => {
             eprintln!("{complaint}");
             return ExitCode::from(CONFIG_EXIT);
@@ -75,21 +73,6 @@ pub(super) fn run(world: World, port: Option<u16>) -> ExitCode {
         }
     });
     ExitCode::from(code)
-}
-
-fn own_state_dir(world: &World) -> Result<Lock, String> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&world.state_dir);
-    made.map_err(|cause| format!("cannot make the state dir {}: {cause}", world.state_dir.display()))?;
-    Lock::take(&world.state_dir.join("practice.lock")).map_err(|cause| match cause {
-        NotTaken::Held { holder, .. } => {
-            let pid = holder.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
-            format!(
-                "gateway already running (pid {pid}) in {}; stop it before Doctor or other maintenance",
-                world.state_dir.display()
-            )
-        }
-        NotTaken::Failed { .. } => cause.to_string(),
-    })
 }
 
 fn random() -> io::Result<String> {

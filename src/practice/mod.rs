@@ -11,6 +11,7 @@
 //! | `faults` | how it shall break |
 //! | `gateway` | one life, from boot to exit |
 //! | `probes`, `server` | what it answers, and how |
+//! | `ownership` | that one process at most lives on a state dir |
 //! | `handoff` | the note that an exit leaves for its supervisor |
 //! | `asides` | the commands that ask about a gateway or steer one |
 
@@ -20,6 +21,7 @@ mod asides;
 mod faults;
 mod gateway;
 mod handoff;
+mod ownership;
 mod probes;
 mod server;
 mod straggler;

@@ -36,6 +36,65 @@ fn one_that_was_cut_off_when_asked_counts_for_openclaws_breaker_and_costs_no_pau
 }
 
 #[test]
+fn one_that_found_its_state_dir_taken_waits_for_whoever_has_it_by_name_and_not_for_the_breaker() {
+    let mut life = life();
+    let mut at = S(0);
+    life.begin(at);
+    for _ in 0..4 {
+        let refused = spawned(&mut life, at);
+        died(&mut life, refused, Exit::Code(78), Meaning::Conflict, at + S(1));
+        life.handle(Event::Swept { survivors: vec![], conflicts: vec![conflict()] }, at + S(1));
+        assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Conflict(_), .. }), "{:?}", life.phase());
+        at = life.deadline().expect("it looks again").at;
+        assert!(life.handle(Event::DeadlinePassed, at).contains(&Order::Sweep));
+    }
+    assert!(
+        swept(&mut life, at).iter().any(|order| matches!(order, Order::Spawn { .. })),
+        "OpenClaw counts no such end"
+    );
+}
+
+#[test]
+fn one_that_found_its_port_taken_twice_is_held_back_once_the_port_is_free() {
+    let mut life = life();
+    life.begin(S(0));
+    for at in [S(0), S(20)] {
+        let refused = spawned(&mut life, at);
+        died(&mut life, refused, Exit::Code(1), Meaning::Conflict, at + S(16));
+        life.handle(Event::Swept { survivors: vec![], conflicts: vec![conflict()] }, at + S(16));
+        life.handle(Event::DeadlinePassed, at + S(20));
+    }
+    let orders = swept(&mut life, S(40));
+    let Phase::Waiting { retry_at, because: Wait::Breaker(words), .. } = life.phase() else {
+        panic!("{:?}: {orders:?}", life.phase());
+    };
+    assert_eq!((*retry_at, words.contains("free by now")), (S(316), true), "{words}");
+}
+
+#[test]
+fn one_that_found_something_taken_and_nobody_who_has_it_backs_off() {
+    let mut life = life();
+    life.begin(S(0));
+    let mut waits = Vec::new();
+    let mut at = S(0);
+    for _ in 0..4 {
+        let refused = spawned(&mut life, at);
+        died(&mut life, refused, Exit::Code(78), Meaning::Conflict, at);
+        swept(&mut life, at);
+        assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Refused(_), .. }), "{:?}", life.phase());
+        let next = life.deadline().expect("it tries again").at;
+        waits.push(next - at);
+        at = next;
+        life.handle(Event::DeadlinePassed, at);
+    }
+    assert!(waits.is_sorted() && waits[0] == S(1) && waits[3] >= S(6), "{waits:?}");
+}
+
+fn conflict() -> Conflict {
+    Conflict { what: "state dir /x".into(), holder: "openclaw-gateway (pid 7)".into() }
+}
+
+#[test]
 fn exit_78_parks_until_a_file_changes() {
     let mut life = life();
     let first = up(&mut life, S(0));

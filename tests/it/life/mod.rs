@@ -7,6 +7,7 @@ mod helpers;
 mod host;
 mod keepers;
 mod odd;
+mod owners;
 mod probes;
 mod invalid;
 mod starts;
