@@ -6,6 +6,8 @@
 
 mod daemon;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::plane::{PlaneName, Sealed};
@@ -90,6 +92,13 @@ pub enum Ask {
     /// Keep in the journal that a verb was refused before it was asked, by what its asker proved. The plane's keeper does; the
     /// daemon for one without a keeper.
     Refused(Box<RefusedBefore>),
+    /// Daemon: what of its own environment planes get, secrets too: the variables that are named, and those that every plane is
+    /// given. For its own user and root alone.
+    Environ {
+        /// The names, beside those that every plane is given.
+        #[serde(default)]
+        names: BTreeSet<String>,
+    },
     /// What a later release might ask; only in the build that stands for one.
     #[cfg(feature = "next-wire")]
     Tomorrow,
@@ -194,6 +203,8 @@ pub enum Answer {
         #[serde(default)]
         ending: Option<Box<Sealed>>,
     },
+    /// Variables of the supervisor's environment.
+    Environ(BTreeMap<String, String>),
 }
 
 /// The refusal to whoever may steer a plane but may not know its secrets.

@@ -95,6 +95,7 @@ pub fn out_of_turn(answer: &Answer) -> Told {
         Answer::Plan(_) => "a plan",
         Answer::Findings(_) => "findings",
         Answer::Sealed(_) | Answer::Held { .. } => "a definition",
+        Answer::Environ(_) => "an environment",
     };
     Told::new(
         format!("it answered with {word}, which is no answer to what was asked"),

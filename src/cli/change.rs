@@ -15,6 +15,7 @@ use super::guest;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::spectator::Spectator;
 use super::steer::{Begin, Ended, Fate, Granted, Patience, Reached, Wish, steer};
+use super::supervised;
 use super::target::Target;
 use super::terminal::{print, print_json, say, stdout_look};
 use super::trouble;
@@ -89,7 +90,7 @@ impl Change<'_> {
         let (Ok(loaded), Goal::Up | Goal::Anew { .. }) = (&target.loaded, self.goal) else { return Ok(Vec::new()) };
         Ok(match guest::findings(loaded)? {
             Some(hearsay) => hearsay.findings,
-            None => proved(target, loaded),
+            None => proved(target, &supervised::read(loaded, &target.applied.run_dir)),
         })
     }
 
@@ -136,6 +137,7 @@ impl Change<'_> {
             | Ask::Held
             | Ask::Sealed { .. }
             | Ask::Refused(_)
+            | Ask::Environ { .. }
             | Ask::Yield { .. }) => other.clone(),
             #[cfg(feature = "next-wire")]
             Ask::Tomorrow => Ask::Tomorrow,
@@ -176,6 +178,7 @@ impl Change<'_> {
             | Ask::Held
             | Ask::Sealed { .. }
             | Ask::Refused(_)
+            | Ask::Environ { .. }
             | Ask::Yield { .. } => false,
             #[cfg(feature = "next-wire")]
             Ask::Tomorrow => false,

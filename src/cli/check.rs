@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::guest::{self, Hearsay};
 use super::outcome::{Code, Failure, Outcome, Told};
+use super::supervised;
 use super::target::Scope;
 use super::terminal::{print, print_json, say, stderr_look, stdout_look};
 use crate::collision::codes;
@@ -84,6 +85,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         say(&summary(loaded.planes.planes.len(), &found, begun.elapsed()));
         return Ok(if has_error(&found) { Code::Collision } else { Code::Done });
     }
+    let loaded = supervised::read(&loaded, &loaded.planes.supervisor.run_dir);
     let all: BTreeSet<PlaneName> = loaded.planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect();
     let held = if depth == Depth::Live { held::held(&loaded.planes.supervisor.run_dir) } else { Vec::new() };
     let proof = survey::prove_change(&loaded.planes, &held, depth, &all);

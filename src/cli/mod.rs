@@ -32,6 +32,7 @@ mod start;
 mod status;
 mod steer;
 mod stop;
+mod supervised;
 mod target;
 mod terminal;
 mod trouble;

@@ -73,6 +73,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         | Answer::Daemon(_)
         | Answer::Findings(_)
         | Answer::Sealed(_)
+        | Answer::Environ(_)
         | Answer::Held { .. }) => Err(Failure::Failed(ask::out_of_turn(&other))),
     }
 }

@@ -14,6 +14,7 @@ use super::follow::Meeting;
 use super::input::{Input, Met, Purpose, Told};
 use super::keepers::{self, Keepers};
 use super::proving;
+use super::seal;
 use super::successor::Yielding;
 use super::voice::{Voice, Work};
 use super::watch::Watch;
@@ -258,8 +259,9 @@ impl Daemon {
             }
             Ask::Keep { plane, .. } if self.seen.contains_key(&plane) => self.doubt(plane, Some(reply)),
             Ask::Keep { plane, allow } => self.prove(Purpose::Keep { plane, allow, reply }),
-            Ask::Sealed { .. } if !peer.may_know() => reply.answer(crate::wire::not_yours()),
+            Ask::Sealed { .. } | Ask::Environ { .. } if !peer.may_know() => reply.answer(crate::wire::not_yours()),
             Ask::Sealed { plane } => reply.answer(self.sealed(&plane)),
+            Ask::Environ { names } => reply.answer(Answer::Environ(seal::given_of(&self.own, &names))),
             Ask::Refused(before) => {
                 let saw = format!(
                     "{} by {} (uid {}): {} against it",

@@ -9,6 +9,7 @@ use crate::collision::finding::{Finding, Severity};
 use crate::collision::masking;
 use crate::daemon::load_file::{self, Slurped};
 use crate::daemon::load_whose;
+use crate::daemon::seal;
 use crate::manifest::error::{Code, Mistake};
 use crate::manifest::given::{EnvFile, Given, Rank};
 use crate::manifest::{self, Written, resolve};
@@ -64,7 +65,7 @@ impl std::error::Error for LoadError {}
 /// The manifest to use, absolute: `flag`, else `$GATEWARD_MANIFEST`, else the first there is of `./supervisor.toml`,
 /// `$XDG_CONFIG_HOME/gateward/supervisor.toml` and `/etc/gateward/supervisor.toml`.
 pub fn find(flag: Option<&Path>) -> Result<PathBuf, Box<LoadError>> {
-    look(flag, &environ(), Path::new("supervisor.toml"))
+    look(flag, &seal::process_environ(), Path::new("supervisor.toml"))
 }
 
 /// The same, in this environment; `here` is the manifest of the current folder.
@@ -155,7 +156,7 @@ fn text(path: &Path) -> Result<String, Box<Mistake>> {
 
 /// Everything outside the manifest that its meaning rests on, and the supervisor's user, when we are somebody else.
 fn given(written: &Written) -> (Given, Option<u32>) {
-    let environ = environ();
+    let environ = seal::own_environ();
     let names = resolve::names(written);
     let account = |name: &String| {
         // A lookup that fails is an account that cannot be used; the mistake told is the same.
@@ -175,6 +176,7 @@ fn given(written: &Written) -> (Given, Option<u32>) {
             .filter(|name| accounts::group_exists(name).unwrap_or(false))
             .collect::<BTreeSet<_>>(),
         environ,
+        whose: seal::whose(),
         env_files: BTreeMap::new(),
     };
     let anothers = load_whose::another(written, &given);
@@ -207,17 +209,6 @@ fn env_file(path: &Path) -> EnvFile {
         }
         Err(fault) => EnvFile { text: Err(fault.what), mode: 0, uid: 0 },
     }
-}
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a manifest may name any variable of the supervisor's own, to be passed on"
-)]
-fn environ() -> BTreeMap<String, String> {
-    let both = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    };
-    std::env::vars_os().filter_map(both).collect()
 }
 
 /// The home of whoever runs this: HOME, else what passwd says.

@@ -102,6 +102,7 @@ impl std::error::Error for RunError {
 
 /// Runs the supervisor of `manifest` in the foreground until it is told to go. Needs the process's main thread.
 pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
+    seal::speak_for(seal::process_environ());
     let planes = match load::read(manifest) {
         Ok(loaded) => loaded.planes,
         // Nothing new is started by what cannot be read; what lives is looked after.

@@ -2,14 +2,16 @@
 //!
 //! Looks programs up; starts nothing and writes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
+use crate::manifest::given::Whose;
 use crate::openclaw::environment::{self, Host};
 use crate::plane::{Launch, Plane, Sealed, Supervisor};
 use crate::runtime::Runtimes;
@@ -31,12 +33,42 @@ impl fmt::Display for SealError {
 
 impl std::error::Error for SealError {}
 
-/// The supervisor's own environment, as far as it is text.
-#[allow(clippy::disallowed_methods, reason = "this room owns the supervisor's environment; only named parts go on")]
+/// The environment that planes get theirs from, when somebody said which.
+static SUPERVISORS: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+
+/// The supervisor's own environment, as far as it is text: of the one that this process is, or [speaks for](speak_for); else
+/// this process's own stands in for it.
 pub fn own_environ() -> BTreeMap<String, String> {
+    SUPERVISORS.get().cloned().unwrap_or_else(process_environ)
+}
+
+/// This process's environment, as far as it is text.
+#[allow(clippy::disallowed_methods, reason = "this room owns the supervisor's environment; only named parts go on")]
+pub fn process_environ() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// From now on this process goes by the environment of a supervisor: its own, when it is one, or that of the one which runs.
+/// Said once, before anything rests on it.
+pub fn speak_for(environ: BTreeMap<String, String>) {
+    // A second word would be the same one.
+    let _ = SUPERVISORS.set(environ);
+}
+
+/// Whose environment [`own_environ`] is.
+pub fn whose() -> Whose {
+    if SUPERVISORS.get().is_some() { Whose::Supervisor } else { Whose::Asker }
+}
+
+/// What decides beside the variables that planes are given: where folders are, and what `~` is.
+const OF_FOLDERS: [&str; 4] = ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"];
+
+/// What of a supervisor's environment has a meaning for planes which are passed these names.
+pub fn given_of(own: &BTreeMap<String, String>, names: &BTreeSet<String>) -> BTreeMap<String, String> {
+    let is_given = |name: &str| names.contains(name) || environment::is_taken_over(name) || OF_FOLDERS.contains(&name);
+    own.iter().filter(|(name, _)| is_given(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Seals `plane` with the supervisor's environment `own`.

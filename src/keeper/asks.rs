@@ -104,6 +104,7 @@ pub fn allowed(ask: &Ask) -> Vec<String> {
         | Ask::Findings
         | Ask::Held
         | Ask::Yield { .. }
+        | Ask::Environ { .. }
         | Ask::Refused(_)
         | Ask::Sealed { .. } => Vec::new(),
         #[cfg(feature = "next-wire")]
@@ -130,7 +131,7 @@ pub fn sort(ask: Ask) -> Sort {
         Ask::Refused(before) => Sort::Note(before),
         #[cfg(feature = "next-wire")]
         Ask::Tomorrow => Sort::Show(Often::Once),
-        Ask::Reload(_) | Ask::Down(_) | Ask::Keep { .. } | Ask::Findings => Sort::NotHere,
+        Ask::Reload(_) | Ask::Down(_) | Ask::Keep { .. } | Ask::Findings | Ask::Environ { .. } => Sort::NotHere,
     }
 }
 

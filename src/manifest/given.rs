@@ -16,6 +16,8 @@ pub struct Given {
     pub home: Option<PathBuf>,
     /// The supervisor's own environment; what is not UTF-8 is left out.
     pub environ: BTreeMap<String, String>,
+    /// Whether that is what it is.
+    pub whose: Whose,
     /// The accounts that exist, of those that [`names`](crate::manifest::resolve::names) asks for.
     pub accounts: BTreeMap<String, Account>,
     /// The groups that exist, of those that it asks for.
@@ -32,6 +34,16 @@ pub enum Rank {
     /// Anybody else.
     #[default]
     User,
+}
+
+/// Whose environment stands for the supervisor's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// Its own.
+    Supervisor,
+    /// That of somebody who asks while none runs, or none that tells.
+    #[default]
+    Asker,
 }
 
 /// One `env_file` as it was found.

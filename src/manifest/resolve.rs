@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::manifest::error::{Code, Mistake, in_order};
-use crate::manifest::given::{Given, Rank};
+use crate::manifest::given::{Given, Rank, Whose};
 use crate::manifest::keys::{At, Slot};
 use crate::manifest::paths::Base;
 use crate::manifest::quantity::spoken;
@@ -81,16 +81,31 @@ pub fn warnings(written: &Written, given: &Given) -> Vec<Mistake> {
     let mut warnings = Vec::new();
     for (plane, own) in &written.planes {
         let table = own.over(&written.defaults);
-        for name in table.pass_env.get().map(|names| names.0.as_slice()).unwrap_or_default() {
+        let is_literal = |name: &str| table.env.get().is_some_and(|env| env.0.iter().any(|(own, _)| own.value == name));
+        let names = table.pass_env.get().map(|names| names.0.as_slice()).unwrap_or_default();
+        for name in names.iter().filter(|name| !is_literal(&name.value)) {
             if !given.environ.contains_key(&name.value) {
-                let message = format!("`{}` is not set here, so nothing is passed to the plane", name.value);
-                let hint = "set it where `gateward run` is started, or use `env_file`";
+                let (message, hint) = unset(&name.value, given.whose);
                 let warning = Mistake::new(Code::PassEnvUnset, message, hint).at(name.place.clone(), "");
                 warnings.push(warning.about(format!("planes.{}.pass_env", plane.value)));
             }
         }
     }
     in_order(warnings)
+}
+
+/// That a name in `pass_env` has no value, as far as that is known, and what to do.
+fn unset(name: &str, whose: Whose) -> (String, &'static str) {
+    match whose {
+        Whose::Supervisor => (
+            format!("`{name}` is not set in the environment of the supervisor, so nothing is passed to the plane"),
+            "set it where `gateward run` is started and start that anew, or use `env_file`, which a reload reads",
+        ),
+        Whose::Asker => (
+            format!("`{name}` is not set here, so a supervisor started from here would pass nothing to the plane"),
+            "no supervisor says what it was started with: set it where `gateward run` is started, or use `env_file`",
+        ),
+    }
 }
 
 /// The manifest's folder.

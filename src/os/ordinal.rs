@@ -2,6 +2,7 @@
 //!
 //! Counts files only, and is worth no line: a count that cannot be kept is no failure of the log.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -54,10 +55,12 @@ fn keep(log: &Path, ordinal: Ordinal) -> io::Result<()> {
     file.write_all_at(format!("{number:020} {device:020} {inode:020}\n").as_bytes(), 0)
 }
 
+/// Hidden, as it is no text for whoever reads all of a folder.
 fn beside(log: &Path) -> PathBuf {
-    let mut name = log.as_os_str().to_owned();
+    let mut name = OsString::from(".");
+    name.push(log.file_name().unwrap_or_default());
     name.push("-number");
-    name.into()
+    log.with_file_name(name)
 }
 
 #[cfg(test)]
@@ -76,7 +79,7 @@ mod tests {
         // The next keeper, to the same file and to another one.
         assert_eq!(resume(&log, (1, 11)), 3);
         assert_eq!(resume(&log, (2, 7)), 4);
-        std::fs::write(folder.path().join("gateway.log-number"), "no numbers").expect("a file");
+        std::fs::write(folder.path().join(".gateway.log-number"), "no numbers").expect("a file");
         assert_eq!(read(&log), None);
         assert_eq!(next(&log, (2, 8), 4), 5);
     }

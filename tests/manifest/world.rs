@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gateward::manifest::error::Mistake;
-use gateward::manifest::given::{EnvFile, Given, Rank};
+use gateward::manifest::given::{EnvFile, Given, Rank, Whose};
 use gateward::manifest::{Written, parse, resolve};
 use gateward::plane::{Account, Planes};
 use gateward::render::diagnostic::{Report, render_all};
@@ -28,6 +28,7 @@ pub fn given(rank: Rank) -> Given {
         home: Some("/home/operator".into()),
         environ: [("ANTHROPIC_API_KEY".to_owned(), "SECRET".to_owned())].into(),
         accounts: [("claw".to_owned(), account)].into(),
+        whose: Whose::Asker,
         groups: ["operators".to_owned()].into(),
         env_files: [
             (PathBuf::from("/etc/gateward/good.env"), file("A=SECRET\nTZ=UTC\n", 0o100600, uid)),

@@ -222,6 +222,7 @@ impl<'a> Party<'a> {
             | Ask::Held
             | Ask::Sealed { .. }
             | Ask::Refused(_)
+            | Ask::Environ { .. }
             | Ask::Yield { .. } => "start",
             #[cfg(feature = "next-wire")]
             Ask::Tomorrow => "start",

@@ -223,6 +223,37 @@ fn exec_passes_on_what_the_supervisor_has_and_not_the_shell_that_asks() {
     assert!(alone.err.contains("PASSED_KEY, UNSET_HERE of pass_env is taken from this shell"), "{}", alone.err);
 }
 
+#[test]
+fn what_is_passed_is_judged_by_the_supervisor_that_runs_and_else_by_the_shell_that_asks() {
+    let mut world = Gateward::new("passed-unset", vec![sleeper("main").key("pass_env", "[\"OURS\", \"THEIRS\"]")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let check = |world: &Gateward| {
+        let mut command = world.command(&["check", "--no-live"]);
+        command.env("THEIRS", "the shell's");
+        said(command.output().expect("our binary runs")).code(0).out
+    };
+    let by_supervisor = check(&world);
+    for name in ["OURS", "THEIRS"] {
+        let sentence = format!("`{name}` is not set in the environment of the supervisor");
+        assert!(by_supervisor.contains(&sentence), "{by_supervisor}");
+    }
+    world.run(&["down"]).code(0);
+    let mut world = world.dirty(&[("OURS", "set")]);
+    world.up();
+    let mut command = world.command(&["check", "--no-live"]);
+    command.env_remove("OURS").env("THEIRS", "the shell's");
+    let said = said(command.output().expect("our binary runs")).code(0).out;
+    assert!(!said.contains("`OURS`") && said.contains("`THEIRS` is not set in the environment of"), "{said}");
+    world.run(&["down"]).code(0);
+    let alone = check(&world);
+    assert!(!alone.contains("`THEIRS`") && !alone.contains("`OURS`"), "{alone}");
+    let mut command = world.command(&["check", "--no-live"]);
+    command.env_remove("OURS").env("THEIRS", "the shell's");
+    let alone = crate::support::said(command.output().expect("our binary runs")).code(0).out;
+    assert!(alone.contains("`OURS` is not set here") && alone.contains("no supervisor says"), "{alone}");
+}
+
 /// The manifest of [`declared`] anew.
 fn manifest(world: &Gateward) -> String {
     let scratch = world.scratch();

@@ -33,7 +33,7 @@ fn only_so_many_files_are_kept() {
 /// How many files the log has.
 fn files(place: &Place) -> usize {
     let entries = std::fs::read_dir(place.logs()).expect("a folder");
-    entries.filter(|entry| entry.as_ref().expect("an entry").file_name() != "gateway.log-number").count()
+    entries.filter(|entry| entry.as_ref().expect("an entry").file_name() != ".gateway.log-number").count()
 }
 
 #[test]
