@@ -88,6 +88,10 @@ fn claims(count: usize, surface: impl Fn(usize, usize) -> Surface) -> Claims {
         Some(Place { file: "/etc/gateward/supervisor.toml".into(), line: line as u32, column: 1, width: 1 })
     };
     let claimant = |plane: usize| Claimant {
+        workspace: None,
+        base: None,
+        repeats: Vec::new(),
+        defaulted: Vec::new(),
         name: PlaneName::new(&format!("plane-{plane:05}")).expect("a name"),
         role: Role::Other,
         production: false,

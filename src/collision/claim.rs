@@ -39,6 +39,34 @@ pub struct Claimant {
     pub state_dir: PathBuf,
     /// Its HOME, under which remedies are offered.
     pub home: PathBuf,
+    /// Its workspace, where the manifest says one.
+    pub workspace: Option<PathBuf>,
+    /// Its base port, where it has a family.
+    pub base: Option<u16>,
+    /// What repeats the base port, and would have to be changed with it.
+    pub repeats: Vec<Repeat>,
+    /// What of state dir and config the manifest does not say, so that it follows HOME and profile.
+    pub defaulted: Vec<&'static str>,
+}
+
+/// A setting that says a plane's base port once more.
+#[derive(Clone, Debug)]
+pub struct Repeat {
+    /// The key of the config, or the variable.
+    pub key: String,
+    /// Where, for a line of a `.env` file; else it is the config's.
+    pub file: Option<PathBuf>,
+    /// Whether a variable says it.
+    pub by: Repeater,
+}
+
+/// What says a base port once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeater {
+    /// A key of the config.
+    Key,
+    /// A variable.
+    Variable,
 }
 
 /// One thing that one plane claims.

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::claim::{Account, Claim, Claimant, Claims, OwnPath, OwnRole, PathRole, Pin, Source, Surface};
+use super::claim::{
+    Account, Claim, Claimant, Claims, OwnPath, OwnRole, PathRole, Pin, Repeat, Repeater, Source, Surface,
+};
 use crate::openclaw::config::declared::{Browser, Declared, Endpoint, FileRole, Side, SurfaceKind};
 use crate::openclaw::config::origin::{Origin, Said, Variable, VariableSource};
 use crate::plane::{Contract, Launch, Place, Places, Plane, PlaneName, Planes, Supervisor};
@@ -19,8 +21,8 @@ pub fn claims(planes: &Planes, declared: &Declarations, key: &[u8; 32]) -> Claim
     sorted.sort_by(|a, b| a.0.name.cmp(&b.0.name));
     let mut all = Claims { own: own_paths(&planes.supervisor), ..Claims::default() };
     for (by, (plane, places)) in sorted.into_iter().enumerate() {
-        all.claimants.push(claimant(plane, places));
         let declared = declared.get(&plane.name);
+        all.claimants.push(claimant(plane, places, declared));
         let mut gatherer = Gatherer { by, plane, places, claims: &mut all.claims };
         gatherer.manifest(declared.is_some());
         if let Some(declared) = declared {
@@ -41,8 +43,14 @@ fn own_paths(supervisor: &Supervisor) -> Vec<OwnPath> {
     ]
 }
 
-fn claimant(plane: &Plane, places: &Places) -> Claimant {
+fn claimant(plane: &Plane, places: &Places, declared: Option<&Declared>) -> Claimant {
+    let openclaw = plane.contract == Contract::Openclaw;
+    let is_defaulted = |key: &&str| openclaw && !places.keys.contains_key(*key);
     Claimant {
+        workspace: plane.workspace.clone(),
+        base: plane.port.filter(|_| openclaw),
+        repeats: declared.into_iter().flat_map(|declared| &declared.gateway.ports).filter_map(repeat).collect(),
+        defaulted: ["state_dir", "config"].into_iter().filter(is_defaulted).collect(),
         name: plane.name.clone(),
         role: plane.role,
         production: plane.production_channels,
@@ -50,6 +58,16 @@ fn claimant(plane: &Plane, places: &Places) -> Claimant {
         config: plane.config.clone(),
         state_dir: plane.state_dir.clone(),
         home: plane.home.clone(),
+    }
+}
+
+/// Where a base port is said once more. Of a process's own environment nothing is said: the manifest forbids it there.
+pub(super) fn repeat(said: &Said<u16>) -> Option<Repeat> {
+    let key = said.key.clone();
+    match &said.origin {
+        Origin::Written { .. } => Some(Repeat { key, file: None, by: Repeater::Key }),
+        Origin::Variable(_) => Some(Repeat { key, file: Some(said.place()?.file.clone()), by: Repeater::Variable }),
+        Origin::Implied { .. } | Origin::Default => None,
     }
 }
 

@@ -6,9 +6,10 @@ use super::finding::Finding;
 use super::gather::ON_PATH;
 use super::group::{distinct, runs};
 use super::keys::Key;
+use super::remedy::{movers, step, steps};
 use super::suggest::Suggest;
 use super::surroundings::Surroundings;
-use super::wording::{change, finding, listed, movers, names, shown};
+use super::wording::{finding, listed, names, shown};
 use crate::openclaw::config::credential::Fingerprint;
 use crate::openclaw::config::declared::{Endpoint, Standing};
 use crate::plane::Role;
@@ -18,10 +19,10 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Sug
     let mut found = Vec::new();
     for (common, of) in shared(claims, around) {
         match common {
-            Common::Profile(profile) => found.push(profiles(claims, profile, &of)),
+            Common::Profile(profile) => found.push(profiles(claims, profile, &of, suggest)),
             Common::Home(_) => found.extend(homes(claims, &of, suggest)),
-            Common::Browser(end) => found.push(browsers(claims, end, &of)),
-            Common::Credential(_) => found.extend(credentials(claims, &of)),
+            Common::Browser(end) => found.push(browsers(claims, end, &of, suggest)),
+            Common::Credential(_) => found.extend(credentials(claims, &of, suggest)),
             Common::Runtime(runtime) => found.extend(runtimes(claims, runtime, &of)),
         }
     }
@@ -61,19 +62,13 @@ fn owners(of: &[&Claim]) -> Vec<usize> {
     distinct(of.iter().map(|claim| claim.by))
 }
 
-fn profiles(claims: &Claims, profile: &str, of: &[&Claim]) -> Finding {
+fn profiles(claims: &Claims, profile: &str, of: &[&Claim], suggest: &mut Suggest) -> Finding {
     let message = format!(
         "{} have one OpenClaw profile, `{profile}`: one name for two services, two default logs and two default ports",
         names(claims, &owners(of))
     );
-    let steps: Vec<String> = movers(claims, of)
-        .into_iter()
-        .map(|claim| {
-            let name = format!("\"{}\"", claims.claimant(claim).name);
-            change(claims.claimant(claim), claim, Some(&name))
-        })
-        .collect();
-    finding(claims, Code::ProfileShared, profile, of.iter().copied()).saying(message).hinting(steps.join("; "))
+    let hint = steps(claims, &movers(claims, of), suggest);
+    finding(claims, Code::ProfileShared, profile, of.iter().copied()).saying(message).hinting(hint)
 }
 
 fn homes(claims: &Claims, of: &[&Claim], suggest: &mut Suggest) -> Option<Finding> {
@@ -83,30 +78,21 @@ fn homes(claims: &Claims, of: &[&Claim], suggest: &mut Suggest) -> Option<Findin
         names(claims, &owners(of)),
         shown(home)
     );
-    let steps: Vec<String> = movers(claims, of)
-        .into_iter()
-        .map(|claim| {
-            let free = suggest.path(claims, claim).map(|path| format!("{:?}", path.display().to_string()));
-            change(claims.claimant(claim), claim, free.as_deref())
-        })
-        .collect();
-    let hint = format!("leave it if that is meant; else {}", steps.join("; "));
+    let hint = format!("leave it if that is meant; else {}", steps(claims, &movers(claims, of), suggest));
     Some(finding(claims, Code::HomeShared, shown(home), of.iter().copied()).saying(message).hinting(hint))
 }
 
-fn browsers(claims: &Claims, end: &Endpoint, of: &[&Claim]) -> Finding {
+fn browsers(claims: &Claims, end: &Endpoint, of: &[&Claim], suggest: &mut Suggest) -> Finding {
     let message = format!(
         "{} attach to one remote browser, {end}: they share its tabs and logged-in sessions",
         names(claims, &owners(of))
     );
-    let steps: Vec<String> =
-        movers(claims, of).into_iter().map(|claim| change(claims.claimant(claim), claim, None)).collect();
-    let hint = format!("{}, to a browser of its own", steps.join("; "));
+    let hint = format!("{}, to a browser of its own", steps(claims, &movers(claims, of), suggest));
     finding(claims, Code::BrowserShared, end.to_string(), of.iter().copied()).saying(message).hinting(hint)
 }
 
 /// One credential in several planes: among those that may touch production, among those that may not, and across.
-fn credentials(claims: &Claims, of: &[&Claim]) -> Vec<Finding> {
+fn credentials(claims: &Claims, of: &[&Claim], suggest: &mut Suggest) -> Vec<Finding> {
     let (production, other): (Vec<&Claim>, Vec<&Claim>) =
         of.iter().copied().partition(|claim| claims.claimant(claim).production);
     let mut found = Vec::new();
@@ -127,9 +113,8 @@ fn credentials(claims: &Claims, of: &[&Claim]) -> Vec<Finding> {
                 names(claims, &owners(group)),
                 accounts(group)
             );
-            let steps: Vec<String> =
-                movers(claims, group).into_iter().map(|claim| change(claims.claimant(claim), claim, None)).collect();
-            let hint = format!("make a bot or account for each plane; {}", steps.join("; "));
+            let moves = steps(claims, &movers(claims, group), suggest);
+            let hint = format!("make a bot or account for each plane; {moves}");
             let surface = accounts(group);
             let one = finding(claims, Code::ChannelCredentialShared, surface, group.iter().copied());
             found.push(one.saying(message).hinting(hint));
@@ -142,7 +127,7 @@ fn credentials(claims: &Claims, of: &[&Claim]) -> Vec<Finding> {
             accounts(&other),
             names(claims, &owners(&production))
         );
-        let step = change(claims.claimant(first), first, None);
+        let step = step(claims, first, suggest);
         let name = &claims.claimant(first).name;
         let hint = format!("{step} to an account made for `{name}`; production's belongs to production alone");
         let one = finding(claims, Code::ProductionCredential, accounts(of), of.iter().copied());

@@ -25,9 +25,12 @@ mod outside;
 mod own;
 mod ports;
 mod pins;
+mod remedy;
 mod suggest;
 mod wording;
 mod within;
+
+use std::collections::BTreeMap;
 
 use claim::Claims;
 use finding::Finding;
@@ -36,40 +39,55 @@ use suggest::Suggest;
 use surroundings::{Ephemeral, Surroundings};
 
 use crate::openclaw::ports::DEFAULT_BASE;
-use crate::plane::Planes;
+use crate::plane::{PlaneName, Planes};
 
 /// Everything that stands against `planes`, sorted: what their `claims` say to one another, what each plane's own
 /// configuration says to its manifest entry, and what `around` shows.
 pub fn prove(planes: &Planes, declared: &Declarations, claims: Claims, around: &Surroundings) -> Vec<Finding> {
-    let mut findings = check(claims, around);
+    let (claims, mut suggest) = (in_order(claims), Suggest::new(around));
+    let mut findings = collisions(&claims, around, &mut suggest);
+    let by: BTreeMap<&PlaneName, usize> =
+        claims.claimants.iter().enumerate().map(|(by, claimant)| (&claimant.name, by)).collect();
     for (plane, places) in &planes.planes {
-        findings.extend(within::findings(plane, places, declared.get(&plane.name), planes, around));
+        let Some(by) = by.get(&plane.name) else { continue };
+        let claimed = within::Claimed { claims: &claims, by: *by, suggest: &suggest };
+        findings.extend(within::findings(plane, places, declared.get(&plane.name), planes, &claimed));
     }
     sorted(findings)
 }
 
 /// Which of `claims` collide, with one another and with what runs, sorted.
-pub fn check(mut claims: Claims, around: &Surroundings) -> Vec<Finding> {
-    // Whatever picks "the first" below must not depend on the order in which things were written.
-    claims.claims.sort();
-    let mut suggest = Suggest::new(around);
-    let mut findings = between(&claims, around, &mut suggest);
-    findings.extend(host::findings(&claims, around, &mut suggest));
-    sorted(findings)
+pub fn check(claims: Claims, around: &Surroundings) -> Vec<Finding> {
+    sorted(collisions(&in_order(claims), around, &mut Suggest::new(around)))
 }
 
 /// Which of `claims` collide with one another, sorted.
-fn across(mut claims: Claims, around: &Surroundings) -> Vec<Finding> {
+fn across(claims: Claims, around: &Surroundings) -> Vec<Finding> {
+    sorted(between(&in_order(claims), around, &mut Suggest::new(around)))
+}
+
+/// Whatever picks "the first" must not depend on the order in which things were written.
+fn in_order(mut claims: Claims) -> Claims {
     claims.claims.sort();
-    sorted(between(&claims, around, &mut Suggest::new(around)))
+    claims
+}
+
+fn collisions(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
+    let mut findings = between(claims, around, suggest);
+    findings.extend(host::findings(claims, around, suggest));
+    findings
 }
 
 fn between(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
     let mut findings = paths::findings(claims, around, suggest);
-    findings.extend(outside::findings(claims, around));
+    if suggest.has_moved_files() {
+        // Once more, now that it is known who leaves which files.
+        findings = paths::findings(claims, around, suggest);
+    }
+    findings.extend(outside::findings(claims, around, suggest));
     findings.extend(own::findings(claims, around, suggest));
     findings.extend(ports::findings(claims, around, suggest));
-    findings.extend(pins::findings(claims));
+    findings.extend(pins::findings(claims, suggest));
     findings.extend(identities::findings(claims, around, suggest));
     findings
 }

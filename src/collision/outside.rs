@@ -9,11 +9,13 @@ use super::finding::Finding;
 use super::group::{distinct, runs};
 use super::keys::Key;
 use super::paths::apart;
+use super::remedy::steps;
+use super::suggest::Suggest;
 use super::surroundings::{EntryKind, Surroundings};
-use super::wording::{change, finding, listed, names, shown};
+use super::wording::{finding, listed, names, shown};
 
 /// For each such path: the planes that have it in common, and those in whose folders it lies.
-pub(super) fn findings(claims: &Claims, around: &Surroundings) -> Vec<Finding> {
+pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
     let outside: Vec<(PathRole, &Claim)> = claims
         .claims
         .iter()
@@ -38,7 +40,7 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings) -> Vec<Finding> {
         let name = |claim: &Claim| claim.path().map(|(_, path)| Key::by_name(path, around));
         for (_, same) in runs(of.iter().enumerate().map(|(index, claim)| (name(claim), index)).collect()) {
             let same: Vec<&Claim> = same.into_iter().map(|index| of[index]).collect();
-            found.extend(inside(claims, role, &same, &ground.holders(same[0], around), around));
+            found.extend(inside(claims, role, &same, &ground.holders(same[0], around), suggest));
         }
     }
     found.extend(linked.values().map(|of| hard_links(claims, of)));
@@ -149,8 +151,9 @@ fn inside(
     role: PathRole,
     of: &[&Claim],
     holders: &[&Claim],
-    around: &Surroundings,
+    suggest: &mut Suggest,
 ) -> Option<Finding> {
+    let around = suggest.around;
     let is_met = |claim: &&Claim| holders.iter().any(|holder| holder.by != claim.by);
     let guests: Vec<&Claim> = of.iter().copied().filter(is_met).collect();
     let is_foreign = |holder: &&Claim| of.iter().any(|claim| claim.by != holder.by);
@@ -161,7 +164,7 @@ fn inside(
     let (path, noun) = (guest.path()?.1, holder.path()?.0.noun());
     let surface = shown(path);
     let leads = around.identity(path).map_or_else(|| surface.clone(), |identity| shown(&identity.canonical));
-    let step = || change(claims.claimant(guest), guest, None);
+    let mut step = || steps(claims, &guests, suggest);
     let (code, message, hint) = match role {
         PathRole::StateLink | PathRole::StatePart => {
             let what = if is_mount(guest, around) { "mount" } else { "link" };

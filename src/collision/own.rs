@@ -5,9 +5,10 @@ use super::codes::Code;
 use super::finding::Finding;
 use super::group::distinct;
 use super::keys::Key;
+use super::remedy::steps;
 use super::suggest::Suggest;
 use super::surroundings::Surroundings;
-use super::wording::{change, finding, names, shown};
+use super::wording::{finding, names, shown};
 
 /// Where gateward and planes would stand on each other's feet: one finding for each of gateward's paths that planes meet,
 /// unless it lies in another of them that the same planes meet.
@@ -60,10 +61,7 @@ fn said(claims: &Claims, own: &OwnPath, meeting: &[&Claim], suggest: &mut Sugges
     let hint = match own.role {
         OwnRole::Manifest => "move the manifest out of every plane's folders, say beside them".to_owned(),
         OwnRole::StateDir | OwnRole::RunDir | OwnRole::PlaneDirs => {
-            let claim = meeting[0];
-            let free = suggest.path(claims, claim).map(|path| format!("{:?}", path.display().to_string()));
-            let step = change(claims.claimant(claim), claim, free.as_deref());
-            format!("{step}, or move gateward's own folder under [supervisor]")
+            format!("{}, or move gateward's own folder under [supervisor]", steps(claims, meeting, suggest))
         }
     };
     finding(claims, code, surface, meeting.iter().copied()).saying(message).hinting(hint)

@@ -11,9 +11,10 @@ use super::codes::Code;
 use super::finding::Finding;
 use super::group::{Union, distinct, runs};
 use super::keys::Key;
+use super::remedy::{is_at_home, movers, steps};
 use super::suggest::Suggest;
 use super::surroundings::{EntryKind, Surroundings};
-use super::wording::{change, finding, listed, movers, names, shown};
+use super::wording::{finding, listed, names, shown};
 
 /// Everything that is wrong between the paths of different planes.
 pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
@@ -137,7 +138,7 @@ impl<'a> Ground<'a> {
             format!("{} have one {what}, {surface}{}", names(all, owners), self.unlike(of).unwrap_or_default());
         let hint = match self.hard_link(of) {
             Some(link) => format!("make {link} a file of its own: cp {link} {link}.own && mv {link}.own {link}"),
-            None => remedies(all, &involved, suggest),
+            None => steps(all, &movers(all, &involved), suggest),
         };
         finding(all, code, surface, involved).saying(message).hinting(hint)
     }
@@ -265,13 +266,38 @@ impl<'a> Ground<'a> {
         let surface = shown(self.path(outermost));
         let verb = if inner.len() == 1 { "lies" } else { "lie" };
         let message = format!("{} {verb} inside {}, {surface}", listed(&phrases), self.holding(all, members));
-        let hint = remedies_for(all, &inner, suggest);
+        let hint = steps(all, &self.leaving(all, members, &inner), suggest);
         involved.extend(holders.iter().filter_map(|holder| {
             let of_holder = members.iter().copied().filter(|index| self.class[*index] == self.class[outermost]);
             of_holder.map(|index| self.claims[index]).find(|claim| claim.by == *holder)
         }));
         involved.extend(inner);
         finding(all, Code::PathNested, surface, involved).saying(message).hinting(hint)
+    }
+
+    /// Who leaves a tree: whoever keeps something inside that does not belong there; where all of it does, who holds it.
+    fn leaving(&self, all: &Claims, members: &[usize], inner: &[&'a Claim]) -> Vec<&'a Claim> {
+        let class = self.class[members[0]];
+        let outermost = members.iter().filter(|index| self.class[**index] == class).map(|index| self.claims[*index]);
+        let (guests, at_home): (Vec<&Claim>, Vec<&Claim>) = inner.iter().partition(|claim| !is_at_home(all, claim));
+        let is_planted = |claim: &&Claim| at_home.iter().any(|one| one.by != claim.by) && !is_at_home(all, claim);
+        let mut leaving: Vec<&Claim> = outermost.filter(is_planted).collect();
+        let stay = if leaving.is_empty() { Vec::new() } else { distinct(at_home.iter().map(|claim| claim.by)) };
+        let movers = distinct(inner.iter().map(|claim| claim.by).filter(|by| !stay.contains(by)));
+        // A config does not follow its state dir, and what is written follows nothing.
+        let follows = |claim: &Claim| match claim.source {
+            Source::Openclaw => true,
+            Source::Defaulted => claim.key == "workspace",
+            Source::Manifest | Source::Config | Source::Variable | Source::Living => false,
+        };
+        let told: Vec<&Claim> = members.iter().map(|index| self.claims[*index]).collect();
+        let moves = |claim: &&Claim| {
+            movers.contains(&claim.by) && (inner.contains(claim) || guests.contains(claim) || !follows(claim))
+        };
+        let held = &self.owners[class];
+        leaving.extend(told.into_iter().filter(moves).filter(|claim| held.binary_search(&claim.by).is_err()));
+        leaving.sort_by_key(|claim| (claim.by, claim.source));
+        leaving
     }
 
     /// "the state dir of `main` and the workspace of `rescue`": what the outermost path of a tree is to each who has it.
@@ -313,25 +339,4 @@ fn join_equal<K: PartialEq>(union: &mut Union, sorted: &[(K, usize)]) {
             union.join(pair[0].1, pair[1].1);
         }
     }
-}
-
-/// What to do so that all but one of the claimants of one path move away.
-fn remedies(all: &Claims, involved: &[&Claim], suggest: &mut Suggest) -> String {
-    let movers = movers(all, involved);
-    remedies_for(all, &movers, suggest)
-}
-
-/// What to do so that `movers` move away.
-fn remedies_for(all: &Claims, movers: &[&Claim], suggest: &mut Suggest) -> String {
-    let shown: Vec<&&Claim> = movers.iter().take(super::wording::NAMED - 1).collect();
-    let steps: Vec<String> = shown
-        .iter()
-        .map(|claim| {
-            let free = suggest.path(all, claim).map(|path| format!("{:?}", path.display().to_string()));
-            change(all.claimant(claim), claim, free.as_deref())
-        })
-        .collect();
-    let more = movers.len() - shown.len();
-    let rest = if more > 0 { format!(" (and so on for {more} more)") } else { String::new() };
-    format!("{}{rest}", steps.join("; "))
 }

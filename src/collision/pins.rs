@@ -5,20 +5,22 @@ use super::codes::Code;
 use super::finding::Finding;
 use super::group::{distinct, runs};
 use super::ports::families;
-use super::wording::{change, finding, listed, movers, names};
+use super::remedy::{movers, step, steps};
+use super::suggest::Suggest;
+use super::wording::{finding, listed, names};
 use crate::openclaw::ports::{Family, Part, SPAN};
 
 /// Everything that is wrong with single ports.
-pub(super) fn findings(claims: &Claims) -> Vec<Finding> {
+pub(super) fn findings(claims: &Claims, suggest: &mut Suggest) -> Vec<Finding> {
     let pins: Vec<(u16, Pin, &Claim)> = claims.claims.iter().filter_map(pin).collect();
     let mut families = families(claims);
     families.sort_by_key(|(base, claim)| (*base, claim.by));
     let mut found = Vec::new();
     for (port, of) in runs(pins.iter().enumerate().map(|(index, (port, ..))| (*port, index)).collect()) {
         let of: Vec<(Pin, &Claim)> = of.into_iter().map(|index| (pins[index].1, pins[index].2)).collect();
-        found.extend(twice(claims, port, &of));
-        found.extend(twice_within(claims, port, &of));
-        found.extend(foreign(claims, port, &of, &families));
+        found.extend(twice(claims, port, &of, suggest));
+        found.extend(twice_within(claims, port, &of, suggest));
+        found.extend(foreign(claims, port, &of, &families, suggest));
     }
     let mut by_owner: Vec<(usize, u16, &Claim)> =
         pins.iter().map(|(port, _, claim)| (claim.by, *port, *claim)).collect();
@@ -26,7 +28,9 @@ pub(super) fn findings(claims: &Claims) -> Vec<Finding> {
     for (base, family) in &families {
         let start = by_owner.partition_point(|(by, ..)| *by < family.by);
         let own = by_owner[start..].iter().take_while(|(by, ..)| *by == family.by);
-        found.extend(own.filter_map(|(_, port, claim)| on_own(claims, *port, claim, *base, family)));
+        for (_, port, claim) in own {
+            found.extend(on_own(claims, (*port, claim), (*base, family), suggest));
+        }
     }
     found
 }
@@ -44,19 +48,17 @@ fn pin(claim: &Claim) -> Option<(u16, Pin, &Claim)> {
 }
 
 /// One port pinned by several planes. Where each of them only attaches, it is one browser and not one listener.
-fn twice(claims: &Claims, port: u16, of: &[(Pin, &Claim)]) -> Vec<Finding> {
+fn twice(claims: &Claims, port: u16, of: &[(Pin, &Claim)], suggest: &mut Suggest) -> Vec<Finding> {
     let owners_of =
         |wanted: &dyn Fn(Pin) -> bool| distinct(of.iter().filter(|(pin, _)| wanted(*pin)).map(|(_, claim)| claim.by));
     let attaching = owners_of(&|pin| pin == Pin::Attaches);
     let everybody = owners_of(&|_| true);
     let is_listener = |owner: &usize| of.iter().any(|(pin, claim)| claim.by == *owner && *pin != Pin::Attaches);
     let mut found = Vec::new();
-    let said = |code, owners: &[usize], message: String| {
+    let mut said = |code, owners: &[usize], message: String| {
         let involved: Vec<&Claim> =
             of.iter().map(|(_, claim)| *claim).filter(|claim| owners.contains(&claim.by)).collect();
-        let steps: Vec<String> =
-            movers(claims, &involved).into_iter().map(|claim| change(claims.claimant(claim), claim, None)).collect();
-        let hint = format!("{}, to a port of its own family or one that no plane uses", steps.join("; "));
+        let hint = steps(claims, &movers(claims, &involved), suggest);
         finding(claims, code, port.to_string(), involved).saying(message).hinting(hint)
     };
     if attaching.len() > 1 {
@@ -74,7 +76,7 @@ fn twice(claims: &Claims, port: u16, of: &[(Pin, &Claim)]) -> Vec<Finding> {
 }
 
 /// One port under several keys of one plane, where more than one would listen. Several profiles may well attach to one.
-fn twice_within(claims: &Claims, port: u16, of: &[(Pin, &Claim)]) -> Vec<Finding> {
+fn twice_within(claims: &Claims, port: u16, of: &[(Pin, &Claim)], suggest: &mut Suggest) -> Vec<Finding> {
     let listening = of.iter().filter(|(pin, _)| *pin != Pin::Attaches);
     let by_owner = runs(listening.map(|(_, claim)| (claim.by, claim.key.as_ref())).collect());
     let mut found = Vec::new();
@@ -85,8 +87,9 @@ fn twice_within(claims: &Claims, port: u16, of: &[(Pin, &Claim)]) -> Vec<Finding
             let quoted: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
             let name = &claims.claimants[owner].name;
             let message = format!("`{name}` pins port {port} twice, by {}", listed(&quoted));
-            let hint =
-                format!("give each key a port of its own; {}", change(&claims.claimants[owner], involved[0], None));
+            let but_one = |claim: &&Claim| claim.key != keys[0] && claim.surface != Surface::Pin(Pin::Attaches, port);
+            let moving: Vec<&Claim> = involved.iter().copied().filter(but_one).collect();
+            let hint = format!("give each key a port of its own: {}", steps(claims, &moving, suggest));
             let mut one = finding(claims, Code::PortPinnedTwice, port.to_string(), involved.iter().copied());
             for claim in involved.iter().skip(1).take(3) {
                 one = one.at(claim.place.as_ref(), format!("and `{}`", claim.key));
@@ -98,7 +101,13 @@ fn twice_within(claims: &Claims, port: u16, of: &[(Pin, &Claim)]) -> Vec<Finding
 }
 
 /// A port of one plane within the families of others.
-fn foreign(claims: &Claims, port: u16, of: &[(Pin, &Claim)], families: &[(u16, &Claim)]) -> Option<Finding> {
+fn foreign(
+    claims: &Claims,
+    port: u16,
+    of: &[(Pin, &Claim)],
+    families: &[(u16, &Claim)],
+    suggest: &mut Suggest,
+) -> Option<Finding> {
     let start = families.partition_point(|(base, _)| *base < port.saturating_sub(SPAN));
     let holding: Vec<&Claim> =
         families[start..].iter().take_while(|(base, _)| *base <= port).map(|(_, claim)| *claim).collect();
@@ -106,7 +115,7 @@ fn foreign(claims: &Claims, port: u16, of: &[(Pin, &Claim)], families: &[(u16, &
     let holders: Vec<&Claim> = holding.iter().filter(pinned).copied().collect();
     let pinners: Vec<&(Pin, &Claim)> =
         of.iter().filter(|(_, claim)| holding.iter().any(|holder| holder.by != claim.by)).collect();
-    let first = pinners.first()?;
+    pinners.first()?;
     let owners = distinct(holders.iter().map(|claim| claim.by));
     let who = distinct(pinners.iter().map(|(_, claim)| claim.by));
     let attaches = pinners.iter().any(|(pin, _)| *pin == Pin::Attaches);
@@ -117,40 +126,19 @@ fn foreign(claims: &Claims, port: u16, of: &[(Pin, &Claim)], families: &[(u16, &
         keys(of),
         names(claims, &owners)
     );
-    let claim = first.1;
-    let claimant = claims.claimant(claim);
-    let own = families.iter().find(|(_, family)| family.by == claim.by && family.by != holders[0].by);
-    let free = own.and_then(|(base, _)| within_own(claims, *base, claim.by));
-    let hint = match free {
-        Some(free) if matches!(claim.surface, Surface::Pin(Pin::Browser, _)) => {
-            change(claimant, claim, Some(&free.to_string()))
-        }
-        Some(free) => format!("{}, say to port {free} of its own family", change(claimant, claim, None)),
-        None => format!("{}, to a port that is in no family", change(claimant, claim, None)),
-    };
+    let moving: Vec<&Claim> = pinners.iter().map(|(_, claim)| *claim).collect();
+    let hint = steps(claims, &moving, suggest);
     let involved = pinners.iter().map(|(_, claim)| *claim).chain(holders.iter().copied());
     Some(finding(claims, Code::PortPinForeign, port.to_string(), involved).saying(message).hinting(hint))
 }
 
-/// A CDP port of the plane's own family that nothing pins and no other family holds.
-fn within_own(claims: &Claims, base: u16, by: usize) -> Option<u16> {
-    let family = Family::new(base).ok()?;
-    let is_taken = |port: u16| {
-        claims.claims.iter().any(|claim| match claim.surface {
-            Surface::Pin(_, other) => other == port,
-            Surface::Family(other) => claim.by != by && (other..=other.saturating_add(SPAN)).contains(&port),
-            Surface::Path(..)
-            | Surface::Browser(_)
-            | Surface::Credential(..)
-            | Surface::Profile(_)
-            | Surface::Runtime(_) => false,
-        })
-    };
-    family.cdp().skip(1).find(|port| !is_taken(*port))
-}
-
 /// A pin onto what the plane's own gateway binds itself.
-fn on_own(claims: &Claims, port: u16, claim: &Claim, base: u16, family: &Claim) -> Option<Finding> {
+fn on_own(
+    claims: &Claims,
+    (port, claim): (u16, &Claim),
+    (base, family): (u16, &Claim),
+    suggest: &mut Suggest,
+) -> Option<Finding> {
     let part = Family::new(base).ok()?.part(port)?;
     let is_meant = match part {
         Part::Cdp => true,
@@ -162,9 +150,7 @@ fn on_own(claims: &Claims, port: u16, claim: &Claim, base: u16, family: &Claim) 
     }
     let name = &claims.claimant(claim).name;
     let message = format!("`{}` of `{name}` pins port {port}, which is {part} of its own family", claim.key);
-    let free = within_own(claims, base, claim.by);
-    let step = change(claims.claimant(claim), claim, None);
-    let hint = free.map_or(step.clone(), |free| format!("{step}, say to port {free}"));
+    let hint = step(claims, claim, suggest);
     let one = finding(claims, Code::PortPinOwn, port.to_string(), [claim]).saying(message).hinting(hint);
     Some(one.at(family.place.as_ref(), format!("base port {base}")))
 }

@@ -4,10 +4,14 @@ use super::claim::{Claim, Claims, Surface};
 use super::codes::Code;
 use super::finding::Finding;
 use super::group::{distinct, runs};
-use super::suggest::{Suggest, near};
-use super::surroundings::Surroundings;
-use super::wording::{NAMED, change, finding, movers, names};
+use super::remedy::{movers, step, steps};
+use super::suggest::Suggest;
+use super::surroundings::{Ephemeral, Surroundings};
+use super::wording::{finding, names};
 use crate::openclaw::ports::{ADVISED_SPACING, FALLBACK_CDP, HIGHEST_BASE, SPAN};
+
+/// The most ranges that a reservation lists: more of them need another numbering.
+const RESERVED: usize = 16;
 
 /// Everything that is wrong with base ports and what is derived from them.
 pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
@@ -15,12 +19,13 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Sug
     let bases = runs(families.iter().enumerate().map(|(index, (base, _))| (*base, index)).collect());
     let bases: Vec<(u16, Vec<&Claim>)> =
         bases.into_iter().map(|(base, of)| (base, of.into_iter().map(|i| families[i].1).collect())).collect();
+    let reservation = around.ephemeral.as_ref().and_then(|ephemeral| reservation(&bases, ephemeral));
     let mut found = overlapping(claims, &bases, suggest);
-    found.extend(close(claims, &bases));
+    found.extend(close(claims, &bases, suggest));
     for (base, of) in &bases {
         for claim in of {
             found.extend(too_high(claims, *base, claim, suggest));
-            found.extend(ephemeral(claims, *base, claim, around, suggest));
+            found.extend(ephemeral(claims, (*base, claim), around, reservation.as_deref(), suggest));
         }
     }
     found
@@ -89,7 +94,7 @@ fn overlap(
 }
 
 /// Pairs of bases whose families do not overlap but stand nearer than is advised.
-fn close(claims: &Claims, bases: &[(u16, Vec<&Claim>)]) -> Vec<Finding> {
+fn close(claims: &Claims, bases: &[(u16, Vec<&Claim>)], suggest: &mut Suggest) -> Vec<Finding> {
     let mut found = Vec::new();
     for (index, (base, of)) in bases.iter().enumerate() {
         let later = bases[index + 1..].iter().take_while(|(next, _)| next - base < ADVISED_SPACING);
@@ -101,7 +106,7 @@ fn close(claims: &Claims, bases: &[(u16, Vec<&Claim>)]) -> Vec<Finding> {
                 names(claims, &owners),
                 next - base
             );
-            let hint = format!("move one of them to {ADVISED_SPACING} or more from the other when convenient");
+            let hint = format!("when convenient, {}", elsewhere(claims, &both, suggest));
             let surface = format!("{base}, {next}");
             found.push(finding(claims, Code::PortFamilyClose, surface, both).saying(message).hinting(hint));
         }
@@ -120,15 +125,15 @@ fn too_high(claims: &Claims, base: u16, claim: &Claim, suggest: &mut Suggest) ->
         FALLBACK_CDP.start(),
         FALLBACK_CDP.end()
     );
-    let hint = elsewhere_for(claims, &[claim], suggest);
+    let hint = step(claims, claim, suggest);
     Some(finding(claims, Code::PortFamilyTooHigh, base.to_string(), [claim]).saying(message).hinting(hint))
 }
 
 fn ephemeral(
     claims: &Claims,
-    base: u16,
-    claim: &Claim,
+    (base, claim): (u16, &Claim),
     around: &Surroundings,
+    reservation: Option<&str>,
     suggest: &mut Suggest,
 ) -> Option<Finding> {
     let ephemeral = around.ephemeral.as_ref()?;
@@ -141,34 +146,25 @@ fn ephemeral(
         ephemeral.range.start(),
         ephemeral.range.end()
     );
-    let hint = format!(
-        "{}; or reserve the ports: sysctl net.ipv4.ip_local_reserved_ports={base}-{last}",
-        elsewhere_for(claims, &[claim], suggest)
-    );
+    let or = reservation.map(|all| format!("; or reserve the ports: sysctl net.ipv4.ip_local_reserved_ports={all}"));
+    let hint = format!("{}{}", step(claims, claim, suggest), or.unwrap_or_default());
     Some(finding(claims, Code::PortFamilyEphemeral, format!("{base}–{last}"), [claim]).saying(message).hinting(hint))
+}
+
+/// What reserves every family that needs it, with what is reserved now: the setting is one list, and each writing of it
+/// replaces the one before.
+fn reservation(bases: &[(u16, Vec<&Claim>)], ephemeral: &Ephemeral) -> Option<String> {
+    let families = bases.iter().map(|(base, _)| (*base, base.saturating_add(SPAN)));
+    let exposed = families.filter(|(first, last)| ephemeral.touches(*first, *last).is_some());
+    let kept = ephemeral.reserved.iter().map(|range| (*range.start(), *range.end()));
+    let mut ranges: Vec<(u16, u16)> = exposed.chain(kept).collect();
+    ranges.sort_unstable();
+    let spelled =
+        |(first, last): &(u16, u16)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    (ranges.len() <= RESERVED).then(|| ranges.iter().map(spelled).collect::<Vec<_>>().join(","))
 }
 
 /// Base ports for all but one of the claimants.
 pub(super) fn elsewhere(claims: &Claims, of: &[&Claim], suggest: &mut Suggest) -> String {
-    let mut of = of.to_vec();
-    of.sort_by_key(|claim| claim.by);
-    elsewhere_for(claims, &movers(claims, &of), suggest)
-}
-
-/// Base ports for `movers`.
-pub(super) fn elsewhere_for(claims: &Claims, movers: &[&Claim], suggest: &mut Suggest) -> String {
-    let steps = movers.iter().take(NAMED - 1).map(|claim| {
-        let from = match claim.surface {
-            Surface::Family(base) => near(base),
-            Surface::Path(..)
-            | Surface::Pin(..)
-            | Surface::Browser(_)
-            | Surface::Credential(..)
-            | Surface::Profile(_)
-            | Surface::Runtime(_) => near(0),
-        };
-        let free = suggest.base(claims, claim.by, from).map(|base| base.to_string());
-        change(claims.claimant(claim), claim, free.as_deref())
-    });
-    steps.collect::<Vec<_>>().join("; ")
+    steps(claims, &movers(claims, of), suggest)
 }

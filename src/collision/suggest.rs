@@ -4,31 +4,55 @@
 
 use std::path::{Path, PathBuf};
 
-use super::claim::{Claim, Claims, PathRole, Relation, Surface};
+use super::claim::{Claim, Claims, PathRole, Pin, Relation, Source, Surface};
 use super::keys::Key;
-use super::surroundings::{Ephemeral, Surroundings};
-use crate::openclaw::ports::{ADVISED_SPACING, DEFAULT_BASE, HIGHEST_BASE, SPAN};
+use super::surroundings::Surroundings;
+
+mod ports;
+
+use ports::Ports;
+pub(super) use ports::{Bases, near};
 
 /// The most values that one proof offers: a thousand planes on one port need a new numbering, not a thousand hints.
 const OFFERS: usize = 64;
 
-/// The lowest port that is offered: those below need rights.
-const LOWEST: u16 = 1024;
-
 /// What may still be offered.
 pub(super) struct Suggest<'a> {
-    around: &'a Surroundings,
+    pub(super) around: &'a Surroundings,
     left: usize,
     /// Made at the first question.
-    bases: Option<Bases>,
+    ports: Option<Ports>,
     /// Claimed paths with their owners, sorted; gateward's own have none. Made at the first question.
     paths: Option<Vec<(Key, Option<usize>)>>,
+    /// What was said of each claim of a path.
+    told: Vec<(Claim, Option<PathBuf>)>,
     /// Paths offered before.
     offered: Vec<(Key, Option<usize>)>,
     /// Base ports offered before: a plane that must move for two reasons moves once.
     moved: Vec<(usize, u16)>,
+    /// Single ports offered before, by what says the present one: it is told the same in every finding.
+    pinned: Vec<(Claim, u16)>,
     /// State dirs offered before: what is offered later for that plane goes there.
     state_dirs: Vec<(usize, PathBuf)>,
+    /// The planes that were told to take theirs: to the others something within it was offered.
+    leaving: Vec<usize>,
+    /// Configs offered before: what is to be changed in the config of that plane is changed there.
+    configs: Vec<(usize, PathBuf)>,
+    /// Workspaces offered before in place of what the manifest says.
+    workspaces: Vec<(usize, PathBuf)>,
+}
+
+/// What one plane was offered.
+#[derive(Default)]
+pub(super) struct Offered {
+    /// Its base port.
+    pub(super) base: Option<u16>,
+    /// Its state dir.
+    pub(super) state_dir: Option<PathBuf>,
+    /// Its config.
+    pub(super) config: Option<PathBuf>,
+    /// Its workspace.
+    pub(super) workspace: Option<PathBuf>,
 }
 
 impl<'a> Suggest<'a> {
@@ -36,11 +60,16 @@ impl<'a> Suggest<'a> {
         Self {
             around,
             left: OFFERS,
-            bases: None,
+            ports: None,
             paths: None,
+            told: Vec::new(),
             offered: Vec::new(),
             moved: Vec::new(),
+            pinned: Vec::new(),
             state_dirs: Vec::new(),
+            leaving: Vec::new(),
+            configs: Vec::new(),
+            workspaces: Vec::new(),
         }
     }
 
@@ -51,18 +80,73 @@ impl<'a> Suggest<'a> {
             return Some(*base);
         }
         self.left = self.left.checked_sub(1)?;
-        let base = self.bases.get_or_insert_with(|| taken_bases(claims, self.around)).take(near)?;
+        let base = self.ports.get_or_insert_with(|| Ports::new(claims, self.around)).base(by, near)?;
         self.moved.push((by, base));
         Some(base)
     }
 
+    /// A port for what a pin is for: a browser's in the plane's own family, as it will be, any other in no family.
+    pub(super) fn pin(&mut self, claims: &Claims, claim: &Claim) -> Option<u16> {
+        let Surface::Pin(pin, port) = claim.surface else { return None };
+        if let Some((_, offered)) = self.pinned.iter().find(|(of, _)| of == claim) {
+            return Some(*offered);
+        }
+        self.left = self.left.checked_sub(1)?;
+        let moved = self.moved.iter().find(|(owner, _)| *owner == claim.by).map(|(_, base)| *base);
+        let ports = self.ports.get_or_insert_with(|| Ports::new(claims, self.around));
+        let offered = match (pin, moved.or(claims.claimant(claim).base)) {
+            (Pin::Browser | Pin::Attaches, Some(base)) => ports.cdp(claim.by, base).or_else(|| ports.single(port))?,
+            (Pin::Browser | Pin::Attaches, None) | (Pin::Listens, _) => ports.single(port)?,
+        };
+        self.pinned.push((claim.clone(), offered));
+        Some(offered)
+    }
+
+    /// What was offered to one plane.
+    pub(super) fn offered(&self, by: usize) -> Offered {
+        let of =
+            |offers: &[(usize, PathBuf)]| offers.iter().find(|(owner, _)| *owner == by).map(|(_, path)| path.clone());
+        Offered {
+            base: self.moved.iter().find(|(owner, _)| *owner == by).map(|(_, base)| *base),
+            state_dir: of(&self.state_dirs).filter(|_| self.leaving.contains(&by)),
+            config: of(&self.configs),
+            workspace: of(&self.workspaces),
+        }
+    }
+
+    /// The file in which to change what `claim` says: not the one that the plane leaves, nor one that others include too.
+    pub(super) fn file(&self, claims: &Claims, claim: &Claim) -> PathBuf {
+        let claimant = claims.claimant(claim);
+        let config = || self.offered(claim.by).config.unwrap_or_else(|| claimant.config.clone());
+        match claim.place.as_ref().filter(|_| claim.source == Source::Config).map(|place| &place.file) {
+            Some(file) if *file != claimant.config && !is_included_elsewhere(claims, file, claim.by) => file.clone(),
+            Some(_) | None => config(),
+        }
+    }
+
     /// A path for what `claim` is for, that meets no other plane's.
     pub(super) fn path(&mut self, claims: &Claims, claim: &Claim) -> Option<PathBuf> {
+        if let Some((_, offered)) = self.told.iter().find(|(told, _)| told == claim) {
+            return offered.clone();
+        }
         self.left = self.left.checked_sub(1)?;
+        let offered = self.elsewhere(claims, claim);
+        self.told.push((claim.clone(), offered.clone()));
+        offered
+    }
+
+    /// Whether a plane was told to leave its state dir or its config, so that hints made before may name what it leaves.
+    pub(super) fn has_moved_files(&self) -> bool {
+        !self.leaving.is_empty() || !self.configs.is_empty()
+    }
+
+    fn elsewhere(&mut self, claims: &Claims, claim: &Claim) -> Option<PathBuf> {
         let (role, _) = claim.path()?;
         let claimant = claims.claimant(claim);
         if role == PathRole::StateDir {
-            return self.state_dir(claims, claim.by);
+            let offered = self.state_dir(claims, claim.by)?;
+            self.leaving.push(claim.by);
+            return Some(offered);
         }
         let state_dir = if self.is_free(claims, &claimant.state_dir, claim.by) {
             claimant.state_dir.clone()
@@ -71,7 +155,7 @@ impl<'a> Suggest<'a> {
         };
         let below = match role {
             PathRole::Config => "openclaw.json",
-            PathRole::Workspace => "workspace",
+            PathRole::Workspace => return self.workspace(claims, claim, &state_dir),
             PathRole::OauthDir => "credentials",
             PathRole::LogFile => "logs/gateway.log",
             PathRole::Sessions => "sessions",
@@ -95,7 +179,29 @@ impl<'a> Suggest<'a> {
         {
             return None;
         }
-        self.take(claims, offered, claim.by)
+        let offered = self.take(claims, offered, claim.by)?;
+        if role == PathRole::Config && !self.configs.iter().any(|(owner, _)| *owner == claim.by) {
+            self.configs.push((claim.by, offered.clone()));
+        }
+        Some(offered)
+    }
+
+    /// Where the manifest has the workspace, unless that is what must move; the further agents' beside it.
+    fn workspace(&mut self, claims: &Claims, claim: &Claim, state_dir: &Path) -> Option<PathBuf> {
+        let agent = claim.key.strip_prefix("agents.entries.").and_then(|rest| rest.strip_suffix(".workspace"));
+        let below = agent.map_or_else(|| "workspace".to_owned(), |agent| format!("workspace-{agent}"));
+        let path = claim.path()?.1;
+        let written = claims.claimant(claim).workspace.clone().filter(|_| agent.is_none());
+        if let Some(written) = written.filter(|written| written != path && self.is_free(claims, written, claim.by)) {
+            return self.take(claims, written, claim.by);
+        }
+        let is_manifests = agent.is_none() && claims.claimant(claim).workspace.is_some();
+        let folder = Some(state_dir.join(below)).filter(|folder| folder != path);
+        let offered = folder.and_then(|folder| self.take(claims, folder, claim.by))?;
+        if is_manifests && !self.workspaces.iter().any(|(owner, _)| *owner == claim.by) {
+            self.workspaces.push((claim.by, offered.clone()));
+        }
+        Some(offered)
     }
 
     fn state_dir(&mut self, claims: &Claims, by: usize) -> Option<PathBuf> {
@@ -166,71 +272,10 @@ fn joined(folder: &Path, rest: &Path) -> PathBuf {
     if rest.as_os_str().is_empty() { folder.to_owned() } else { folder.join(rest) }
 }
 
-/// Every base port whose family would meet something.
-fn taken_bases(claims: &Claims, around: &Surroundings) -> Bases {
-    let (mut families, mut single) = (Vec::new(), Vec::new());
-    for claim in &claims.claims {
-        match &claim.surface {
-            Surface::Family(base) => families.push(*base),
-            Surface::Pin(_, port) => single.push(*port),
-            Surface::Path(..)
-            | Surface::Browser(_)
-            | Surface::Credential(..)
-            | Surface::Profile(_)
-            | Surface::Runtime(_) => {}
-        }
-    }
-    single.extend(around.live.iter().flat_map(|live| live.listeners.iter().map(|at| at.port)));
-    Bases::new(&families, &single, around.ephemeral.as_ref())
-}
-
-/// Base ports that may not be given out any more: ranges, merged and rising.
-pub(super) struct Bases(Vec<(u16, u16)>);
-
-impl Bases {
-    /// All but those that would meet a family, a single port, or an ephemeral one.
-    pub(super) fn new(families: &[u16], single: &[u16], ephemeral: Option<&Ephemeral>) -> Self {
-        let holds = |first: u16, last: u16| (first.saturating_sub(SPAN), last);
-        let families = families.iter().map(|base| beside(*base));
-        let single = single.iter().map(|port| holds(*port, *port));
-        let ephemeral = ephemeral.map(|of| holds(*of.range.start(), *of.range.end()));
-        Self(merged(families.chain(single).chain(ephemeral).collect()))
-    }
-
-    /// Gives out the next one from `near` on, else the lowest.
-    pub(super) fn take(&mut self, near: u16) -> Option<u16> {
-        let base = next_free(&self.0, near.max(LOWEST)).or_else(|| next_free(&self.0, LOWEST))?;
-        self.0.push(beside(base));
-        self.0 = merged(std::mem::take(&mut self.0));
-        Some(base)
-    }
-}
-
-/// The base ports that are too near to `base`.
-fn beside(base: u16) -> (u16, u16) {
-    (base.saturating_sub(ADVISED_SPACING - 1), base.saturating_add(ADVISED_SPACING - 1))
-}
-
-fn merged(mut ranges: Vec<(u16, u16)>) -> Vec<(u16, u16)> {
-    ranges.sort_unstable();
-    let mut out: Vec<(u16, u16)> = Vec::new();
-    for (first, last) in ranges {
-        match out.last_mut() {
-            Some((_, end)) if first <= end.saturating_add(1) => *end = (*end).max(last),
-            _ => out.push((first, last)),
-        }
-    }
-    out
-}
-
-/// The first base port from `from` on that lies in none of the merged ranges.
-fn next_free(taken: &[(u16, u16)], from: u16) -> Option<u16> {
-    let after = taken.partition_point(|(_, last)| *last < from);
-    let base = match taken.get(after) {
-        Some((first, last)) if *first <= from => last.checked_add(1)?,
-        _ => from,
-    };
-    (base <= HIGHEST_BASE).then_some(base)
+/// Whether the configuration of another plane reads that file too.
+fn is_included_elsewhere(claims: &Claims, file: &Path, by: usize) -> bool {
+    let includes = |claim: &Claim| matches!(claim.path(), Some((PathRole::Include, path)) if path == file);
+    claims.claims.iter().any(|claim| claim.by != by && includes(claim))
 }
 
 fn taken_paths(claims: &Claims, around: &Surroundings) -> Vec<(Key, Option<usize>)> {
@@ -247,28 +292,4 @@ fn taken_paths(claims: &Claims, around: &Surroundings) -> Vec<(Key, Option<usize
     let mut taken: Vec<_> = keyed.collect();
     taken.sort();
     taken
-}
-
-/// The base port near which a plane is offered another: its own, or OpenClaw's default for one below all that may be used.
-pub(super) fn near(base: u16) -> u16 {
-    if (LOWEST..=HIGHEST_BASE).contains(&base) { base } else { DEFAULT_BASE }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{merged, next_free};
-
-    #[test]
-    fn ranges_merge_and_gaps_are_found() {
-        let taken = merged(vec![(300, 400), (100, 200), (201, 250), (390, 450)]);
-        assert_eq!(taken, [(100, 250), (300, 450)]);
-        assert_eq!(next_free(&taken, 50), Some(50));
-        assert_eq!(next_free(&taken, 100), Some(251));
-        assert_eq!(next_free(&taken, 250), Some(251));
-        assert_eq!(next_free(&taken, 260), Some(260));
-        assert_eq!(next_free(&taken, 300), Some(451));
-        assert_eq!(next_free(&[(0, u16::MAX)], 5), None);
-        assert_eq!(next_free(&[(60000, 65420)], 60000), Some(65421));
-        assert_eq!(next_free(&[(60000, 65425)], 60000), None);
-    }
 }

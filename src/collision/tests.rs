@@ -209,6 +209,20 @@ fn families_may_be_close_high_or_ephemeral() {
 }
 
 #[test]
+fn a_reservation_of_ports_lists_every_family_and_what_is_reserved_already() {
+    let around = Surroundings {
+        ephemeral: Some(Ephemeral { range: 32768..=60999, reserved: vec![34000..=34000, 50000..=50100] }),
+        ..Surroundings::default()
+    };
+    let found = check_planes(vec![plane("a", 40000), plane("b", 41000), plane("c", 20000)], &around);
+    assert_eq!(codes(&found), ["port-family-ephemeral"; 2]);
+    for one in found {
+        let all = "sysctl net.ipv4.ip_local_reserved_ports=34000,40000-40110,41000-41110,50000-50100";
+        assert!(one.hint.ends_with(all), "{}", one.hint);
+    }
+}
+
+#[test]
 fn gatewards_own_folders_keep_out_of_planes() {
     let mut main = plane("main", 18789);
     main.state_dir = "/var/lib/gateward/planes/main".into();

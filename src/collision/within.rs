@@ -1,6 +1,8 @@
 //! What stands against one plane by itself: its manifest entry and its own configuration contradict, or invite trouble.
 
+use super::claim::Claims;
 use super::finding::Finding;
+use super::suggest::Suggest;
 use super::surroundings::Surroundings;
 use crate::openclaw::config::declared::Declared;
 use crate::plane::{Places, Plane, Planes};
@@ -18,15 +20,25 @@ struct Subject<'a> {
     around: &'a Surroundings,
 }
 
+/// What a plane claims, and what it was offered in place of that.
+pub(super) struct Claimed<'a> {
+    /// Every claim.
+    pub(super) claims: &'a Claims,
+    /// The plane.
+    pub(super) by: usize,
+    /// The offers.
+    pub(super) suggest: &'a Suggest<'a>,
+}
+
 /// Everything that is wrong within one plane of `planes`.
 pub(super) fn findings(
     plane: &Plane,
     places: &Places,
     declared: Option<&Declared>,
     planes: &Planes,
-    around: &Surroundings,
+    claimed: &Claimed<'_>,
 ) -> Vec<Finding> {
-    let subject = Subject { plane, places, around };
+    let subject = Subject { plane, places, around: claimed.suggest.around };
     let mut found = files::rights(&subject, declared);
     found.extend(files::launcher(&subject));
     found.extend(files::forbidden(&subject));
@@ -41,7 +53,7 @@ pub(super) fn findings(
     if let Some(declared) = declared {
         found.extend(files::problems(&subject, declared));
         if files::is_readable(declared) {
-            found.extend(gateway::contradictions(&subject, declared));
+            found.extend(gateway::contradictions(&subject, declared, claimed));
             found.extend(gateway::exposure(&subject, &declared.gateway));
             found.extend(gateway::mode(&subject, &declared.gateway));
             found.extend(names::browser_profiles(&subject, &declared.browser));

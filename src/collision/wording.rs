@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::claim::{Claim, Claimant, Claims, PathRole, Source, Surface};
+use super::claim::{Claim, Claims, Source, Surface};
 use super::codes::Code;
 use super::finding::Finding;
 
@@ -78,53 +78,4 @@ pub(super) fn label(all: &Claims, claim: &Claim) -> String {
         Surface::Profile(profile) => of(format!("profile `{profile}`")),
         Surface::Runtime(runtime) => of(runtime.clone()),
     }
-}
-
-/// How to change a claim to `value`, as the end of "to do that, …": where the key stands and what to write.
-pub(super) fn change(claimant: &Claimant, claim: &Claim, value: Option<&str>) -> String {
-    let name = &claimant.name;
-    let manifest_key = |key: &str| match value {
-        Some(value) => format!("under [planes.{name}] say `{key} = {value}`"),
-        None => format!("under [planes.{name}] change `{key}`"),
-    };
-    let config_key = |key: &str| match value {
-        Some(value) => format!("in {} say `{key}: {value}`", shown(&claimant.config)),
-        None => format!("in {} change `{key}`", shown(&claimant.config)),
-    };
-    match (claim.source, &claim.surface) {
-        (Source::Manifest | Source::Defaulted, _) => manifest_key(&claim.key),
-        (Source::Config, _) => match (&claim.place, value) {
-            (Some(place), Some(value)) => format!("in {} say `{}: {value}`", shown(&place.file), claim.key),
-            (Some(place), None) => format!("in {} change `{}`", shown(&place.file), claim.key),
-            (None, _) => config_key(&claim.key),
-        },
-        (Source::Variable, _) => match value {
-            Some(value) => format!("set `{}` of `{name}` to {value}", claim.key),
-            None => format!("change `{}` of `{name}`", claim.key),
-        },
-        (Source::Openclaw, Surface::Path(PathRole::Workspace, _)) => manifest_key("workspace"),
-        (Source::Openclaw, Surface::Path(..)) => config_key(&claim.key),
-        (Source::Openclaw, _) => config_key(&claim.key),
-        (Source::Living, _) => format!("`gateward reload` ends `{name}` as it lives now"),
-    }
-}
-
-/// The claim of each owner but one: who keeps the surface is a plane of role main, else the first by name.
-pub(super) fn movers<'a>(all: &Claims, of: &[&'a Claim]) -> Vec<&'a Claim> {
-    let keeper = of
-        .iter()
-        .min_by_key(|claim| (all.claimant(claim).role != crate::plane::Role::Main, claim.by))
-        .map(|claim| claim.by);
-    let mut seen = Vec::new();
-    let mut movers = Vec::new();
-    for claim in of {
-        if Some(claim.by) != keeper && !seen.contains(&claim.by) {
-            if movers.len() == NAMED - 1 {
-                break;
-            }
-            seen.push(claim.by);
-            movers.push(*claim);
-        }
-    }
-    movers
 }

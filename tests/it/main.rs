@@ -17,6 +17,7 @@ mod costs;
 mod init;
 mod live;
 mod harness;
+mod heeded;
 mod runtime;
 mod service;
 mod practice;

@@ -10,7 +10,8 @@ use super::facts::{BaseTry, Hold, Live, Process};
 use crate::collision::claim::{Claim, Claims, Pin, Surface};
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
-use crate::collision::ports::{elsewhere_for, families};
+use crate::collision::ports::families;
+use crate::collision::remedy;
 use crate::collision::suggest::Suggest;
 use crate::collision::wording::{finding, listed};
 use crate::openclaw::ports::{Family, SPAN};
@@ -27,7 +28,7 @@ pub(super) fn findings(claims: &Claims, live: &Live, suggest: &mut Suggest) -> V
         found.extend(passing(claims, live, base, claim));
     }
     for claim in &claims.claims {
-        found.extend(plain_port(claims, live, claim));
+        found.extend(plain_port(claims, live, claim, suggest));
     }
     found
 }
@@ -53,7 +54,7 @@ fn base_port(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: &m
             let hint = match hold {
                 Hold::Listens | Hold::Bound => end_or_move(claims, holder.as_ref(), claim, suggest),
                 Hold::Connected | Hold::Closing => {
-                    format!("wait until it has passed; else {}", elsewhere_for(claims, &[claim], suggest))
+                    format!("wait until it has passed; else {}", remedy::step(claims, claim, suggest))
                 }
             };
             Some(finding(claims, Code::BasePortHeld, base.to_string(), [claim]).saying(message).hinting(hint))
@@ -61,7 +62,7 @@ fn base_port(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: &m
         BaseTry::Refused { address, why } => {
             let message = format!("the base port of `{name}`, {base} on {address}, may not be bound: {why}");
             let hint = if base < 1024 {
-                elsewhere_for(claims, &[claim], suggest)
+                remedy::step(claims, claim, suggest)
             } else {
                 format!("let `gateway.bind` of `{name}` name an address that this host has")
             };
@@ -132,7 +133,7 @@ fn passing(claims: &Claims, live: &Live, base: u16, claim: &Claim) -> Option<Fin
 }
 
 /// The one port of a plane of contract "plain".
-fn plain_port(claims: &Claims, live: &Live, claim: &Claim) -> Option<Finding> {
+fn plain_port(claims: &Claims, live: &Live, claim: &Claim, suggest: &mut Suggest) -> Option<Finding> {
     let Surface::Pin(Pin::Listens, port) = claim.surface else { return None };
     if claim.key != "port" {
         return None;
@@ -145,10 +146,7 @@ fn plain_port(claims: &Claims, live: &Live, claim: &Claim) -> Option<Finding> {
     let holder = listener.holder.as_ref();
     let name = &claims.claimant(claim).name;
     let message = format!("{} listens on the port of `{name}`, {port}", somebody(holder));
-    let hint = match holder {
-        Some(holder) => format!("end it if it should not be running ({}), else move the plane", holder.remedy()),
-        None => "look as root who it is (`gateward check` again), or move the plane".to_owned(),
-    };
+    let hint = end_or_move(claims, holder, claim, suggest);
     Some(finding(claims, Code::BasePortHeld, port.to_string(), [claim]).saying(message).hinting(hint))
 }
 
@@ -157,7 +155,7 @@ fn somebody(holder: Option<&Process>) -> String {
 }
 
 fn end_or_move(claims: &Claims, holder: Option<&Process>, claim: &Claim, suggest: &mut Suggest) -> String {
-    let step = elsewhere_for(claims, &[claim], suggest);
+    let step = remedy::step(claims, claim, suggest);
     match holder {
         Some(holder) => format!("end it if it should not be running ({}); else {step}", holder.remedy()),
         None => format!("look as root who it is (`sudo gateward check`), and end it; else {step}"),

@@ -1,36 +1,40 @@
 //! The `gateway` section of one plane's configuration, and the workspace, against its manifest entry.
 
-use super::Subject;
+use super::{Claimed, Subject};
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
+use crate::collision::gather;
 use crate::collision::keys::Key;
+use crate::collision::remedy::{quoted, repeated};
 use crate::collision::wording::shown;
 use crate::openclaw::config::credential::Credential;
 use crate::openclaw::config::declared::{Declared, Gateway};
 use crate::openclaw::config::origin::{Origin, Said};
 
 /// Port and workspace that the configuration sees otherwise than the manifest.
-pub(super) fn contradictions(subject: &Subject, declared: &Declared) -> Vec<Finding> {
-    let mut found: Vec<Finding> = declared.gateway.ports.iter().filter_map(|said| port(subject, said)).collect();
-    found.extend(workspace(subject, declared));
+pub(super) fn contradictions(subject: &Subject, declared: &Declared, claimed: &Claimed<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> =
+        declared.gateway.ports.iter().filter_map(|said| port(subject, said, claimed)).collect();
+    found.extend(workspace(subject, declared, claimed));
     found
 }
 
-fn port(subject: &Subject, said: &Said<u16>) -> Option<Finding> {
+fn port(subject: &Subject, said: &Said<u16>, claimed: &Claimed<'_>) -> Option<Finding> {
     let name = &subject.plane.name;
     let port = subject.plane.port.filter(|port| *port != said.value)?;
     let surface = said.value.to_string();
     let message = format!("`{}` of `{name}` says port {}, the manifest says {port}", said.key, said.value);
-    let place = said.place().map(|place| shown(&place.file));
-    let hint = match place {
-        Some(file) => format!("in {file} say {port} too, or take `{}` out", said.key),
+    let Claimed { claims, by, suggest } = *claimed;
+    let then = suggest.offered(by).base.unwrap_or(port);
+    let hint = match gather::repeat(said) {
+        Some(repeat) => format!("{}, or take it out", repeated(claims, by, &repeat, then, suggest)),
         None => format!("take `{}` out of the plane's environment", said.key),
     };
     let one = subject.finding(Code::ConfigPort, surface).at(subject.places.of("port"), format!("`{name}`: {port}"));
     Some(one.at(said.place(), format!("but {}", said.value)).saying(message).hinting(hint))
 }
 
-fn workspace(subject: &Subject, declared: &Declared) -> Option<Finding> {
+fn workspace(subject: &Subject, declared: &Declared, claimed: &Claimed<'_>) -> Option<Finding> {
     let name = &subject.plane.name;
     let written = subject.plane.workspace.as_ref()?;
     let said = &declared.default_agent()?.workspace;
@@ -41,7 +45,14 @@ fn workspace(subject: &Subject, declared: &Declared) -> Option<Finding> {
     let surface = shown(&said.value);
     let message =
         format!("`{}` of `{name}` is {surface}, the manifest says {}: the config wins", said.key, shown(written));
-    let hint = format!("let both say the same, or take `workspace` out of [planes.{name}]");
+    let Claimed { by, suggest, .. } = *claimed;
+    let offered = suggest.offered(by);
+    let config = offered.config.unwrap_or_else(|| subject.plane.config.clone());
+    let file = said.place().map(|place| place.file.clone()).filter(|file| *file != subject.plane.config);
+    let (file, then) = (file.unwrap_or(config), offered.workspace.as_ref().unwrap_or(written));
+    let moved =
+        offered.workspace.as_ref().map(|path| format!(" and under [planes.{name}] say `workspace = {}`", quoted(path)));
+    let hint = format!("in {} say `{}: {}`{}", shown(&file), said.key, quoted(then), moved.unwrap_or_default());
     let one = subject.finding(Code::ConfigWorkspace, surface.clone()).at(subject.places.of("workspace"), "");
     Some(one.at(said.place(), "the config wins").saying(message).hinting(hint))
 }

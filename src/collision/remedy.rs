@@ -1,0 +1,155 @@
+//! What to do about claims that meet: who moves, and where to, one step for each claim.
+//!
+//! The steps of all hints of one proof go together: followed at once they leave no collision that they were given for.
+
+use super::claim::{Claim, Claims, PathRole, Pin, Repeat, Repeater, Source, Surface};
+use super::group::distinct;
+use super::suggest::{Suggest, near};
+use super::wording::{NAMED, shown};
+use crate::plane::Role;
+
+/// The claims of each owner but one. Who keeps the surface is the plane that it belongs to by its place, else one of role
+/// main, else the first by name.
+pub(super) fn movers<'a>(all: &Claims, of: &[&'a Claim]) -> Vec<&'a Claim> {
+    let rank = |claim: &&&Claim| (!is_at_home(all, claim), all.claimant(claim).role != Role::Main, claim.by);
+    let Some(keeper) = of.iter().min_by_key(rank).map(|claim| claim.by) else { return Vec::new() };
+    let mut movers: Vec<&Claim> = of.iter().copied().filter(|claim| claim.by != keeper).collect();
+    movers.sort_by_key(|claim| (claim.by, claim.source));
+    movers
+}
+
+/// Whether a plane has this where it would have it by itself: in its own state dir, in its own port family, by default.
+pub(super) fn is_at_home(all: &Claims, claim: &Claim) -> bool {
+    let claimant = all.claimant(claim);
+    match &claim.surface {
+        Surface::Path(role, path) => {
+            let is_inside = *role != PathRole::StateDir && path.starts_with(&claimant.state_dir);
+            is_inside || matches!(claim.source, Source::Defaulted | Source::Openclaw)
+        }
+        Surface::Pin(_, port) => {
+            let span = crate::openclaw::ports::SPAN;
+            claimant.base.is_some_and(|base| (base..=base.saturating_add(span)).contains(port))
+        }
+        Surface::Family(_)
+        | Surface::Browser(_)
+        | Surface::Credential(..)
+        | Surface::Profile(_)
+        | Surface::Runtime(_) => false,
+    }
+}
+
+/// The steps of `movers`, planes capped and counted.
+pub(super) fn steps(all: &Claims, movers: &[&Claim], suggest: &mut Suggest) -> String {
+    let owners = distinct(movers.iter().map(|claim| claim.by));
+    let (told, more) = owners.split_at(owners.len().min(NAMED - 1));
+    let mut steps: Vec<String> = Vec::new();
+    for claim in movers.iter().filter(|claim| told.contains(&claim.by)) {
+        let step = step(all, claim, suggest);
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    let rest = if more.is_empty() { String::new() } else { format!(" (and so on for {} more)", more.len()) };
+    format!("{}{rest}", steps.join("; "))
+}
+
+/// How one claim gets out of the way, with a value where a free one is known.
+pub(super) fn step(all: &Claims, claim: &Claim, suggest: &mut Suggest) -> String {
+    let by = claim.by;
+    match &claim.surface {
+        Surface::Path(PathRole::Home, _) => home(all, claim, suggest),
+        Surface::Path(..) => {
+            let free = suggest.path(all, claim).map(|path| quoted(&path));
+            change(all, claim, free.as_deref(), suggest)
+        }
+        Surface::Family(base) => {
+            let Some(free) = suggest.base(all, by, near(*base)) else { return change(all, claim, None, suggest) };
+            let mut step = change(all, claim, Some(&free.to_string()), suggest);
+            for repeat in &all.claimant(claim).repeats {
+                step.push_str(&format!(" and {}", repeated(all, by, repeat, free, suggest)));
+            }
+            step
+        }
+        Surface::Pin(pin, _) => {
+            // Of several words of a command line one cannot be said by itself.
+            let is_settable = !claim.key.ends_with("mcpArgs");
+            let free = if is_settable { suggest.pin(all, claim) } else { None };
+            let value = free.map(|port| match pin {
+                Pin::Attaches => format!("\"http://127.0.0.1:{port}\""),
+                Pin::Listens | Pin::Browser => port.to_string(),
+            });
+            change(all, claim, value.as_deref(), suggest)
+        }
+        Surface::Profile(_) => {
+            let name = format!("\"{}\"", all.claimant(claim).name);
+            change(all, claim, Some(&name), suggest)
+        }
+        Surface::Browser(_) | Surface::Credential(..) | Surface::Runtime(_) => change(all, claim, None, suggest),
+    }
+}
+
+/// Another HOME. What follows HOME by default is held where it is.
+fn home(all: &Claims, claim: &Claim, suggest: &mut Suggest) -> String {
+    let Some(free) = suggest.path(all, claim) else { return change(all, claim, None, suggest) };
+    let claimant = all.claimant(claim);
+    let mut step = change(all, claim, Some(&quoted(&free)), suggest);
+    for key in &claimant.defaulted {
+        let offered = suggest.offered(claim.by);
+        let (now, then) = match *key {
+            "config" => (&claimant.config, offered.config),
+            _ => (&claimant.state_dir, offered.state_dir),
+        };
+        step.push_str(&format!(" and `{key} = {}`", quoted(&then.unwrap_or_else(|| now.clone()))));
+    }
+    step
+}
+
+/// How a base port is said once more.
+pub(super) fn repeated(all: &Claims, by: usize, repeat: &Repeat, port: u16, suggest: &Suggest) -> String {
+    let (claimant, offered) = (&all.claimants[by], suggest.offered(by));
+    let file = match (&repeat.file, offered.state_dir) {
+        // What lies in a state dir that the plane leaves is another's from then on.
+        (Some(file), Some(state_dir)) => match file.strip_prefix(&claimant.state_dir) {
+            Ok(below) => state_dir.join(below),
+            Err(_) => file.clone(),
+        },
+        (Some(file), None) => file.clone(),
+        (None, _) => offered.config.unwrap_or_else(|| claimant.config.clone()),
+    };
+    let sign = match repeat.by {
+        Repeater::Key => ": ",
+        Repeater::Variable => "=",
+    };
+    format!("in {} say `{}{sign}{port}`", shown(&file), repeat.key)
+}
+
+/// A path as TOML and JSON write it.
+pub(super) fn quoted(path: &std::path::Path) -> String {
+    format!("{:?}", path.display().to_string())
+}
+
+/// How to change a claim to `value`: where the key stands and what to write.
+pub(super) fn change(all: &Claims, claim: &Claim, value: Option<&str>, suggest: &Suggest) -> String {
+    let name = &all.claimant(claim).name;
+    let manifest_key = |key: &str| match value {
+        Some(value) => format!("under [planes.{name}] say `{key} = {value}`"),
+        None => format!("under [planes.{name}] change `{key}`"),
+    };
+    let config_key = || {
+        let file = suggest.file(all, claim);
+        match value {
+            Some(value) => format!("in {} say `{}: {value}`", shown(&file), claim.key),
+            None => format!("in {} change `{}`", shown(&file), claim.key),
+        }
+    };
+    match (claim.source, &claim.surface) {
+        (Source::Manifest | Source::Defaulted, _) => manifest_key(&claim.key),
+        (Source::Openclaw, Surface::Path(PathRole::Workspace, _)) => manifest_key("workspace"),
+        (Source::Config | Source::Openclaw, _) => config_key(),
+        (Source::Variable, _) => match value {
+            Some(value) => format!("set `{}` of `{name}` to {value}", claim.key),
+            None => format!("change `{}` of `{name}`", claim.key),
+        },
+        (Source::Living, _) => format!("`gateward reload` ends `{name}` as it lives now"),
+    }
+}
