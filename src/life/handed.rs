@@ -4,10 +4,12 @@
 //! (`docs/openclaw.md`). Under `always` the successor is spawned at once and the question is put when it has started; under
 //! the other policies, and where a second clean exit comes before the first was answered, the answer is waited for.
 
+use std::time::Duration;
+
 use super::due::HANDOFF_WAIT;
 use super::event::Told;
 use super::order::Order;
-use super::pace::Verdict;
+use super::pace::{Came, Verdict};
 use super::phase::{Moment, Next, Park, Phase, Rest, Wait};
 use super::{Life, Origin};
 use crate::plane::Policy;
@@ -18,6 +20,7 @@ pub(super) struct Pending {
     incarnation: u64,
     since: Moment,
     ended: Moment,
+    came: Came,
     question: Question,
     count: Count,
 }
@@ -44,9 +47,18 @@ impl Life {
     /// What follows a clean exit of a gateway that speaks handoff.
     pub(super) fn after_clean_exit(&mut self, incarnation: u64, since: Moment, now: Moment) -> Next {
         let second = self.handoff.is_some();
-        let at_once = self.rules.restart.policy == Policy::Always && !second && !self.pace.would_give_up(now);
+        let came = match &self.phase {
+            Phase::Starting { .. } => Came::Nowhere,
+            Phase::Down { .. }
+            | Phase::Sweeping { .. }
+            | Phase::Up { .. }
+            | Phase::Stopping { .. }
+            | Phase::Waiting { .. } => Came::Up,
+        };
+        let paced = self.pace.would_give_up(now) || self.pace.is_restless(since, now, came);
+        let at_once = self.rules.restart.policy == Policy::Always && !second && !paced;
         let question = if at_once { Question::Held } else { Question::Put };
-        self.handoff = Some(Pending { incarnation, since, ended: now, question, count: Count::Open });
+        self.handoff = Some(Pending { incarnation, since, ended: now, came, question, count: Count::Open });
         if at_once {
             return Next::Spawn;
         }
@@ -83,7 +95,11 @@ impl Life {
         if pending.count == Count::Done {
             self.pace.forgive();
         }
+        let pause = self.pace.handed_off(pending.since, pending.ended, pending.came);
         let awaited = self.is_awaiting_answer();
+        if let (true, Some((pause, count))) = (awaited, pause) {
+            return self.slow_down(pending, &reason, (pause, count), now);
+        }
         let follows = if awaited { "the successor is spawned at once" } else { "its successor is no restart to count" };
         self.record("handoff", reason, "no penalty", follows);
         if awaited {
@@ -92,6 +108,17 @@ impl Life {
         } else {
             self.restarts = self.restarts.saturating_sub(1);
         }
+    }
+
+    /// A successor was wanted, as so often before: it comes, but not at once.
+    fn slow_down(&mut self, pending: &Pending, reason: &str, (pause, count): (Duration, u32), now: Moment) {
+        let words = "it has itself restarted again and again, each time within restart.stable of its start".to_owned();
+        let because = Wait::Backoff(words.clone());
+        let next = Next::Wait { retry_at: now.max(pending.ended + pause), attempt: count, because };
+        let follows = format!("{words}: {}", super::ended::consequence(&next, now));
+        self.record("handoff", reason, super::ended::decision(&next), follows);
+        self.origin = Origin::Handoff;
+        self.go_on_with(next, now);
     }
 
     /// Nobody asked for a successor: the policy decides. Where one was spawned already, the exit counts for the next.

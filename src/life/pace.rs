@@ -15,6 +15,18 @@ pub const BREAKER_WINDOW: Duration = Duration::from_secs(300);
 /// How many unclean boots may stand in that span when another boot begins, so that its own death trips nothing.
 const BREAKER_ALLOWS: usize = 1;
 
+/// So many times in a row a gateway may have itself restarted soon after its start, as updates and edits of its config do.
+const FREE_HANDOFFS: u32 = 3;
+
+/// How far an incarnation came before it had itself restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// It had started.
+    Up,
+    /// It had not: the next one will hardly do better.
+    Nowhere,
+}
+
 /// What to do about a death.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -36,6 +48,8 @@ pub struct Pace {
     early: u32,
     deaths: Vec<Moment>,
     unclean: Vec<Moment>,
+    /// Restarts that gateways asked for themselves, in a row, each soon after its start.
+    handoffs: u32,
     last_delay: Duration,
     jitter: fastrand::Rng,
 }
@@ -49,6 +63,7 @@ impl Pace {
             early: 0,
             deaths: Vec::new(),
             unclean: Vec::new(),
+            handoffs: 0,
             last_delay: Duration::ZERO,
             jitter: fastrand::Rng::with_seed(seed),
         }
@@ -69,6 +84,7 @@ impl Pace {
     /// spawn that was asked for goes ahead, and the next one that nobody asks for heeds it again.
     pub fn insist(&mut self) {
         self.early = 0;
+        self.handoffs = 0;
         self.deaths.clear();
         self.last_delay = Duration::ZERO;
     }
@@ -96,6 +112,28 @@ impl Pace {
         self.unclean.extend(counted);
         self.unclean.retain(|at| now.saturating_sub(*at) < BREAKER_WINDOW);
         (self.delay(), self.early)
+    }
+
+    /// A restart that the incarnation from `since` to `ended` asked for itself is no death, and costs nothing; but one that does
+    /// little else is paced like one that dies. Gives the pause, and how many it were in a row.
+    pub fn handed_off(&mut self, since: Moment, ended: Moment, came: Came) -> Option<(Duration, u32)> {
+        if ended.saturating_sub(since) >= self.rules.stable {
+            self.handoffs = 0;
+            return None;
+        }
+        self.handoffs = self.handoffs.saturating_add(match came {
+            Came::Up => 1,
+            Came::Nowhere => FREE_HANDOFFS,
+        });
+        let paid = self.handoffs.checked_sub(FREE_HANDOFFS + 1)?;
+        let full = self.rules.min_delay.saturating_mul(1 << paid.min(30)).min(self.rules.max_delay);
+        (!full.is_zero()).then_some((full, self.handoffs))
+    }
+
+    /// Whether the next restart that it asks for itself, `came` so far since `since`, would have to wait.
+    pub fn is_restless(&self, since: Moment, now: Moment, came: Came) -> bool {
+        let mut after = self.clone();
+        after.handed_off(since, now, came).is_some()
     }
 
     /// Whoever held it is known by now, and is waited for.
@@ -127,6 +165,7 @@ impl Pace {
         let stable = now.saturating_sub(since) >= self.rules.stable;
         if stable {
             self.early = 0;
+            self.handoffs = 0;
             self.last_delay = Duration::ZERO;
         } else {
             self.early = self.early.saturating_add(1);

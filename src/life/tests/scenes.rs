@@ -7,7 +7,7 @@ use crate::life::Life;
 use crate::life::due::HUNG_AFTER;
 use crate::life::event::{Asking, Conflict, Event, Haste, Told};
 use crate::life::order::{Order, Reply, Want};
-use crate::life::phase::{Park, Phase, Rest, Wait};
+use crate::life::phase::{Next, Park, Phase, Rest, Wait};
 use crate::openclaw::exits::{Exit, Meaning};
 use crate::plane::{Contract, Policy};
 
@@ -131,6 +131,54 @@ fn a_clean_exit_that_was_no_handoff_counts_for_the_next_death() {
     died(&mut life, second, Exit::Code(1), Meaning::Crash, S(30));
     swept(&mut life, S(30));
     assert!(matches!(life.phase(), Phase::Waiting { attempt: 2, .. }), "the second early death: {:?}", life.phase());
+}
+
+#[test]
+fn one_that_has_itself_restarted_at_each_boot_is_paced_and_one_that_lived_is_not() {
+    let mut life = life();
+    life.begin(S(0));
+    let (mut at, mut spawns) = (S(0), 0);
+    while at < S(120) {
+        let incarnation = spawned(&mut life, at);
+        spawns += 1;
+        if died(&mut life, incarnation, Exit::Code(0), Meaning::Clean, at)
+            .contains(&Order::ConsumeHandoff { incarnation })
+        {
+            life.handle(Event::HandoffTold { incarnation, told: Told::Accepted("update".into()) }, at);
+        }
+        if let Phase::Sweeping { then: Next::Wait { retry_at, .. }, .. } = life.phase().clone() {
+            swept(&mut life, at);
+            at = retry_at;
+            life.handle(Event::DeadlinePassed, at);
+        }
+    }
+    assert!((3..=10).contains(&spawns), "{spawns} in two minutes");
+    // An hour later it does so once more, and nothing is held against it.
+    let incarnation = up(&mut life, at);
+    let orders = died(&mut life, incarnation, Exit::Code(0), Meaning::Clean, at + S(3600));
+    assert!(orders.contains(&Order::Sweep));
+    assert!(swept(&mut life, at + S(3600)).contains(&Order::Spawn { incarnation: incarnation + 1 }));
+}
+
+#[test]
+fn three_restarts_of_its_own_in_a_row_cost_nothing_and_the_fourth_a_pause() {
+    let mut life = life();
+    let mut incarnation = up(&mut life, S(0));
+    let told = |incarnation| Event::HandoffTold { incarnation, told: Told::Accepted("edit".into()) };
+    for at in [S(10), S(20), S(30)] {
+        died(&mut life, incarnation, Exit::Code(0), Meaning::Clean, at);
+        let successor = up(&mut life, at);
+        assert_eq!(successor, incarnation + 1, "at once");
+        life.handle(told(incarnation), at + S(2));
+        incarnation = successor;
+    }
+    died(&mut life, incarnation, Exit::Code(0), Meaning::Clean, S(40));
+    swept(&mut life, S(40));
+    life.handle(told(incarnation), S(40));
+    let Phase::Waiting { retry_at, because: Wait::Backoff(words), .. } = life.phase() else {
+        panic!("{:?}", life.phase());
+    };
+    assert_eq!((*retry_at, words.contains("has itself restarted")), (S(41), true), "{words}");
 }
 
 #[test]

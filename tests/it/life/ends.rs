@@ -69,6 +69,24 @@ fn a_handoff_is_no_death() {
 }
 
 #[test]
+fn one_that_restarts_itself_at_each_boot_is_paced() {
+    let restart = "min_delay = \"30s\"\nmax_delay = \"60s\"";
+    let mut world = Gateward::new("restless", vec![TestPlane::practice("main").table("restart", restart)]);
+    world.up();
+    for _ in 0..8 {
+        let moved = world.until("main", SOON, "up, or held back", |plane| up(plane) || plane.state == State::Backoff);
+        let (State::Up, Some(pid)) = (moved.state, moved.pid) else { break };
+        kill(pid, Signal::USR2);
+        world.until("main", SOON, "its end", |plane| plane.pid != Some(pid));
+    }
+    let waiting = world.until("main", SOON, "held back", |plane| plane.why.contains("has itself restarted"));
+    assert!((4..=6).contains(&waiting.incarnation), "{waiting:#?}");
+    assert!(waiting.until.is_some(), "it tells until when: {waiting:#?}");
+    assert!(told(&world, "main", "handoff", "again and again"), "{:#?}", journal(&world, "main"));
+    world.run(&["start", "main"]).code(0);
+}
+
+#[test]
 fn a_clean_exit_that_nobody_wanted_is_left_under_on_failure() {
     let plane = TestPlane::practice("main")
         .table("restart", "policy = \"on-failure\"")
