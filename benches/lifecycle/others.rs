@@ -37,7 +37,9 @@ fn words(words: &[&str]) -> Vec<String> {
 
 /// Folders of services, each with an executable `run`.
 fn services(world: &World, count: usize) -> PathBuf {
+    // They write beside what they are told: state that is installed under /run.
     let root = world.path("sv");
+    std::os::unix::fs::symlink(world.run(), &root).expect("a link");
     for n in 0..count {
         let folder = root.join(format!("p{n}"));
         fs::create_dir_all(&folder).expect("a folder");

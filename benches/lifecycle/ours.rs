@@ -147,7 +147,7 @@ impl Peer for Whole {
 }
 
 fn run(world: &World, count: usize, plane: impl Fn(usize) -> String) -> Ours {
-    let mut text = String::from("[supervisor]\nrun_dir = \"run\"\nstate_dir = \"state\"\n");
+    let mut text = format!("[supervisor]\nrun_dir = {:?}\nstate_dir = \"state\"\n", world.run());
     for n in 0..count {
         let _ = writeln!(text, "[planes.p{n}]\nisolates = \"a measurement\"\nstate_dir = \"s{n}\"\n{}", plane(n));
         let _ = writeln!(text, "[planes.p{n}.restart]\nmin_delay = \"10ms\"\nstable = \"0s\"");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A supervisor that can be measured.
@@ -43,21 +43,31 @@ pub trait Running {
 /// A folder, and a socket on which children report.
 pub struct World {
     folder: tempfile::TempDir,
+    run: tempfile::TempDir,
     report: UnixDatagram,
 }
 
 impl World {
     /// A new one.
     pub fn new(name: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix(&format!("gwp-{name}-")).tempdir().expect("a folder");
+        let prefix = format!("gwp-{name}-");
+        let named = || tempfile::Builder::new().prefix(&prefix).to_owned();
+        let folder = named().tempdir().expect("a folder");
+        let shm = PathBuf::from("/dev/shm");
+        let run = if shm.is_dir() { named().tempdir_in(shm) } else { named().tempdir() }.expect("a folder");
         let report = UnixDatagram::bind(folder.path().join("report")).expect("a socket");
         report.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
-        Self { folder, report }
+        Self { folder, run, report }
     }
 
     /// A path inside.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// What lies under /run where supervisors are installed: in memory.
+    pub fn run(&self) -> &Path {
+        self.run.path()
     }
 
     /// The child's command line.

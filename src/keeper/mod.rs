@@ -188,7 +188,8 @@ fn keeper(
 ) -> io::Result<(Box<Keeper>, Vec<Order>)> {
     let (tenure, before) = TenureFile::new(folder.tenure(), boot);
     // One that was killed since the look, or before a look that this one was not told of, has left its file.
-    let swept = before.as_ref().is_none_or(|before| before.boot != boot) && brief.is_empty_at(process::since_boot());
+    let is_first = before.as_ref().is_none_or(|before| before.boot != boot) && !tenure.is_unreadable();
+    let swept = is_first && brief.is_empty_at(process::since_boot());
     let mut hands = hands(brief.sealed, folder, lock, boot, tenure, inputs)?;
     if swept {
         hands.broom.trust_the_look();

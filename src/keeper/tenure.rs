@@ -38,13 +38,22 @@ pub struct TenureFile {
     path: PathBuf,
     boot: String,
     written: Tenure,
+    is_unreadable: bool,
 }
 
 impl TenureFile {
     /// The file at `path`, not yet written, and what a keeper that died has left there.
     pub fn new(path: PathBuf, boot: &str) -> (Self, Option<Tenure>) {
-        let left = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        (Self { path, boot: boot.to_owned(), written: Tenure::default() }, left)
+        let (left, is_unreadable) = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_or((None, true), |left| (Some(left), false)),
+            Err(error) => (None, error.kind() != io::ErrorKind::NotFound),
+        };
+        (Self { path, boot: boot.to_owned(), written: Tenure::default(), is_unreadable }, left)
+    }
+
+    /// Whether something was left there that says nothing.
+    pub fn is_unreadable(&self) -> bool {
+        self.is_unreadable
     }
 
     /// Writes how it stands, if that is news.
