@@ -370,6 +370,9 @@ pub struct PlaneStatus {
     /// Things of note that are not the state: channels suppressed, an old keeper, a limit not to be had.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// That what this incarnation was started from has changed or gone underneath it; among the notes too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchanged: Option<String>,
     /// What `/readyz` says of the gateway's event loop, in its own words and numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_loop: Option<serde_json::Value>,

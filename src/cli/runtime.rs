@@ -1,6 +1,7 @@
 //! `runtime`: the OpenClaw releases of this host: install, list, remove.
 //!
-//! Which planes live on a release is read off the processes, which are to run on it off the manifest, where there is one.
+//! Which planes live on a release is read off the processes, which would be started on it is asked of their keepers, and which
+//! are to run on it is read off the manifest, where there is one.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,11 @@ use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
 use super::{terminal, trouble};
 use crate::daemon::load;
-use crate::plane::Launch;
+use crate::daemon::survey::held;
+use crate::plane::{Launch, Plane};
 use crate::render::table::{Cell, Column, Side, table};
 use crate::render::text::size;
-use crate::runtime::{Bar, InstallError, Installed, Record, RemoveError, Runtimes};
+use crate::runtime::{Bar, Claims, InstallError, Installed, Record, RemoveError, Runtimes};
 
 /// Names of planes by the release that they run on, or are to run on.
 type InUse = BTreeMap<String, Vec<String>>;
@@ -85,33 +87,50 @@ impl Args {
     }
 }
 
+/// Whose each release is.
+#[derive(Default)]
+struct Owners {
+    living: InUse,
+    kept: InUse,
+    given: InUse,
+}
+
 /// Runs `runtime`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let living = || Runtimes::of_host().users();
     match &args.what {
         What::Install { version } => install(version),
         // A manifest that does not hold is told of by other verbs; what is installed is shown all the same.
-        What::List { json } => list(*json, &living(), &given(scope).unwrap_or_default()),
-        What::Remove { version } => remove(version, &living(), &given(scope)?),
+        What::List { json } => list(*json, &Owners { living: living(), ..manifest(scope).unwrap_or_default() }),
+        What::Remove { version } => remove(version, &Owners { living: living(), ..manifest(scope)? }),
     }
 }
 
-/// The planes that the manifest gives a release to. Without a manifest there are none; with one that was named, or that is
-/// found and does not hold, nobody knows.
-fn given(scope: &Scope) -> Result<InUse, Failure> {
+/// The planes that the manifest gives a release to, and those whose keepers would start them on one. Without a manifest there
+/// are none; with one that was named, or that is found and does not hold, nobody knows.
+fn manifest(scope: &Scope) -> Result<Owners, Failure> {
     let path = match load::find(scope.manifest.as_deref()) {
         Ok(path) => path,
-        Err(error) if scope.manifest.is_none() && error.manifest.is_none() => return Ok(InUse::new()),
+        Err(error) if scope.manifest.is_none() && error.manifest.is_none() => return Ok(Owners::default()),
         Err(error) => return Err(trouble::manifest(&error)),
     };
     let planes = load::read(&path).map_err(|error| trouble::manifest(&error))?.planes;
-    let mut given = InUse::new();
-    for (plane, _) in &planes.planes {
+    let held = held::held(&planes.supervisor.run_dir);
+    Ok(Owners {
+        living: InUse::new(),
+        kept: by_release(held.iter().map(|one| &one.sealed.plane)),
+        given: by_release(planes.planes.iter().map(|(plane, _)| plane)),
+    })
+}
+
+fn by_release<'a>(planes: impl Iterator<Item = &'a Plane>) -> InUse {
+    let mut by_release = InUse::new();
+    for plane in planes {
         if let Launch::Runtime { version, .. } = &plane.launch {
-            given.entry(version.clone()).or_default().push(plane.name.to_string());
+            by_release.entry(version.clone()).or_default().push(plane.name.to_string());
         }
     }
-    Ok(given)
+    by_release
 }
 
 fn install(version: &str) -> Outcome {
@@ -156,11 +175,11 @@ impl From<NotEnsured> for Failure {
     }
 }
 
-fn list(as_json: bool, living: &InUse, given: &InUse) -> Outcome {
+fn list(as_json: bool, owners: &Owners) -> Outcome {
     let runtimes = Runtimes::of_host();
     let installed = runtimes.installed();
     if as_json {
-        let list: Vec<_> = installed.iter().map(|one| in_json(one, living, given)).collect();
+        let list: Vec<_> = installed.iter().map(|one| in_json(one, owners)).collect();
         terminal::print_json(&json!({ "root": runtimes.root(), "runtimes": list }))?;
         return Ok(Code::Done);
     }
@@ -172,7 +191,7 @@ fn list(as_json: bool, living: &InUse, given: &InUse) -> Outcome {
         ));
         return Ok(Code::Done);
     }
-    let rows: Vec<Vec<Cell>> = installed.iter().map(|one| row(one, living, given)).collect();
+    let rows: Vec<Vec<Cell>> = installed.iter().map(|one| row(one, owners)).collect();
     terminal::print(&table(&COLUMNS, &rows, terminal::stdout_look()))?;
     Ok(Code::Done)
 }
@@ -185,33 +204,39 @@ const COLUMNS: [Column; 5] = [
     Column { head: "IN USE BY", side: Side::Left, expendable: 0 },
 ];
 
-fn row(one: &Installed, living: &InUse, given: &InUse) -> Vec<Cell> {
+fn row(one: &Installed, owners: &Owners) -> Vec<Cell> {
     let Record { version, node, bytes, installed_at, .. } = &one.record;
-    let living = users(one, living);
-    let idle =
-        users(one, given).iter().filter(|name| !living.contains(name)).map(|name| format!("{name} (not running)"));
-    let users = living.iter().cloned().chain(idle).collect::<Vec<_>>().join(", ");
+    let Claims { living, kept, given } = claims(version, owners);
+    let has_keeper = |name: &String| owners.kept.values().flatten().any(|kept| kept == name);
+    let idle = |name: &String| format!("{name} (not running)");
+    let to_come = given
+        .iter()
+        .filter(|name| !living.contains(name) && !kept.contains(name))
+        .map(|name| if has_keeper(name) { format!("{name} (after a reload)") } else { idle(name) });
+    let kept = kept.iter().filter(|name| !living.contains(name)).map(idle);
+    let users = living.iter().cloned().chain(kept).chain(to_come).collect::<Vec<_>>().join(", ");
     [version.clone(), node.clone(), size(*bytes), installed_at.clone(), users].map(Cell::new).into()
 }
 
-fn remove(version: &str, living: &InUse, given: &InUse) -> Outcome {
-    let of = |planes: &InUse| planes.get(version).cloned().unwrap_or_default();
-    let (living, given) = (of(living), of(given));
-    if living.is_empty() && given.is_empty() && Runtimes::of_host().get(version).is_some() {
+fn remove(version: &str, owners: &Owners) -> Outcome {
+    let claims = claims(version, owners);
+    if claims == Claims::default() && Runtimes::of_host().get(version).is_some() {
         // Tens of thousands of files take a slow disk some seconds.
         terminal::say(&format!("removing OpenClaw {version} …\n"));
     }
-    let removed = driver()?.block_on(Runtimes::of_host().remove(version, &living, &given))?;
+    let removed = driver()?.block_on(Runtimes::of_host().remove(version, claims))?;
     let freed = size(removed.record.bytes);
     terminal::say(&format!("OpenClaw {version} is removed from {}; {freed} are free\n", removed.root.display()));
     Ok(Code::Done)
 }
 
-fn users<'a>(one: &Installed, in_use: &'a InUse) -> &'a [String] {
-    in_use.get(&one.record.version).map(Vec::as_slice).unwrap_or_default()
+fn claims(version: &str, owners: &Owners) -> Claims {
+    let of = |planes: &InUse| planes.get(version).cloned().unwrap_or_default();
+    Claims { living: of(&owners.living), kept: of(&owners.kept), given: of(&owners.given) }
 }
 
-fn in_json(one: &Installed, living: &InUse, given: &InUse) -> serde_json::Value {
+fn in_json(one: &Installed, owners: &Owners) -> serde_json::Value {
+    let claims = claims(&one.record.version, owners);
     json!({
         "version": one.record.version,
         "node": one.record.node,
@@ -221,8 +246,9 @@ fn in_json(one: &Installed, living: &InUse, given: &InUse) -> serde_json::Value 
         "openclaw_integrity": one.record.openclaw_integrity,
         "node_integrity": one.record.node_integrity,
         "bin": one.bin(),
-        "in_use_by": users(one, living),
-        "given_to": users(one, given),
+        "in_use_by": claims.living,
+        "kept_for": claims.kept,
+        "given_to": claims.given,
     })
 }
 

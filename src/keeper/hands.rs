@@ -18,6 +18,7 @@ use super::helpers::Helpers;
 use super::input::Input;
 use super::logbook::Logbook;
 use super::memory::Memory;
+use super::modules::Modules;
 use super::origin::Origin;
 use super::publish::Known;
 use super::tenure::TenureFile;
@@ -104,6 +105,8 @@ pub struct Hands {
     pub prepared: Prepared,
     /// What the living gateway was started from.
     pub origin: Origin,
+    /// What it loads from there while it lives.
+    pub modules: Modules,
     /// Its cgroup, if its limits need one.
     pub confinement: Confinement,
     /// The gateway, while it lives or is unreaped.

@@ -19,6 +19,7 @@ mod helpers;
 mod includes;
 mod input;
 mod memory;
+mod modules;
 mod notices;
 mod observe;
 mod origin;
@@ -216,6 +217,7 @@ fn hands(
         ending: None,
         prepared,
         origin: origin::Origin::default(),
+        modules: modules::Modules::default(),
         confinement: confine::Confinement::new(&sealed),
         running: None,
         clean: None,

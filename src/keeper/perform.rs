@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use super::asks::Waiting;
 use super::hands::{self, Handoffs, Hands, Running};
 use super::input::{Errand, Input, Readiness};
+use super::modules::Modules;
 use super::origin::Origin;
 use crate::life::event::{AskId, Event, Hope};
 use crate::life::order::{Order, Reply};
@@ -116,6 +117,8 @@ impl Hands {
         self.helpers.end(|errand| matches!(errand, Errand::Consume { .. }));
         let keep: Vec<_> = self.broom.lock().map(|lock| (lock.fd(), super::clear::LOCK_FD)).into_iter().collect();
         let child = self.prepared.spawn(stdio, &keep).map_err(|error| failed(&error, error.errno()))?;
+        // Only now, as it takes a moment and the start does not wait for it.
+        self.modules = Modules::of(&self.sealed);
         self.known.notes = shortfalls;
         self.known.notes.extend(child.shortfalls.iter().map(ToString::to_string));
         self.known.pid = Some(child.pid);

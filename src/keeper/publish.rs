@@ -85,6 +85,7 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Opt
             .chain(&known.suppressed)
             .cloned()
             .collect(),
+        exchanged: known.exchanged.clone(),
         event_loop: known.readiness.event_loop.clone().filter(|_| up),
         log_lines_lost: known.log_lines_lost,
         #[cfg(feature = "next-wire")]

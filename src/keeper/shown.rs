@@ -68,7 +68,9 @@ impl Keeper {
         if self.hands.running.is_none() {
             return;
         }
-        let Some(file) = self.hands.origin.changed() else { return };
+        // The watch is read in any case, so that the kernel holds no notes for us.
+        let module = self.hands.modules.changed();
+        let Some(file) = self.hands.origin.changed().or(module) else { return };
         let plane = &self.hands.sealed.plane;
         let (saw, follows, advice) = if file.exists() {
             let saw = format!("{} has changed since this incarnation was started", file.display());

@@ -210,6 +210,7 @@ pub fn unknown(name: PlaneName, role: &str, port: Option<u16>, why: String) -> P
         until: None,
         generations: 0,
         notes: Vec::new(),
+        exchanged: None,
         event_loop: None,
         log_lines_lost: 0,
         #[cfg(feature = "next-wire")]

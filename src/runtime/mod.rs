@@ -24,7 +24,7 @@ pub use install::InstallError;
 pub use npm::NpmFailure;
 pub use progress::{Bar, News, Phase};
 pub use record::Record;
-pub use remove::RemoveError;
+pub use remove::{Claims, RemoveError};
 pub use verify::Unfit;
 
 /// The release that the demo and the tests of record run.

@@ -18,7 +18,7 @@ const RELOAD: &str = "`gateward reload --dry-run` shows what would change, `gate
 
 /// Every claim about a plane that is up.
 pub fn claims(status: &PlaneStatus, seen: &Seen) -> Vec<Claim> {
-    let mut claims = vec![custody(seen), definition(status, seen), program(seen)];
+    let mut claims = vec![custody(seen), definition(status, seen), program(status, seen)];
     claims.extend(listeners(seen));
     claims.extend(browsers(seen));
     claims.push(files(seen));
@@ -88,7 +88,11 @@ fn definition(status: &PlaneStatus, seen: &Seen) -> Claim {
     Claim::failed(Subject::Definition, evidence, RELOAD)
 }
 
-fn program(seen: &Seen) -> Claim {
+fn program(status: &PlaneStatus, seen: &Seen) -> Claim {
+    if let Some(exchanged) = &status.exchanged {
+        let (evidence, hint) = exchanged.split_once("; ").unwrap_or((exchanged, ""));
+        return Claim::failed(Subject::Program, evidence, hint);
+    }
     let Some(exe) = &seen.exe else {
         return Claim::unseen(Subject::Program, "its program may not be seen by this user");
     };

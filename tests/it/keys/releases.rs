@@ -12,15 +12,20 @@ fn release(root: &Path, version: &str) {
     let at = root.join(version);
     let bin = at.join("node_modules/.bin");
     let package = at.join("node_modules/openclaw");
-    for folder in [&bin, &package] {
+    for folder in [&bin, &package.join("dist/agents/tools")] {
         fs::create_dir_all(folder).expect("a folder");
     }
+    fs::write(package.join("dist/agents/tools/browser.js"), "1").expect("a module");
     let script = format!("#!/bin/sh\n[ \"$1\" = --version ] && exec echo OpenClaw {version}\nexec sleep 1000000\n");
     fs::write(package.join("openclaw.mjs"), script).expect("a program");
     fs::set_permissions(package.join("openclaw.mjs"), fs::Permissions::from_mode(0o755)).expect("a mode");
     fs::write(package.join("package.json"), format!("{{\"version\":\"{version}\"}}")).expect("a package");
     std::os::unix::fs::symlink("../openclaw/openclaw.mjs", bin.join("openclaw")).expect("a link");
     fs::write(bin.join("node"), "#!/bin/sh\n").expect("a program");
+    // First on PATH, so that what runs is of the release.
+    // By another process, as one that we have open for writing may not be executed.
+    let put = std::process::Command::new("install").args(["-m", "755", "/bin/sleep"]).arg(bin.join("sleep")).status();
+    assert!(put.expect("install").success());
     let record = format!(
         "{{\"format\":1,\"version\":\"{version}\",\"node\":\"24.16.0\",\"platform\":\"linux-x64\",\"openclaw_integrity\":null,\
          \"node_integrity\":null,\"bytes\":1,\"installed_at\":\"2026-11-01T00:00:00Z\"}}"
@@ -61,13 +66,32 @@ fn main_runs_on_one_release_and_staging_on_another_and_neither_is_removed() {
         let told = world.run(&["exec", name, "--", "openclaw", "--version"]).code(0);
         assert_eq!(told.out, format!("OpenClaw {version}\n"));
         let refused = runtime(&world, &["remove", version]).code(1);
-        assert!(refused.err.contains(&format!("the manifest gives OpenClaw {version} to {name}")), "{}", refused.err);
+        assert!(refused.err.contains(&format!("OpenClaw {version} is in use by {name}")), "{}", refused.err);
+        let way_out = format!("give {name} another runtime in the manifest, then `gateward reload`");
+        assert!(refused.err.contains(&way_out), "{}", refused.err);
         assert!(bin.join("openclaw").exists());
     }
     let listed = runtime(&world, &["list", "--json"]).code(0).json();
     let given: Vec<_> = listed["runtimes"].as_array().expect("a list").iter().map(|one| &one["given_to"]).collect();
     assert_eq!(given, [&serde_json::json!(["staging"]), &serde_json::json!([]), &serde_json::json!(["main"])]);
     runtime(&world, &["remove", "2026.8.1"]).code(0);
+    // What a stopped plane is to be started with, by the manifest and by its keeper, is kept too.
+    world.run(&["stop", "staging"]).code(0);
+    let refused = runtime(&world, &["remove", "2026.10.1"]).code(1);
+    assert!(refused.err.contains("the manifest gives OpenClaw 2026.10.1 to staging"), "{}", refused.err);
+    let text = fs::read_to_string(world.manifest()).expect("a manifest");
+    world.scratch().write("supervisor.toml", &text.replace("\"r2026-10-1\"", "\"r2026-9-6\""));
+    let refused = runtime(&world, &["remove", "2026.10.1"]).code(1);
+    assert!(refused.err.contains("the keeper of staging still has it"), "{}", refused.err);
+    let shown = runtime(&world, &["list"]).code(0).out;
+    let of = |version: &str| shown.lines().find(|line| line.starts_with(version)).expect("a line").to_owned();
+    assert!(of("2026.9.6").ends_with("main, staging (after a reload)"), "{shown}");
+    assert!(of("2026.10.1").ends_with("staging (not running)"), "{shown}");
+    world.run(&["reload"]).code(0);
+    eventually(SOON, "nobody on it", || {
+        let removed = runtime(&world, &["remove", "2026.10.1"]);
+        if removed.code == 0 { Ok(()) } else { Err(removed) }
+    });
     // A manifest that cannot be read may give it to anybody.
     world.scratch().write("supervisor.toml", "not TOML");
     runtime(&world, &["remove", "2026.9.6"]).code(6);
@@ -95,6 +119,49 @@ fn a_release_that_changes_underneath_a_living_plane_is_said_and_a_restart_takes_
     world.run(&["restart", "main"]).code(0);
     let main = world.until("main", SOON, "up", |plane| up(plane) && plane.incarnation == 2);
     assert_eq!(main.notes, Vec::<String>::new());
+}
+
+#[test]
+fn a_module_that_changes_deep_in_a_release_is_said_by_status_and_verify() {
+    let (mut world, releases) =
+        world("modules", &[("main", "2026.9.6"), ("staging", "2026.10.1"), ("rescue", "2026.8.1")]);
+    world.up();
+    for name in ["main", "staging", "rescue"] {
+        assert_eq!(world.until(name, SOON, "up", up).notes, Vec::<String>::new());
+    }
+    let inside = |version: &str, path: &str| releases.path().join(version).join("node_modules").join(path);
+    // Written in place, and a package beside the one that runs: neither shows at the top of the package.
+    let module = inside("2026.9.6", "openclaw/dist/agents/tools/browser.js");
+    fs::write(&module, "2").expect("a module");
+    fs::create_dir(inside("2026.10.1", "zod")).expect("a package");
+    fs::create_dir(inside("2026.8.1", ".cache")).expect("a cache");
+    for (name, what) in [("main", "openclaw/dist/agents/tools/browser.js"), ("staging", "node_modules/zod")] {
+        let sentence = format!("{what} has changed since this incarnation was started");
+        let said = |plane: &gateward::wire::PlaneStatus| plane.notes.iter().any(|note| note.contains(&sentence));
+        let seen = world.until(name, SOON, "said", said);
+        assert!(seen.exchanged.is_some_and(|exchanged| exchanged.contains(&sentence)));
+        let verified = world.run(&["verify", name]).code(1).out;
+        assert!(verified.contains(&sentence), "{verified}");
+    }
+    assert_eq!(world.plane("rescue").notes, Vec::<String>::new(), "a cache is no module");
+    world.run(&["verify", "rescue"]).code(0);
+    world.run(&["restart", "main"]).code(0);
+    world.until("main", SOON, "up", |plane| up(plane) && plane.incarnation == 2 && plane.notes.is_empty());
+    world.run(&["verify", "main"]).code(0);
+}
+
+#[test]
+fn a_release_that_was_put_in_the_place_of_another_is_no_proof() {
+    let (mut world, releases) = world("moved", &[("main", "2026.9.6")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    world.run(&["verify", "main"]).code(0);
+    fs::rename(releases.path().join("2026.9.6"), releases.path().join("aside")).expect("moved");
+    let gone = world.run(&["verify", "main"]).code(1).out;
+    assert!(gone.contains("is gone, and this incarnation was started from it"), "{gone}");
+    release(releases.path(), "2026.9.6");
+    let other = world.run(&["verify", "main"]).code(1).out;
+    assert!(other.contains("has changed since this incarnation was started"), "{other}");
 }
 
 #[test]
