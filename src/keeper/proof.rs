@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::input::Listener;
 use crate::life::event::Conflict;
 use crate::openclaw::{environment, owner, ports};
+use crate::os::accounts::own_uid;
 use crate::os::{process, sockets, sweep};
 use crate::plane::{Contract, Plane};
 
@@ -126,6 +127,30 @@ pub fn listener(port: u16, pid: i32, proved: Option<Proved>) -> (Listener, Optio
     match owner {
         Some((inode, pid)) => (Listener::Own { pid }, Some(Proved { inode, pid })),
         None => (Listener::Foreign(holder(first)), None),
+    }
+}
+
+/// Who answers at `address`, as far as that can be told: the port of a plain plane's `health.url`. One of another host, or which
+/// nobody of this one is seen to listen on, proves nothing either way.
+pub fn answerer(address: SocketAddr, plane: &Plane, proved: Option<Proved>) -> (Listener, Option<Proved>) {
+    let is_ours = sockets::bindable(address.ip(), 0).is_ok();
+    let mut listening = sockets::listeners(address.port()..=address.port()).unwrap_or_default();
+    listening.retain(|one| sockets::overlaps(one.address.ip(), address.ip()));
+    let Some(first) = listening.first().filter(|_| is_ours) else { return (Listener::NotExpected, None) };
+    if let Some(proved) = proved.filter(|proved| listening.iter().any(|it| it.inode == proved.inode)) {
+        return (Listener::Own { pid: proved.pid }, Some(proved));
+    }
+    // It may have gone on without the process that was spawned, so whoever is below its keeper is its own.
+    let tree = sweep::tree(std::process::id().cast_signed()).unwrap_or_default();
+    let inodes: Vec<u64> = listening.iter().map(|it| it.inode).collect();
+    let owner = sockets::owners(&inodes, &tree).into_iter().find_map(|(inode, pids)| Some((inode, *pids.first()?)));
+    let own_uid = plane.account.as_ref().map_or_else(own_uid, |account| account.uid);
+    match (owner, sockets::holder_of(first, environment::COOKIE)) {
+        (Some((inode, pid)), _) => (Listener::Own { pid }, Some(Proved { inode, pid })),
+        (None, Ok(holder)) => (Listener::Foreign(holder.to_string()), None),
+        // A program with capabilities is closed to its own user as well.
+        (None, Err(_)) if first.uid == own_uid => (Listener::NotExpected, None),
+        (None, Err(_)) => (Listener::Foreign(holder(first)), None),
     }
 }
 

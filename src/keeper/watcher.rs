@@ -118,10 +118,14 @@ impl Watcher {
     }
 
     fn listener(&mut self, plane: &Plane, pid: i32) -> Listener {
-        let Some(port) = plane.port.filter(|_| plane.contract == Contract::Openclaw) else {
-            return Listener::NotExpected;
+        let (listener, proved) = match (plane.contract, plane.port) {
+            (Contract::Openclaw, Some(port)) => proof::listener(port, pid, self.own),
+            (Contract::Plain, _) => match plane.health.url.as_deref().map(probe::target) {
+                Some(Ok(target)) => proof::answerer(target.address, plane, self.own),
+                Some(Err(_)) | None => return Listener::NotExpected,
+            },
+            (Contract::Openclaw, None) => return Listener::NotExpected,
         };
-        let (listener, proved) = proof::listener(port, pid, self.own);
         self.own = proved;
         if let Listener::Own { pid } = listener {
             self.served = Some(pid);
@@ -176,6 +180,10 @@ async fn ask(round: Round, plane: &Plane, seen: &mut Seen) {
     };
     match plane.contract {
         Contract::Plain => {
+            if let Listener::Foreign(holder) = &seen.listener {
+                seen.live = Some(Err(format!("its health.url is answered by {holder}, not by this plane")));
+                return;
+            }
             let answer = match plane.health.url.as_deref().map(probe::target) {
                 Some(Ok(target)) => probe::get(&target, budget).await,
                 Some(Err(error)) => Err(error),

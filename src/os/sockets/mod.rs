@@ -129,7 +129,8 @@ pub fn obstacle(address: IpAddr, port: u16) -> io::Result<Option<Obstacle>> {
     Ok(Some(Obstacle::Bound(bound.into_iter().find(|one| overlaps(one.address.ip(), address)))))
 }
 
-/// A wildcard of either family stands in the way of every address; of IPv6 it may take IPv4 with it.
-fn overlaps(one: IpAddr, other: IpAddr) -> bool {
+/// Whether one address stands in the way of another. A wildcard of either family does of every one; of IPv6 it may take IPv4
+/// with it.
+pub fn overlaps(one: IpAddr, other: IpAddr) -> bool {
     one.to_canonical() == other.to_canonical() || one.is_unspecified() || other.is_unspecified()
 }

@@ -72,6 +72,38 @@ fn under_policy_never_one_that_stops_to_answer_is_ended_and_parked_with_the_reas
 }
 
 #[test]
+fn a_server_of_another_plane_makes_nobody_ready() {
+    let family = Family::lease();
+    let server = served(&family, "/healthz", "always").env("TZ", "UTC");
+    let url =
+        format!("url = \"http://localhost:{}/healthz\"\ninterval = \"200ms\"\ntimeout = \"500ms\"", family.base());
+    let other = sleeper("rescue").table("health", &url).key("after", "[\"main\"]");
+    let mut world = Gateward::new("plain-foreign", vec![server, other]);
+    with_folders(&world, "main");
+    world.up();
+    let main = world.until("main", SOON, "up and ready", |plane| up(plane) && plane.ready);
+    let holder = format!("(pid {})", main.pid.expect("it runs"));
+    let told =
+        |plane: &gateward::wire::PlaneStatus| plane.why.contains("is answered by") && plane.why.contains(&holder);
+    let rescue = world.until("rescue", SOON, "told who answers", told);
+    assert_eq!((rescue.state, rescue.ready, rescue.live), (State::Starting, false, false), "{rescue:#?}");
+}
+
+#[test]
+fn a_server_that_left_its_parent_is_the_planes_own() {
+    let family = Family::lease();
+    let port = family.base().to_string();
+    let ours = env!("CARGO_BIN_EXE_gateward");
+    let script = format!("(setsid {ours} practice gateway run --port {port} &) ; exec sleep 1000000");
+    let url = format!("url = \"http://127.0.0.1:{port}/healthz\"\ninterval = \"200ms\"\ntimeout = \"500ms\"");
+    let plane = TestPlane::plain("main", &["/bin/sh", "-c", &script]).table("health", &url);
+    let mut world = Gateward::new("plain-left", vec![plane.env("TZ", "UTC")]);
+    with_folders(&world, "main");
+    world.up();
+    world.until("main", SOON, "up and ready", |plane| up(plane) && plane.ready);
+}
+
+#[test]
 fn a_url_that_never_answers_2xx_is_no_start() {
     let family = Family::lease();
     let plane = served(&family, "/readyz", "always").env("PRACTICE_READY_FAILING", "telegram");
