@@ -6,13 +6,15 @@ use std::io;
 
 use jiff::Timestamp;
 
+use super::ask;
 use super::logs::{End, Source, Stamp};
 use super::outcome::{Code, Outcome};
 use super::status::{look, nobody};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, stdout_look};
+use crate::collision::finding::{Finding, Severity};
 use crate::render::why::{Chain, why};
-use crate::wire::State;
+use crate::wire::{Answer, Ask, PlaneStatus, State};
 
 /// The words of `why`.
 #[derive(Debug, clap::Args)]
@@ -50,7 +52,8 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         last(Source::open(args.plane.clone(), &folder.log(), Stamp::FirstWord, Some(SAID))).map_err(unreadable)?;
     let Some(status) = seen.report.planes.pop() else { return Err(nobody(&target)) };
     let state = status.state;
-    let chain = Chain { status, evidence, said };
+    let findings = standing(&target, &status);
+    let chain = Chain { status, findings, evidence, said };
     if args.json {
         print_json(&chain)?;
     } else {
@@ -63,6 +66,14 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
             Ok(Code::NotRunning)
         }
     }
+}
+
+/// What the supervisor's last proof holds against the plane; nothing where it does not answer.
+fn standing(target: &Target, status: &PlaneStatus) -> Vec<Finding> {
+    let answer = ask::one(target.daemon(), Ask::Findings, ask::BUDGET);
+    let Ok(Answer::Findings(found)) = answer else { return Vec::new() };
+    let found: Vec<Finding> = serde_json::from_value(found).unwrap_or_default();
+    found.into_iter().filter(|one| one.severity == Severity::Error && one.planes.contains(&status.name)).collect()
 }
 
 fn last(source: io::Result<Source>) -> io::Result<Vec<String>> {

@@ -56,6 +56,13 @@ pub fn prove(planes: &Planes, declared: &Declarations, claims: Claims, around: &
     sorted(findings)
 }
 
+/// What OpenClaw's `answers` hold against the configs of `planes`.
+pub fn judged(planes: &Planes, answers: BTreeMap<PlaneName, host::Validity>) -> Vec<Finding> {
+    let live = host::Live { validity: answers, ..host::Live::default() };
+    let around = Surroundings { live: Some(live), ..Surroundings::default() };
+    planes.planes.iter().filter_map(|(plane, places)| within::judged(plane, places, &around)).collect()
+}
+
 /// Which of `claims` collide, with one another and with what runs, sorted.
 pub fn check(claims: Claims, around: &Surroundings) -> Vec<Finding> {
     sorted(collisions(&in_order(claims), around, &mut Suggest::new(around)))

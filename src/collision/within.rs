@@ -62,6 +62,11 @@ pub(super) fn findings(
     found
 }
 
+/// What OpenClaw said of a plane's config, by itself.
+pub(super) fn judged(plane: &Plane, places: &Places, around: &Surroundings) -> Option<Finding> {
+    files::validity(&Subject { plane, places, around })
+}
+
 impl Subject<'_> {
     /// A finding about this plane alone.
     fn finding(&self, code: super::codes::Code, surface: impl Into<String>) -> Finding {

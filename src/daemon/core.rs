@@ -82,6 +82,10 @@ pub struct Daemon {
     pub(super) findings: Vec<Finding>,
     /// What the last look at the host brought.
     pub(super) host: Vec<Finding>,
+    /// Configs that OpenClaw would refuse, as asked after an edit.
+    pub(super) refused: Vec<Finding>,
+    /// The files of the configurations as they were at the last proof.
+    pub(super) stamps: super::judged::Stamps,
     /// How often in a row the host alone kept a plane from starting.
     pub(super) looks: u32,
     /// The manifest file as it was when it was read last.
@@ -181,6 +185,7 @@ impl Daemon {
                 self.prove(Purpose::Edit);
             }
             Input::Proved(proved) => self.proved(*proved),
+            Input::Judged(judged) => self.judged(judged),
             Input::Staggered => {
                 self.staggering = false;
                 self.start_due();
@@ -243,7 +248,7 @@ impl Daemon {
         match heard.request.ask {
             Ask::Status => reply.answer(Answer::Daemon(self.status())),
             Ask::Findings => {
-                let all: Vec<&Finding> = self.findings.iter().chain(&self.host).collect();
+                let all: Vec<&Finding> = self.findings.iter().chain(&self.host).chain(&self.refused).collect();
                 reply.answer(Answer::Findings(serde_json::to_value(all).unwrap_or_default()));
             }
             Ask::Reload(reload) if reload.exec => self.try_successor(Some(reply)),

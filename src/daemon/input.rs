@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::judged::{Judged, Stamps};
 use super::successor::{Successor, Yielding};
 use super::survey::held::Held;
 use super::vigil::Found;
@@ -62,6 +63,8 @@ pub enum Input {
     Touched(Touched),
     /// A watched file changed.
     Edited(Vec<PathBuf>),
+    /// OpenClaw was asked about configs that were edited.
+    Judged(Judged),
     /// The manifest was read and proved.
     Proved(Box<Proved>),
     /// The time to the next staggered start is over.
@@ -169,4 +172,6 @@ pub struct Facts {
     pub host: Option<Vec<Finding>>,
     /// What the keepers held when it was made.
     pub held: Vec<Held>,
+    /// The files that each plane's configuration is made of, as they were.
+    pub stamps: Stamps,
 }

@@ -4,6 +4,7 @@
 
 pub mod applied;
 pub mod identity;
+mod judged;
 pub mod keepers;
 pub mod load;
 mod passage;
@@ -201,6 +202,8 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         waiting: BTreeMap::new(),
         findings: Vec::new(),
         host: Vec::new(),
+        refused: Vec::new(),
+        stamps: Default::default(),
         looks: 0,
         read: None,
         trouble: String::new(),

@@ -25,6 +25,9 @@ type Standing = (Planes, Vec<Finding>, Vec<Finding>);
 /// The pause before another look at a host that alone kept a plane from starting; it grows to the second.
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
+/// The most planes to each of which one finding is told.
+const TOLD: usize = 8;
+
 fn differing(planes: usize) -> String {
     if planes == 1 { "1 plane differs".to_owned() } else { format!("{planes} planes differ") }
 }
@@ -87,6 +90,7 @@ impl Daemon {
                     self.host = host;
                 }
                 self.take_over(facts.held);
+                self.judge(facts.stamps);
                 self.act(proved.purpose);
             }
         }
@@ -292,10 +296,21 @@ impl Daemon {
         }
     }
 
-    fn tell_finding(&mut self, finding: &Finding) {
+    /// Tells a finding, in the journal to each plane that it concerns.
+    pub(super) fn tell_finding(&mut self, finding: &Finding) {
         let said = format!("{}: {}", finding.code, finding.message);
         self.voice.say(&said);
-        self.note(finding.planes.first(), "finding", &said, "no living plane is touched", &finding.hint);
+        for plane in finding.planes.iter().take(TOLD) {
+            self.note(Some(plane), "finding", &said, "no living plane is touched", &finding.hint);
+        }
+    }
+
+    /// Tells that a finding stands no longer, in the same way.
+    pub(super) fn tell_gone(&mut self, finding: &Finding) {
+        let said = format!("{}: {}", finding.code, finding.message);
+        for plane in finding.planes.iter().take(TOLD) {
+            self.note(Some(plane), "finding-gone", &said, "nothing", "it no longer stands");
+        }
     }
 
     /// Tells the journal which findings came and went.
@@ -308,7 +323,7 @@ impl Daemon {
         }
         let gone: Vec<Finding> = self.findings.iter().filter(|finding| !now.contains(&key(finding))).cloned().collect();
         for finding in gone {
-            self.note(finding.planes.first(), "finding-gone", &finding.code, "nothing", "it no longer stands");
+            self.tell_gone(&finding);
         }
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::input::{Facts, Input, Proved, Purpose, Unread};
+use super::judged;
 use super::load;
 use super::survey::held::{self, Held};
 use super::survey::{self, Depth};
@@ -80,7 +81,8 @@ fn facts(task: &Task) -> Result<Facts, Unread> {
     let findings = crate::collision::sorted(findings);
     let (host, findings): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|one| Code::of(&one.code).is_some_and(Code::is_of_the_host));
-    Ok(Facts { planes, findings, host: looked_at_host.then_some(host), held })
+    let stamps = judged::stamps(&planes);
+    Ok(Facts { stamps, planes, findings, host: looked_at_host.then_some(host), held })
 }
 
 /// The planes that do not live by what the manifest says.

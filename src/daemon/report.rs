@@ -11,6 +11,15 @@ use crate::plan::{self, Occasion, Step};
 use crate::plane::PlaneName;
 use crate::wire::{Change, ChangeStep, DaemonStatus};
 
+/// The most findings, and the most planes of one, that the state names.
+const TOLD: usize = 4;
+
+/// Planes by name, capped and counted.
+fn named(planes: &[PlaneName]) -> String {
+    let names = planes.iter().take(TOLD).map(PlaneName::as_str).collect::<Vec<_>>().join(", ");
+    if planes.len() > TOLD { format!("{names} and {} more", planes.len() - TOLD) } else { names }
+}
+
 impl Daemon {
     /// The state as asked for by `status`.
     pub(super) fn status(&self) -> DaemonStatus {
@@ -31,13 +40,16 @@ impl Daemon {
         }
         // What only waits for the end of another plane is among the changes.
         let errors = self.findings.iter().filter(|one| one.severity == Severity::Error && one.living.is_empty());
-        let errors: Vec<&str> = errors.map(|one| one.code.as_str()).collect();
-        let codes: BTreeSet<&str> = errors.iter().copied().collect();
-        let codes = codes.into_iter().collect::<Vec<_>>().join(", ");
+        let errors: Vec<&Finding> = errors.chain(&self.refused).collect();
+        let told = errors.iter().take(TOLD).map(|one| format!("{} ({})", one.code, named(&one.planes)));
+        let mut told = told.collect::<Vec<_>>().join(", ");
+        if errors.len() > TOLD {
+            told.push_str(&format!(" and {} more", errors.len() - TOLD));
+        }
         match errors.len() {
             0 => self.unread(),
-            1 => format!("an error finding stands against the manifest ({codes}); see `gateward check`"),
-            many => format!("{many} error findings stand against the manifest ({codes}); see `gateward check`"),
+            1 => format!("an error finding stands: {told}; see `gateward check`"),
+            many => format!("{many} error findings stand: {told}; see `gateward check`"),
         }
     }
 

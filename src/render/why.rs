@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::collision::finding::{Finding, Severity};
 use crate::render::status::{left, tone};
 use crate::render::text::{Look, Tone, duration, labelled};
 use crate::wire::{PlaneStatus, State};
@@ -14,6 +15,8 @@ use crate::wire::{PlaneStatus, State};
 pub struct Chain {
     /// The plane now.
     pub status: PlaneStatus,
+    /// What stands against it by the last proof of the supervisor, if that answers.
+    pub findings: Vec<Finding>,
     /// What led here, oldest first.
     pub evidence: Vec<Evidence>,
     /// The last lines of its own output.
@@ -58,6 +61,13 @@ pub fn why(chain: &Chain, now: Timestamp, look: Look) -> String {
     }
     if let Some(numbers) = status.event_loop.as_ref().and_then(event_loop) {
         out.push_str(&labelled("event loop", Tone::Faint, &numbers, 12, look));
+    }
+    for one in &chain.findings {
+        let (tone, of) = match one.severity {
+            Severity::Error => (Tone::Bad, "error"),
+            Severity::Warning => (Tone::Faint, "warning"),
+        };
+        out.push_str(&labelled(of, tone, &format!("{}: {}", one.code, one.message), 10, look));
     }
     if !chain.evidence.is_empty() {
         out.push('\n');
@@ -162,7 +172,8 @@ mod tests {
         ];
         let said = vec!["2026-03-01T12:00:01.900Z Invalid config\u{1b}[0m".into()];
         let now = "2026-03-01T12:01:00Z".parse().expect("a time");
-        let text = why(&Chain { status, evidence, said }, now, Look { width: Some(80), colour: false });
+        let text =
+            why(&Chain { status, findings: vec![], evidence, said }, now, Look { width: Some(80), colour: false });
         insta::assert_snapshot!(text);
     }
 
@@ -180,7 +191,11 @@ mod tests {
         let mut status = unknown(PlaneName::new("main").expect("a name"), "main", None, "held back".into());
         (status.state, status.until) = (State::Backoff, Some("2026-03-01T12:05:00Z".into()));
         let now = "2026-03-01T12:01:00Z".parse().expect("a time");
-        let text = why(&Chain { status, evidence: vec![], said: vec![] }, now, Look { width: Some(80), colour: false });
+        let text = why(
+            &Chain { status, findings: vec![], evidence: vec![], said: vec![] },
+            now,
+            Look { width: Some(80), colour: false },
+        );
         assert_eq!(text, "main is backoff, until 2026-03-01T12:05:00Z (4m00s to go)\n  held back\n");
     }
 }

@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod fuzz;
 mod changes;
+mod edited;
 mod watch;
 mod cli;
 mod checks;

@@ -17,6 +17,9 @@ const MOST_FOLDERS: usize = 64;
 /// A folder with more links than this is not OpenClaw's; the rest are not taken.
 const MOST_LINKS: usize = 64;
 
+/// What a gateway keeps directly in its state dir.
+const PARTS: [&str; 7] = ["state", "credentials", "browser", "agents", "media", "cache", "workspace"];
+
 /// Everything of the kind, with the claimant that has it.
 pub(super) fn seen(claims: &Claims, resolver: &mut Resolver) -> Vec<(usize, PathRole, PathBuf)> {
     let mut found = Vec::new();
@@ -55,7 +58,27 @@ fn listed(state_dir: &Path) -> Vec<PathBuf> {
     let browsers = entries(&at("browser")).into_iter().filter(is_folder).map(|entry| entry.path());
     let mut folders = vec![state_dir.to_owned(), at("state"), at("credentials"), at("browser"), at("agents")];
     folders.extend(browsers.take(MOST_FOLDERS));
+    // Their sessions lie beside what is an agent's own.
+    folders.extend(agents(state_dir));
     folders
+}
+
+/// The parts of a state dir that would be two planes' if they were links, there or not.
+pub fn parts(state_dir: &Path) -> Vec<PathBuf> {
+    let mut parts: Vec<PathBuf> = PARTS.iter().map(|name| state_dir.join(name)).collect();
+    for agent in agents(state_dir) {
+        parts.extend([agent.join("agent"), agent.join("sessions"), agent]);
+    }
+    let entries = entries(&state_dir.join("browser"));
+    parts.extend(entries.into_iter().take(MOST_FOLDERS).map(|entry| entry.path()));
+    parts.extend(links_in(state_dir));
+    parts
+}
+
+/// The folders of its agents.
+fn agents(state_dir: &Path) -> Vec<PathBuf> {
+    let entries = entries(&state_dir.join("agents")).into_iter();
+    entries.filter(is_folder).take(MOST_FOLDERS).map(|entry| entry.path()).collect()
 }
 
 /// What a thing inside a state dir is to its plane.

@@ -42,6 +42,7 @@ use crate::openclaw::config::credential::Secret;
 use crate::os::sockets;
 use crate::plane::{Places, PlaneName, Planes};
 use held::Held;
+pub use inside::parts;
 use paths::Paths;
 use programs::Programs;
 
@@ -127,6 +128,17 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
         |found: Vec<Finding>| collision::sorted(found.into_iter().map(|finding| mask.masked(finding)).collect());
     let (manifest, living) = (shown(manifest), shown(living));
     Proof { manifest, living, secrets }
+}
+
+/// What OpenClaw holds against the configs of the planes of `asked`. Blocks for the seconds that its answers take.
+pub fn judged(planes: &Planes, asked: &BTreeSet<PlaneName>) -> Vec<Finding> {
+    let mut programs = Programs::new(&planes.supervisor);
+    let of_them = planes.planes.iter().map(|(plane, _)| plane).filter(|plane| asked.contains(&plane.name));
+    let declared = configs::declared(of_them, |plane| programs.environ(plane));
+    let answers = asking::ask(asking::questions(planes, &declared, asked, &mut programs));
+    let secrets: Vec<Secret> = declared.values().flat_map(|declared| declared.secrets.clone()).collect();
+    let mask = masking::Mask::of(&secrets);
+    collision::judged(planes, answers).into_iter().map(|finding| mask.masked(finding)).collect()
 }
 
 /// A proof, and how far it could look.
