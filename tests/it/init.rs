@@ -128,3 +128,35 @@ fn what_stops_profiles_is_said() {
     let said = gateward(&Scratch::new("init-none"), &["init", "--from-profiles"]).code(1);
     assert!(said.err.contains("no OpenClaw profile"), "{}", said.err);
 }
+
+#[test]
+fn a_service_whose_state_dir_is_elsewhere_is_taken_in_and_what_it_sets_is_named() {
+    let folder = Scratch::new("init-services");
+    let state = folder.join("srv/bot");
+    folder.write("srv/bot/openclaw.json", "{ gateway: { mode: \"local\", bind: \"loopback\", port: 21000 } }");
+    let unit = |name: &str, state: &Path| {
+        let text = format!(
+            "[Service]\nExecStart=/usr/bin/openclaw gateway\nEnvironment=OPENCLAW_SERVICE_MARKER=openclaw\n\
+             Environment=OPENCLAW_PROFILE={name}\nEnvironment=OPENCLAW_STATE_DIR={}\n\
+             Environment=TELEGRAM_BOT_TOKEN=hunter2\nEnvironmentFile=-/etc/bot.env\n",
+            state.display()
+        );
+        folder.write(&format!(".config/systemd/user/{name}-bot.service"), &text);
+    };
+    unit("lab", &state);
+    unit("lost", &folder.join("srv/gone"));
+    let said = gateward(&folder, &["init", "--from-profiles", "-o", "-"]).code(0);
+    assert!(said.out.contains("[planes.lab]"), "{}", said.out);
+    assert!(said.out.contains(&format!("state_dir = {:?}", state.display().to_string())), "{}", said.out);
+    let flat = said.out.replace("\n#", "");
+    assert!(flat.contains("lab-bot.service sets TELEGRAM_BOT_TOKEN for it"), "{flat}");
+    assert!(flat.contains("takes variables from /etc/bot.env"), "{flat}");
+    assert!(!flat.contains("hunter2") && !said.err.contains("hunter2"), "{flat}");
+    assert!(said.err.contains("lost-bot.service: it is a service whose state dir"), "{}", said.err);
+    // The same service is an owner of the plane's gateway, whatever it is called.
+    folder.write("supervisor.toml", &said.out);
+    let checked = gateward(&folder, &["check", "--json"]).json();
+    let found = checked["findings"].as_array().expect("a list");
+    let native = found.iter().find(|one| one["surface"] == "lab-bot.service").expect("the service is found");
+    assert!(native["code"].as_str().expect("a code").starts_with("native-service"), "{native:#}");
+}

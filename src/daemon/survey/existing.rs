@@ -29,6 +29,10 @@ pub struct Profile {
     pub browser_profiles: Vec<String>,
     /// The native services that run it.
     pub services: Vec<Service>,
+    /// The variables that these set for its accounts; never their values.
+    pub variables: Vec<String>,
+    /// The files that these take variables from.
+    pub files: Vec<String>,
 }
 
 /// What looks like a profile and was not taken for one.
@@ -52,10 +56,26 @@ pub fn look() -> (Vec<Profile>, Vec<LeftOut>) {
     let (dirs, mut left) = state_dirs(&home);
     let mut found = Vec::new();
     for (name, state_dir) in dirs {
-        match profile((name, state_dir.clone()), &units) {
+        let config = state_dir.join("openclaw.json");
+        match profile(name, state_dir.clone(), config, &units) {
             Some(profile) => found.push(profile),
             None => left.push(LeftOut { path: state_dir, why: "has no openclaw.json, and no service runs it".into() }),
         }
+    }
+    for (service, unit) in &units {
+        let (Some(state_dir), Some(config)) = (&unit.state_dir, &unit.config) else {
+            left.push(LeftOut { path: service.file.clone(), why: "does not say whose state dir it uses".to_owned() });
+            continue;
+        };
+        if found.iter().any(|one: &Profile| is_one(&one.state_dir, state_dir) || is_one(&one.config, config)) {
+            continue;
+        }
+        if !state_dir.is_dir() && config.symlink_metadata().is_err() {
+            let why = format!("is a service whose state dir, {}, is not there", state_dir.display());
+            left.push(LeftOut { path: service.file.clone(), why });
+            continue;
+        }
+        found.extend(profile(unit.profile.clone(), state_dir.clone(), config.clone(), &units));
     }
     found.sort_by_key(|profile| (profile.name != "default", profile.name.clone()));
     left.sort();
@@ -110,8 +130,12 @@ fn real_folder(path: &Path) -> Result<(bool, PathBuf), String> {
     if real.is_dir() { Ok((is_link, real)) } else { Err("is no folder".to_owned()) }
 }
 
-fn profile((name, state_dir): (String, PathBuf), units: &[(Service, services::Unit)]) -> Option<Profile> {
-    let config = state_dir.join("openclaw.json");
+/// Whether two paths lead to one place.
+fn is_one(one: &Path, other: &Path) -> bool {
+    one == other || matches!((fs::canonicalize(one), fs::canonicalize(other)), (Ok(a), Ok(b)) if a == b)
+}
+
+fn profile(name: String, state_dir: PathBuf, config: PathBuf, units: &[(Service, services::Unit)]) -> Option<Profile> {
     let environ = environ(&config, &state_dir, &name);
     let subject =
         Subject { config: &config, state_dir: &state_dir, cwd: &state_dir, profile: &name, environ: &environ };
@@ -130,6 +154,8 @@ fn profile((name, state_dir): (String, PathBuf), units: &[(Service, services::Un
     let written = declared.browser.profiles.iter().filter(|profile| profile.written && declared.browser.enabled);
     Some(Profile {
         browser_profiles: written.map(|profile| profile.name.clone()).collect(),
+        variables: of_it.iter().flat_map(|(_, unit)| unit.variables.clone()).collect(),
+        files: of_it.iter().flat_map(|(_, unit)| unit.files.clone()).collect(),
         services: of_it.into_iter().map(|(service, _)| service.clone()).collect(),
         name,
         state_dir,
@@ -154,21 +180,39 @@ fn environ(config: &Path, state_dir: &Path, profile: &str) -> BTreeMap<String, S
 impl Profile {
     /// What would have to be done before gateward can keep it.
     pub fn remarks(&self) -> Vec<String> {
-        self.services
-            .iter()
-            .map(|service| {
-                let how = match service.standing {
-                    Standing::Running => "runs",
-                    Standing::Enabled => "is enabled for",
-                    Standing::Installed => "is installed for",
-                };
-                let off = format!("{} disable --now {}", service.scope.systemctl(), service.unit);
-                format!(
-                    "The native service {} {how} this gateway now. It would have two owners, so switch the service off \
-                     before gateward starts it: {off}",
-                    service.unit
-                )
-            })
-            .collect()
+        let mut remarks: Vec<String> = self.services.iter().map(two_owners).collect();
+        let units: Vec<&str> = self.services.iter().map(|service| service.unit.as_str()).collect();
+        if !self.variables.is_empty() {
+            remarks.push(format!(
+                "{} sets {} for it, which this manifest does not carry, as it would have to hold their values: write them \
+                 into a file that only its user can read, and name that as `env_file`.",
+                units.join(", "),
+                self.variables.join(", ")
+            ));
+        }
+        if !self.files.is_empty() {
+            remarks.push(format!(
+                "{} takes variables from {}: name that as `env_file`, if its lines are KEY=VALUE and only its user can read \
+                 it.",
+                units.join(", "),
+                self.files.join(", ")
+            ));
+        }
+        remarks
     }
+}
+
+/// That a native service runs it now.
+fn two_owners(service: &Service) -> String {
+    let how = match service.standing {
+        Standing::Running => "runs",
+        Standing::Enabled => "is enabled for",
+        Standing::Installed => "is installed for",
+    };
+    let off = format!("{} disable --now {}", service.scope.systemctl(), service.unit);
+    format!(
+        "The native service {} {how} this gateway now. It would have two owners, so switch the service off before gateward \
+         starts it: {off}",
+        service.unit
+    )
 }

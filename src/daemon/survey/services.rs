@@ -117,7 +117,7 @@ pub(super) fn own_home() -> Option<PathBuf> {
     said.or_else(|| Some(accounts::by_uid(accounts::own_uid()).ok()??.home))
 }
 
-/// The unit files of gateways in one folder.
+/// The unit files of gateways in one folder: by their names, or by the marker that OpenClaw writes into its own.
 fn units(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let is_gateway = |name: &str| {
@@ -125,25 +125,61 @@ fn units(folder: &Path) -> Vec<PathBuf> {
         stem.is_some_and(|stem| ["openclaw-gateway", "clawdbot-gateway"].iter().any(|of| stem.starts_with(of)))
             || name == "openclaw.service"
     };
+    // What packages bring is named by them, and there are hundreds.
+    let may_be_renamed = !folder.starts_with("/usr/lib");
     let named = entries.filter_map(|entry| {
         let entry = entry.ok()?;
-        is_gateway(&entry.file_name().to_string_lossy()).then(|| entry.path())
+        let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        let is_one = is_gateway(&name) || (may_be_renamed && name.ends_with(".service") && is_marked(&path));
+        is_one.then_some(path)
     });
     let mut units: Vec<PathBuf> = named.collect();
     units.sort();
     units
 }
 
+/// Whether OpenClaw marked the unit as one that runs a gateway.
+fn is_marked(file: &Path) -> bool {
+    let Read::Text { text, .. } = configs::read(file, UNIT_BYTES) else { return false };
+    let says = |name: &str| variables(&text).into_iter().rfind(|(said, _)| said == name).map(|(_, value)| value);
+    says("OPENCLAW_SERVICE_MARKER").is_some_and(|marker| marker == "openclaw")
+        && says("OPENCLAW_SERVICE_KIND").is_none_or(|kind| kind == "gateway")
+}
+
+/// The variables that a unit sets by itself, in order.
+fn variables(text: &str) -> Vec<(String, String)> {
+    let lines = text.lines().filter_map(|line| line.trim().strip_prefix("Environment="));
+    let pairs = lines.flat_map(words).filter_map(|word| {
+        let (name, value) = word.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    });
+    pairs.collect()
+}
+
+/// Whether a variable belongs to a gateway's accounts and not to how it is run, which gateward says by itself.
+fn is_its_own(name: &str) -> bool {
+    let is_secret = ["_TOKEN", "_PASSWORD", "_SECRET", "_KEY"].iter().any(|end| name.ends_with(end));
+    let of_the_run = ["OPENCLAW_", "CLAWDBOT_", "NODE_", "XDG_"].iter().any(|begin| name.starts_with(begin));
+    is_secret || !(of_the_run || matches!(name, "HOME" | "PATH" | "TMPDIR" | "LANG" | "TZ" | "USER" | "SHELL"))
+}
+
 /// What a unit file says of the gateway that it runs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unit {
-    profile: String,
+    /// The profile of its gateway.
+    pub(super) profile: String,
     /// The base port that it passes on.
     pub(super) port: Option<u16>,
     /// The home of the user that it runs as.
     home: Option<PathBuf>,
-    state_dir: Option<PathBuf>,
-    config: Option<PathBuf>,
+    /// The state dir of its gateway, where it can be told.
+    pub(super) state_dir: Option<PathBuf>,
+    /// The config of its gateway.
+    pub(super) config: Option<PathBuf>,
+    /// The variables that it sets and that gateward does not; never their values.
+    pub(super) variables: Vec<String>,
+    /// The files that it takes further variables from.
+    pub(super) files: Vec<String>,
 }
 
 impl Unit {
@@ -160,10 +196,9 @@ impl Unit {
         let user = text.lines().find_map(|line| line.trim().strip_prefix("User="));
         let home_of = |user: &str| Some(accounts::by_name(user.trim()).ok()??.home);
         let home = user.and_then(home_of).or_else(|| home.map(Path::to_owned));
+        let set = variables(text);
         let value_of = |variable: &str| {
-            let lines = text.lines().filter_map(|line| line.trim().strip_prefix("Environment="));
-            let words = lines.flat_map(words);
-            let mut values = words.filter_map(|word| Some(word.strip_prefix(variable)?.strip_prefix('=')?.to_owned()));
+            let mut values = set.iter().filter(|(name, _)| name == variable).map(|(_, value)| value.clone());
             values.rfind(|value| !value.is_empty())
         };
         let command = text.lines().find_map(|line| line.trim().strip_prefix("ExecStart="));
@@ -188,6 +223,13 @@ impl Unit {
         Self {
             port,
             config: config.or_else(|| Some(state_dir.as_ref()?.join("openclaw.json"))),
+            variables: set.iter().map(|(name, _)| name.clone()).filter(|name| is_its_own(name)).collect(),
+            files: text
+                .lines()
+                .filter_map(|line| line.trim().strip_prefix("EnvironmentFile="))
+                .map(|file| file.trim_start_matches('-').trim().to_owned())
+                .filter(|file| !file.is_empty())
+                .collect(),
             state_dir,
             profile,
             home,
@@ -258,6 +300,11 @@ mod tests {
             Environment=OPENCLAW_PROFILE=\"ops two\" 'OPENCLAW_STATE_DIR=/srv/a b'\n";
         let unit = Unit::parsed(text, "openclaw-gateway-ops.service", None);
         assert_eq!((unit.profile.as_str(), unit.state_dir), ("ops two", Some(PathBuf::from("/srv/a b"))));
+        let text = "Environment=OPENCLAW_GATEWAY_TOKEN=hunter2 HOME=/x\nEnvironment=TELEGRAM_BOT_TOKEN=hunter2\n\
+            EnvironmentFile=-/etc/bot.env\n";
+        let unit = Unit::parsed(text, "openclaw-gateway.service", None);
+        assert_eq!(unit.variables, ["OPENCLAW_GATEWAY_TOKEN", "TELEGRAM_BOT_TOKEN"]);
+        assert_eq!(unit.files, ["/etc/bot.env"]);
         let home = Some(Path::new("/home/op"));
         let unit = Unit::parsed("", "openclaw-gateway-rescue.service", home);
         assert_eq!(unit.config, Some(PathBuf::from("/home/op/.openclaw-rescue/openclaw.json")));
@@ -274,6 +321,10 @@ mod tests {
             fs::write(at(name), "").expect("a file");
         }
         assert_eq!(units(folder.path()), [at("openclaw-gateway-main.service")]);
+        let marked = "[Service]\nEnvironment=OPENCLAW_SERVICE_MARKER=openclaw\nEnvironment=OPENCLAW_SERVICE_KIND=";
+        fs::write(at("my-bot.service"), format!("{marked}gateway\n")).expect("a file");
+        fs::write(at("my-node.service"), format!("{marked}node\n")).expect("a file");
+        assert_eq!(units(folder.path()), [at("my-bot.service"), at("openclaw-gateway-main.service")]);
         assert!(!is_enabled(folder.path(), "openclaw-gateway-main.service"));
         fs::create_dir(at("default.target.wants")).expect("a folder");
         let link = at("default.target.wants").join("openclaw-gateway-main.service");
