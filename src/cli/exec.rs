@@ -17,7 +17,7 @@ use super::terminal::say;
 use super::trouble;
 use crate::daemon::seal;
 use crate::os::assume;
-use crate::plane::{PlaneName, Sealed};
+use crate::plane::{Launch, PlaneName, Sealed};
 
 /// Of the terminal and not of any plane, so they come from the asker.
 const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
@@ -108,12 +108,25 @@ fn replace(words: &[OsString], sealed: &Sealed) -> Failure {
         io::ErrorKind::NotFound => {
             let path = sealed.environ.get("PATH").map_or("", String::as_str);
             Failure::failed(
-                format!("`{program}` is not on the PATH of plane {}", plane.name),
-                format!("its PATH is {path}"),
+                format!("`{program}` is not on the PATH of plane {}, {path}", plane.name),
+                found_otherwise(&program, &plane.launch),
             )
         }
         io::ErrorKind::PermissionDenied if !program.contains('/') => forbidden(&program, sealed, &error),
         _ => Failure::failed(format!("cannot run `{program}` in plane {}: {error}", plane.name), ""),
+    }
+}
+
+/// How a program that PATH does not have can be run.
+fn found_otherwise(program: &str, launch: &Launch) -> &'static str {
+    match launch {
+        Launch::Practice if program == "openclaw" => {
+            "the stand-in has no `openclaw`; its config and `gateward logs` tell"
+        }
+        Launch::OnPath if program == "openclaw" => "install OpenClaw there, or name a release in `runtime`",
+        Launch::Practice | Launch::OnPath | Launch::Runtime { .. } | Launch::Command(_) => {
+            "write its whole path, or declare a PATH that has it in the plane's `env`"
+        }
     }
 }
 

@@ -42,6 +42,7 @@ mod why;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 
 use args::{Verb, Words};
 use outcome::Outcome;
@@ -62,6 +63,7 @@ pub fn run() -> ExitCode {
     let words = match Words::try_parse() {
         Ok(words) => words,
         Err(error) => {
+            let error = without_far_fetched(error);
             // Help is data and goes to stdout; everything else to stderr; nobody is left to tell when that fails.
             let _ = error.print();
             let code = if error.use_stderr() { outcome::Code::Usage } else { outcome::Code::Done };
@@ -79,6 +81,23 @@ pub fn run() -> ExitCode {
             failure.code().into()
         }
     }
+}
+
+/// A flag that only begins like what was typed would be one more riddle.
+fn without_far_fetched(mut error: clap::Error) -> clap::Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(_) | None => None,
+    };
+    let (typed, offered) = (text(ContextKind::InvalidArg), text(ContextKind::SuggestedArg));
+    if let (Some(typed), Some(offered)) = (typed, offered)
+        && strsim::damerau_levenshtein(&typed, &offered) * 3 > offered.len()
+    {
+        error.remove(ContextKind::SuggestedArg);
+        // It names what was offered.
+        error.remove(ContextKind::Usage);
+    }
+    error
 }
 
 fn hidden() -> Option<ExitCode> {

@@ -52,6 +52,13 @@ pub fn run(_args: &Args, scope: &Scope) -> Outcome {
             error.to_string(),
             "`gateward down` stops what lives there (it finds it by itself), then `gateward run` starts it in the new place",
         ))),
+        Err(error @ RunError::Descriptors { .. }) => Err(Failure::failed(
+            error.to_string(),
+            format!(
+                "`ulimit -n {}` in the shell that starts it allows more, or `LimitNOFILE=` in its unit",
+                daemon::DESCRIPTORS
+            ),
+        )),
         Err(error @ RunError::Host { .. }) => Err(Failure::Failed(Told::new(error.to_string(), hint(&error)))),
     }
 }
@@ -62,7 +69,7 @@ fn hint(error: &RunError) -> &'static str {
             "run it as the account that these folders belong to, or set others as run_dir and state_dir in [supervisor]"
         }
         RunError::Host { .. } => "run_dir and state_dir are set in [supervisor]",
-        RunError::Manifest(_) | RunError::Second { .. } | RunError::Moved { .. } => "",
+        RunError::Manifest(_) | RunError::Second { .. } | RunError::Moved { .. } | RunError::Descriptors { .. } => "",
     }
 }
 

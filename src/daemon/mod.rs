@@ -39,14 +39,17 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::journal::Journal;
-use crate::os::harden;
 use crate::os::lock::{Lock, NotTaken};
+use crate::os::{harden, room};
 use crate::own_log::log_to;
 use crate::plane::{PlaneName, Planes, Supervisor};
 use crate::rundir;
 use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
 pub use core::{End, Manner};
 use input::{Input, Told};
+
+/// A keeper gives its gateway the plane's lock under number 64, and both want some room beside.
+pub const DESCRIPTORS: u64 = 128;
 
 /// Why the supervisor could not run.
 #[derive(Debug)]
@@ -66,6 +69,11 @@ pub enum RunError {
         state_dir: PathBuf,
         /// Its run dir.
         run_dir: PathBuf,
+    },
+    /// Too few descriptors for a supervisor and its keepers.
+    Descriptors {
+        /// How many there may be.
+        most: u64,
     },
     /// The host refused something that it cannot do without.
     Host {
@@ -87,6 +95,9 @@ impl fmt::Display for RunError {
                 state_dir.display(),
                 run_dir.display()
             ),
+            Self::Descriptors { most } => {
+                write!(f, "this process may have {most} files open at once (RLIMIT_NOFILE), and needs {DESCRIPTORS}")
+            }
             Self::Host { doing, source } => write!(f, "cannot {doing}: {source}"),
         }
     }
@@ -96,13 +107,14 @@ impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Host { source, .. } => Some(source),
-            Self::Manifest(_) | Self::Second { .. } | Self::Moved { .. } => None,
+            Self::Manifest(_) | Self::Second { .. } | Self::Moved { .. } | Self::Descriptors { .. } => None,
         }
     }
 }
 
 /// Runs the supervisor of `manifest` in the foreground until it is told to go. Needs the process's main thread.
 pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
+    room::for_descriptors(DESCRIPTORS).map_err(|most| RunError::Descriptors { most })?;
     seal::speak_for(seal::process_environ());
     let planes = match load::read(manifest) {
         Ok(loaded) => loaded.planes,

@@ -92,7 +92,13 @@ pub fn main() -> ExitCode {
 }
 
 fn begin() -> io::Result<ExitCode> {
-    let brief = brief()?;
+    let Ok(brief) = brief() else {
+        eprintln!(
+            "error: `gateward keeper` is for the supervisor alone, which hands each keeper a plane; none was handed over"
+        );
+        eprintln!(" hint: `gateward run` keeps the planes of a manifest; `gateward --help` lists the verbs");
+        return Ok(ExitCode::FAILURE);
+    };
     // Closed by whatever ends this function.
     let announce = crate::os::inherited::inherited(ANNOUNCE_FD).ok();
     let folder = PlaneDir::new(&brief.sealed.supervisor, &brief.sealed.plane.name);

@@ -165,7 +165,7 @@ pub fn left_listening(port: u16) -> Option<i32> {
 /// A process in words: its name and number.
 pub fn describe(pid: i32) -> String {
     match process::stat(pid) {
-        Ok(stat) => format!("{} (pid {pid})", stat.comm),
+        Ok(stat) => format!("{} (pid {pid})", stat.name()),
         Err(_) => format!("process {pid}"),
     }
 }

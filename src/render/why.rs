@@ -102,6 +102,9 @@ fn headline(status: &PlaneStatus, now: Timestamp, look: Look) -> String {
     if !status.why.is_empty() {
         out.push_str(&labelled("", Tone::Plain, &status.why, 2, look));
     }
+    for note in &status.notes {
+        out.push_str(&labelled("", Tone::Plain, note, 2, look));
+    }
     out
 }
 
@@ -175,6 +178,16 @@ mod tests {
         let text =
             why(&Chain { status, findings: vec![], evidence, said }, now, Look { width: Some(80), colour: false });
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn what_is_of_note_stands_at_the_head_as_in_status() {
+        let mut status = unknown(PlaneName::new("main").expect("a name"), "main", None, String::new());
+        (status.state, status.ready) = (State::Up, true);
+        status.notes = vec!["OpenClaw's crash-loop breaker keeps every channel off".into()];
+        let now = "2026-03-01T12:01:00Z".parse().expect("a time");
+        let text = why(&Chain { status, evidence: vec![], said: vec![] }, now, Look { width: Some(80), colour: false });
+        assert_eq!(text, "main is up and ready\n  OpenClaw's crash-loop breaker keeps every channel off\n");
     }
 
     #[test]

@@ -133,8 +133,21 @@ fn say_untimed(sources: &[Source], since: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Shows what is there, then, if wanted, what comes.
+/// Shows what is there, then, if wanted, what comes. Who reads no further, as `head` does, has what it wanted.
 pub fn show(
+    sources: Vec<Source>,
+    count: Option<u64>,
+    since: Option<Timestamp>,
+    shape: Shape,
+    follows: bool,
+) -> Outcome {
+    match show_to_the_end(sources, count, since, shape, follows) {
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Code::Done),
+        other => other,
+    }
+}
+
+fn show_to_the_end(
     sources: Vec<Source>,
     count: Option<u64>,
     since: Option<Timestamp>,
@@ -174,6 +187,10 @@ pub fn show(
         }
     }
     printer.end()?;
+    for (owner, foreign) in printer.left_out() {
+        let lines = if foreign == 1 { "1 line".to_owned() } else { format!("{foreign} lines") };
+        say(&format!("{owner}: {lines} of its journal left out: no events\n"));
+    }
     for at in unfinished.into_iter().filter(|_| shape == Shape::Text && count != Some(0)) {
         say(&format!("{}: its last line has no end yet\n", merge.sources()[at].owner));
     }

@@ -18,7 +18,7 @@ pub enum Shape {
     Text,
     /// One JSON object.
     Json,
-    /// As it was captured, never with a plane before it.
+    /// As it was written, without a plane before it, where it is one JSON object.
     Bare,
 }
 
@@ -36,6 +36,8 @@ pub struct Printer {
     tames: bool,
     /// The source whose long line has begun and not ended.
     inside: Option<usize>,
+    /// Lines of each source that are not what they should be, and were left out.
+    foreign: Vec<u64>,
 }
 
 #[derive(Serialize)]
@@ -54,12 +56,22 @@ impl Printer {
         let prefixes = prefixes(&names, shape, stdout_look().colour);
         let stdout = io::stdout().lock();
         let tames = stdout.is_terminal();
-        Self { out: BufWriter::with_capacity(64 * 1024, stdout), names, prefixes, shape, tames, inside: None }
+        let foreign = vec![0; names.len()];
+        Self { out: BufWriter::with_capacity(64 * 1024, stdout), names, prefixes, shape, tames, inside: None, foreign }
     }
 
     /// One line, or part of one.
     pub fn line(&mut self, source: usize, line: &Line) -> Result<(), Failure> {
+        if self.shape == Shape::Bare && !is_object(&line.bytes) {
+            self.foreign[source] += 1;
+            return Ok(());
+        }
         self.write(source, line).map_err(Failure::Output)
+    }
+
+    /// Of which sources how many lines were left out: what somebody else wrote between events must not reach who reads them.
+    pub fn left_out(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.names.iter().map(String::as_str).zip(self.foreign.iter().copied()).filter(|(_, count)| *count > 0)
     }
 
     /// Whether the beginning of a line is worth showing: one of JSON means nothing without its end.
@@ -113,6 +125,10 @@ impl Printer {
         self.inside = (line.end == End::Part).then_some(source);
         if self.inside.is_some() { Ok(()) } else { self.out.write_all(b"\n") }
     }
+}
+
+fn is_object(line: &[u8]) -> bool {
+    line.first() == Some(&b'{') && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
 }
 
 fn prefixes(names: &[String], shape: Shape, colour: bool) -> Vec<String> {

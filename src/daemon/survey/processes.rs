@@ -123,5 +123,5 @@ fn seen(pid: i32) -> Option<Seen> {
         let name = TOLD.into_iter().find(|name| name.as_bytes() == &entry[..at])?;
         Some((name, String::from_utf8_lossy(&entry[at + 1..]).into_owned()))
     });
-    Some(Seen { pid, comm: stat.comm, parent: stat.ppid, told: entries.collect() })
+    Some(Seen { pid, comm: stat.name(), parent: stat.ppid, told: entries.collect() })
 }

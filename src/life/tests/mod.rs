@@ -5,6 +5,7 @@
 mod model;
 mod scenes;
 mod transcripts;
+mod waits;
 
 use std::time::Duration;
 

@@ -60,7 +60,7 @@ impl<'f> Reading<'f> {
         self.problem(Problem {
             code,
             message: format!("not JSON5: {}", malformed.fault),
-            hint: "mend the text at this place; `openclaw config validate` says whether it is whole".to_owned(),
+            hint: "mend the text at this place; `gateward check` says whether it is whole".to_owned(),
             at: self.names.place(malformed.at),
         });
     }

@@ -21,7 +21,7 @@ pub struct Holder {
     /// The process: the oldest, when several have inherited the socket. `None` when it belongs to an account whose
     /// descriptors we may not see.
     pub pid: Option<i32>,
-    /// The kernel's name for it.
+    /// Its name.
     pub comm: Option<String>,
     /// Its program.
     pub exe: Option<PathBuf>,
@@ -65,7 +65,7 @@ pub fn holder_of(listener: &Listener, cookie_name: &str) -> io::Result<Holder> {
         address: listener.address,
         uid: listener.uid,
         pid,
-        comm: pid.and_then(|pid| process::stat(pid).ok()).map(|stat| stat.comm),
+        comm: pid.and_then(|pid| process::stat(pid).ok()).map(|stat| stat.name()),
         exe: pid.and_then(|pid| process::exe(pid).ok()),
         cmdline: pid.and_then(|pid| process::cmdline(pid).ok()).unwrap_or_default(),
         cookie,

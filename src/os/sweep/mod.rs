@@ -144,7 +144,7 @@ pub fn end_holders(lock: &Path, fd: i32, until: Instant) -> io::Result<Swept> {
         };
         let found = all.into_iter().map(|seen| seen.stat).filter(|stat| !spared.contains(&stat.pid) && holds(stat.pid));
         let (dying, refused): (Vec<_>, Vec<_>) = found
-            .map(|stat| Leftover { pid: stat.pid, start: stat.start, comm: stat.comm, why: Why::Lock })
+            .map(|stat| Leftover { pid: stat.pid, start: stat.start, comm: stat.name(), why: Why::Lock })
             .partition(|one| one.send(libc::SIGKILL).is_ok());
         if dying.is_empty() || Instant::now() >= until {
             swept.survivors.extend(dying.into_iter().chain(refused));
@@ -250,7 +250,7 @@ fn leftovers(look: &[Seen]) -> Vec<Leftover> {
     let named = look.iter().filter_map(|seen| {
         let stat = &seen.stat;
         let why = *belonging.get(&stat.pid)?;
-        Some(Leftover { pid: stat.pid, start: stat.start, comm: stat.comm.clone(), why })
+        Some(Leftover { pid: stat.pid, start: stat.start, comm: stat.name(), why })
     });
     named.collect()
 }
@@ -282,7 +282,7 @@ pub fn children_left(spared: &[i32]) -> io::Result<Vec<Leftover>> {
     let left = all.into_iter().filter(|stat| below.contains(&stat.pid)).map(|stat| Leftover {
         pid: stat.pid,
         start: stat.start,
-        comm: stat.comm,
+        comm: stat.name(),
         why: Why::Descendant,
     });
     Ok(left.collect())

@@ -1,6 +1,6 @@
 //! What every Unix program owes its host: orphans are reaped, and who loses its reader or its terminal goes on.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use gateward::os::process;
@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use super::{SOON, journal, quick, up};
 use crate::support::processes::{is_alive, kill};
-use crate::support::{Gateward, TestPlane, eventually};
+use crate::support::{Gateward, TestPlane, eventually, said};
 
 #[test]
 fn orphans_of_a_living_plane_are_reaped_while_it_lives() {
@@ -119,4 +119,53 @@ fn signals_that_mean_nothing_to_keeper_and_supervisor_end_neither() {
     let again = world.until("main", SOON, "up again", up);
     assert_eq!((again.keeper_pid, world.daemon_pid()), (Some(keeper), daemon));
     assert!(is_alive(daemon) && world.status().supervisor["running"] == true);
+}
+
+#[test]
+fn too_few_descriptors_are_said_in_words_and_few_by_the_soft_limit_alone_are_enough() {
+    let mut world = Gateward::new("few-files", vec![quick("main")]);
+    for limit in ["8", "12", "16", "100"] {
+        let run = world.command(&["run"]);
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell
+            .args(["-c", &format!("ulimit -n {limit}; exec \"$@\""), "sh"])
+            .arg(run.get_program())
+            .args(run.get_args());
+        shell.env_clear().envs(run.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let said = said(shell.output().expect("a shell"));
+        assert_eq!(said.code, 1, "{said:#?}");
+        assert!(said.err.contains(&format!("may have {limit} files open at once")), "{said:#?}");
+        assert!(said.err.contains("`ulimit -n 128`") && !said.err.contains("panicked"), "{said:#?}");
+    }
+    world.up_under("/bin/sh", &["-c", "ulimit -S -n 16; exec \"$@\"", "sh"]);
+    world.until("main", SOON, "up", up);
+}
+
+#[test]
+fn a_keeper_by_hand_says_that_it_is_nothing_for_hands() {
+    let world = Gateward::new("keeper-by-hand", vec![quick("main")]);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_gateward")).args(["keeper", "main"]).output();
+    let said = said(output.expect("our binary runs")).code(1);
+    assert!(said.err.contains("for the supervisor alone") && said.err.contains("`gateward run`"), "{said:#?}");
+    drop(world);
+}
+
+#[test]
+fn events_are_events_and_whoever_reads_but_one_has_what_it_wanted() {
+    let mut world = Gateward::new("foreign-line", vec![quick("main")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let path = world.scratch().join("state/planes/main/journal.jsonl");
+    let mut file = std::fs::File::options().append(true).open(path).expect("a journal");
+    file.write_all(b"\x1b[31msomebody else's words\n{\"at\": half\n").expect("written");
+    let said = world.run(&["events", "main"]).code(0);
+    let events: Vec<serde_json::Value> =
+        said.out.lines().map(|line| serde_json::from_str(line).expect("every line is an event")).collect();
+    assert!(events.iter().any(|event| event["event"] == "started"), "{said:#?}");
+    assert!(said.err.contains("main: 2 lines of its journal left out"), "{said:#?}");
+    for verb in ["events", "logs"] {
+        let mut child = world.command(&[verb, "main"]).stdout(Stdio::piped()).spawn().expect("it runs");
+        drop(child.stdout.take());
+        assert_eq!(child.wait().expect("our child").code(), Some(0), "{verb}");
+    }
 }

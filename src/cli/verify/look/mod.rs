@@ -290,7 +290,7 @@ fn live(pid: i32) -> Result<BTreeMap<String, String>, String> {
 /// A process in words.
 fn named(pid: i32) -> String {
     match process::stat(pid) {
-        Ok(stat) => format!("{} (pid {pid})", stat.comm),
+        Ok(stat) => format!("{} (pid {pid})", stat.name()),
         Err(_) => format!("a process (pid {pid})"),
     }
 }
