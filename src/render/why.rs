@@ -186,7 +186,11 @@ mod tests {
         (status.state, status.ready) = (State::Up, true);
         status.notes = vec!["OpenClaw's crash-loop breaker keeps every channel off".into()];
         let now = "2026-03-01T12:01:00Z".parse().expect("a time");
-        let text = why(&Chain { status, evidence: vec![], said: vec![] }, now, Look { width: Some(80), colour: false });
+        let text = why(
+            &Chain { status, evidence: vec![], said: vec![], findings: vec![] },
+            now,
+            Look { width: Some(80), colour: false },
+        );
         assert_eq!(text, "main is up and ready\n  OpenClaw's crash-loop breaker keeps every channel off\n");
     }
 
