@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use crate::collision::finding::{Finding, Severity};
 use crate::collision::masking;
-use crate::daemon::load_file::{self, Slurped};
+use crate::daemon::load_file::{self, Fault, Slurped};
 use crate::daemon::load_whose;
 use crate::daemon::seal;
 use crate::manifest::error::{Code, Mistake};
-use crate::manifest::given::{EnvFile, Given, Rank};
+use crate::manifest::given::{EnvFile, Given, NoText, Rank};
 use crate::manifest::{self, Written, resolve};
 use crate::os::accounts;
 use crate::plane::{Account, Planes, Supervisor};
@@ -160,9 +160,10 @@ fn given(written: &Written) -> (Given, Option<u32>) {
     let names = resolve::names(written);
     let account = |name: &String| {
         // A lookup that fails is an account that cannot be used; the mistake told is the same.
-        let entry = accounts::by_name(name).ok().flatten()?;
-        let accounts::Entry { name, uid, gid, home, shell } = entry;
-        Some((name.clone(), Account { name, uid, gid, home, shell }))
+        let by_number = || accounts::by_uid(name.parse().ok()?).ok().flatten();
+        let entry = accounts::by_name(name).ok().flatten().or_else(by_number)?;
+        let accounts::Entry { name: login, uid, gid, home, shell } = entry;
+        Some((name.clone(), Account { name: login, uid, gid, home, shell }))
     };
     let uid = accounts::own_uid();
     let mut given = Given {
@@ -202,13 +203,20 @@ fn is_closed(path: &Path) -> bool {
 
 fn env_file(path: &Path) -> EnvFile {
     match load_file::slurp(path) {
-        Ok(Slurped { bytes, mode, uid }) => {
-            let text = String::from_utf8(bytes)
-                .map_err(|error| format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to()));
-            EnvFile { text, mode, uid }
-        }
-        Err(fault) => EnvFile { text: Err(fault.what), mode: 0, uid: 0 },
+        Ok(Slurped { bytes, mode, uid }) => EnvFile { text: variables(&bytes), mode, uid },
+        Err(Fault { what, hint }) => EnvFile { text: Err(NoText { what, hint }), mode: 0, uid: 0 },
     }
+}
+
+/// The text of an `env_file`; some editors begin one with a byte order mark.
+fn variables(bytes: &[u8]) -> Result<String, NoText> {
+    let no = |what: String, hint: &str| NoText { what, hint: hint.to_owned() };
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(no("is UTF-16".to_owned(), "save it as UTF-8"));
+    }
+    let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+    text.map(str::to_owned)
+        .map_err(|error| no(format!("is not UTF-8 at byte {}", error.valid_up_to()), "save it as UTF-8"))
 }
 
 /// The home of whoever runs this: HOME, else what passwd says.

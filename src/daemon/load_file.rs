@@ -105,7 +105,7 @@ fn fits(path: &Path, seen: &fs::Metadata) -> Result<(), Fault> {
         let hint = if inside.exists() {
             format!("name the file in it: `{}`", inside.display())
         } else {
-            "name a file, such as `supervisor.toml`".to_owned()
+            "name a file in it".to_owned()
         };
         return Err(Fault::new("is a folder", hint));
     } else if kind.is_fifo() {
@@ -122,7 +122,7 @@ fn too_large(size: u64) -> Fault {
     let shown = if size >= 1 << 20 { format!("{} MiB", size >> 20) } else { spoken_size(size) };
     Fault::new(
         format!("is too large: {shown}, and at most 1 MiB is read"),
-        "name another file: no manifest is that large",
+        "name another file: nothing that is meant for this is that large",
     )
 }
 
@@ -139,7 +139,7 @@ fn refused(path: &Path, error: &io::Error) -> Fault {
                 format!("is a symbolic link to `{}`, which does not exist", target.display()),
                 "restore what it points to, or let it point elsewhere",
             ),
-            Err(_) => Fault::new("does not exist", "name a file that is there"),
+            Err(_) => Fault::new("does not exist", "make it, or name a file that is there"),
         },
         io::ErrorKind::PermissionDenied => Fault::new(
             "may not be read by this user (permission denied)",

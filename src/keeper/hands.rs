@@ -149,6 +149,8 @@ pub struct Hands {
     pub heir: Option<Reply>,
     /// Where the kernel counts its kills for want of memory, and its count at the last look at a living gateway.
     pub memory_kills: Option<(Witness, u64)>,
+    /// The host's count at that look: a gateway may have left the cgroup since, or been moved.
+    pub host_kills: Option<u64>,
     /// CPU time at the last look, to tell whether a start, or a restart in place, comes along.
     pub looked_at: (Moment, Duration),
 }
@@ -163,6 +165,7 @@ impl Hands {
                 .map(Witness::Cgroup)
                 .or_else(|| process::host_memory_counter().map(Witness::Host)),
         };
+        self.host_kills = host_kills();
         self.memory_kills = witness.and_then(|witness| {
             let count = self.killed_beside(&witness)?;
             Some((witness, count))
@@ -180,11 +183,18 @@ impl Hands {
     pub fn killer(&self) -> Exit {
         let Some((witness, before)) = &self.memory_kills else { return Exit::PerhapsOutOfMemory };
         match (self.killed_beside(witness), witness) {
+            (Some(now), Witness::Cgroup(_)) if now == *before && host_kills() != self.host_kills => {
+                Exit::PerhapsOutOfMemory
+            }
             (Some(now), _) if now == *before => Exit::Signal(libc::SIGKILL),
             (Some(_), Witness::Confinement | Witness::Cgroup(_)) => Exit::OutOfMemory,
             (Some(_), Witness::Host(_)) | (None, _) => Exit::PerhapsOutOfMemory,
         }
     }
+}
+
+fn host_kills() -> Option<u64> {
+    process::memory_kills(&process::host_memory_counter()?)
 }
 
 /// The launch of a sealed plane's gateway, without its cookie.

@@ -245,6 +245,7 @@ fn hands(
         inputs,
         heir: None,
         memory_kills: None,
+        host_kills: None,
         looked_at: (Duration::ZERO, Duration::ZERO),
         sealed,
     })

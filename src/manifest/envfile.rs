@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::manifest::error::{Code, Mistake};
-use crate::manifest::given::EnvFile;
+use crate::manifest::given::{EnvFile, NoText};
 use crate::manifest::keys::At;
 use crate::manifest::words::is_env_name;
 use crate::plane::Place;
@@ -21,9 +21,8 @@ pub fn read(path: &Path, file: &EnvFile, owners: &[u32], named: &Place) -> Resul
     let shown = path.display();
     let text = match &file.text {
         Ok(text) => text,
-        Err(what) => {
+        Err(NoText { what, hint }) => {
             let message = format!("the `env_file` `{shown}` {what}");
-            let hint = "create it with mode 0600, or take the key out";
             return Err(vec![Mistake::new(Code::EnvFile, message, hint).at(named.clone(), "named here")]);
         }
     };

@@ -49,12 +49,21 @@ pub enum Whose {
 /// One `env_file` as it was found.
 #[derive(Clone, Debug)]
 pub struct EnvFile {
-    /// Its text, or why it could not be had, as the end of a sentence that names it.
-    pub text: Result<String, String>,
+    /// Its text, or why it could not be had.
+    pub text: Result<String, NoText>,
     /// Its permission bits.
     pub mode: u32,
     /// Its owner.
     pub uid: u32,
+}
+
+/// Why a file has no text.
+#[derive(Clone, Debug)]
+pub struct NoText {
+    /// The end of a sentence that names the file.
+    pub what: String,
+    /// What to do.
+    pub hint: String,
 }
 
 impl Given {

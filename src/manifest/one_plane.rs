@@ -51,6 +51,7 @@ impl Scene<'_> {
         let dirs = self.dirs(contract, supervisor_state);
         let environment = self.environment(contract, account.as_ref());
         self.arguments(contract);
+        self.idle_keys(contract);
         let restart = self.restart();
         let health = self.health(contract);
         let limits = self.limits();

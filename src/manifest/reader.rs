@@ -263,6 +263,9 @@ impl Kind {
             (Self::Lines | Self::PlaneNames | Self::EnvNames, _, Some(w)) => {
                 format!("write `{key} = [{w:?}]`")
             }
+            (Self::Line, Some(n), _) if key == "user" => {
+                format!("write the account's name, or its number in quotes: `user = \"{n}\"`")
+            }
             (Self::Line | Self::Path | Self::Profile | Self::Runtime | Self::Version, Some(n), _) => {
                 format!("write `{key} = \"{n}\"`, in quotes")
             }

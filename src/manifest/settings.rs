@@ -33,6 +33,20 @@ impl Scene<'_> {
         restart
     }
 
+    /// Keys that name what only a gateway of OpenClaw has.
+    pub(crate) fn idle_keys(&mut self, contract: Contract) {
+        if contract == Contract::Openclaw {
+            return;
+        }
+        let profile = self.own.profile.at().map(|at| ("profile", at.place.clone()));
+        let browsers = self.own.browser_profiles.at().map(|at| ("browser_profiles", at.place.clone()));
+        for (key, place) in [profile, browsers].into_iter().flatten() {
+            let message = format!("`{key}` is for contract `openclaw`, and does nothing with contract `plain`");
+            let mistake = Mistake::new(Code::Contradiction, message, format!("take `{key}` out"));
+            self.tell(key, mistake.at(place, "does nothing here"));
+        }
+    }
+
     pub(crate) fn health(&mut self, contract: Contract) -> Health {
         let table = self.table.health.table();
         let own = self.own.health.at().cloned();

@@ -41,23 +41,23 @@ table! {
     args: Arguments, Shared, Value("[]"),
         "Appended to what the contract passes. Never `--port`, `--profile`, `--force` or `--dev` with contract `openclaw`.";
     profile: Profile, Identity, Prose("the plane's name"),
-        "The OpenClaw profile. `default` is OpenClaw's own unnamed one.";
+        "The OpenClaw profile. `default` is OpenClaw's own unnamed one. Refused with contract `plain`.";
     config: FilePath, Identity, Prose("`.openclaw-<profile>/openclaw.json` in the plane's HOME, `.openclaw/openclaw.json` for profile `default`; `<state_dir>/config` with contract `plain`"),
-        "The gateway's own config, as `OPENCLAW_CONFIG_PATH`.";
+        "The gateway's own config, as `OPENCLAW_CONFIG_PATH`. With contract `plain` it is claimed, so that no other plane has it, and given to nobody.";
     state_dir: FilePath, Identity, Prose("`.openclaw-<profile>` in the plane's HOME, `.openclaw` for profile `default`; `plain/<name>` in the supervisor's `state_dir` with contract `plain`"),
-        "The gateway's state, as `OPENCLAW_STATE_DIR`.";
+        "The gateway's state, as `OPENCLAW_STATE_DIR`. With contract `plain` the folder that the plane owns, and where it works.";
     workspace: FilePath, Identity, Prose("what the plane's own config says, else `<state_dir>/workspace`"),
-        "The default agent workspace, as `OPENCLAW_WORKSPACE_DIR`.";
+        "The default agent workspace, as `OPENCLAW_WORKSPACE_DIR`. With contract `plain` it is claimed and given to nobody.";
     port: Port, Identity, Prose("none; required with contract `openclaw`"),
         "Base port B, always passed as `--port`. The family B … B+110 belongs to the plane.";
     browser_profiles: Lines, Shared, Prose("nothing is expected"),
-        "Browser profiles that the plane is expected to have, for `card` and `check`.";
+        "Browser profiles that the plane is expected to have, for `card` and `check`. Refused with contract `plain`.";
     production_channels: Flag, Shared, Value("false"),
         "Whether the plane may touch production channels.";
     home: FilePath, Shared, Prose("the home of the plane's user"),
         "HOME of the process.";
     user: Line, Shared, Prose("the user that gateward runs as"),
-        "Run as this user, with its groups, and with HOME, USER, LOGNAME and SHELL from passwd. Only as root.";
+        "Run as this user (its name, or its number in quotes), with its groups, and with HOME, USER, LOGNAME and SHELL from passwd. Only as root.";
     cwd: FilePath, Shared, Prose("the plane's `state_dir`"),
         "Working folder of the process.";
     umask: Mask, Shared, Prose("the supervisor's own"),
@@ -91,7 +91,7 @@ table! {
     max_delay: Time<10>, Shared, Value("\"5m\""),
         "The longest wait.";
     stable: Time<0>, Shared, Value("\"60s\""),
-        "Up for so long: the count of early deaths starts afresh.";
+        "Up for so long: the count of early deaths starts afresh, and that of restarts which the gateway asks for itself: sooner, the fourth in a row waits too.";
     max_deaths: Count<0, 1000>, Shared, Value("0"),
         "So many deaths within `window` park the plane. 0 never gives up and stays at `max_delay`.";
     window: Time<100>, Shared, Value("\"10m\""),

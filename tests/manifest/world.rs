@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gateward::manifest::error::Mistake;
-use gateward::manifest::given::{EnvFile, Given, Rank, Whose};
+use gateward::manifest::given::{EnvFile, Given, NoText, Rank, Whose};
 use gateward::manifest::{Written, parse, resolve};
 use gateward::plane::{Account, Planes};
 use gateward::render::diagnostic::{Report, render_all};
@@ -21,7 +21,11 @@ pub fn given(rank: Rank) -> Given {
     let account =
         Account { name: "claw".into(), uid: 1001, gid: 1001, home: "/home/claw".into(), shell: "/bin/sh".into() };
     let file = |text: &str, mode: u32, uid: u32| EnvFile { text: Ok(text.to_owned()), mode, uid };
-    let missing = EnvFile { text: Err("does not exist".into()), mode: 0, uid: 0 };
+    let missing = EnvFile {
+        text: Err(NoText { what: "does not exist".into(), hint: "make it, or name a file that is there".into() }),
+        mode: 0,
+        uid: 0,
+    };
     Given {
         rank,
         uid,

@@ -30,7 +30,7 @@ fn declared(world: &str, passes: &str) -> Gateward {
     ]);
     let file = world.scratch().write(
         "main.env",
-        "# a comment\nFILE_KEY=\"sk-file-0123456789 \"\nexport OVER_FILE=file\nOVER_ALL=file\nEMPTY=\n",
+        "\u{feff}# a comment\nFILE_KEY=\"sk-file-0123456789 \"\nexport OVER_FILE=file\nOVER_ALL=file\nEMPTY=\n",
     );
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("a mode");
     world
@@ -252,6 +252,19 @@ fn what_is_passed_is_judged_by_the_supervisor_that_runs_and_else_by_the_shell_th
     command.env_remove("OURS").env("THEIRS", "the shell's");
     let alone = crate::support::said(command.output().expect("our binary runs")).code(0).out;
     assert!(alone.contains("`OURS` is not set here") && alone.contains("no supervisor says"), "{alone}");
+}
+
+#[test]
+fn an_env_file_that_is_no_file_is_told_with_what_to_do() {
+    let world = Gateward::new("env-file-pipe", vec![sleeper("main").key("env_file", "\"main.env\"")]);
+    let path = world.scratch().join("main.env");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).expect("a pipe");
+    let told = world.run(&["check", "--no-live"]).code(6).err;
+    assert!(told.contains("main.env` is a named pipe") && told.contains("name a regular file"), "{told}");
+    fs::remove_file(&path).expect("a pipe");
+    fs::write(&path, b"\xff\xfeA\x00=\x00").expect("a file");
+    let told = world.run(&["check", "--no-live"]).code(6).err;
+    assert!(told.contains("main.env` is UTF-16") && told.contains("save it as UTF-8"), "{told}");
 }
 
 /// The manifest of [`declared`] anew.

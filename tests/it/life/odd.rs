@@ -95,7 +95,7 @@ fn a_stretch_in_which_nobody_ran_is_no_failure() {
 
 #[test]
 fn a_gateway_that_the_kernel_took_for_want_of_memory_is_told_from_one_that_was_killed() {
-    let Some(group) = MemoryGroup::new() else {
+    let Some(group) = MemoryGroup::new("shared") else {
         say("SKIPPED: no memory cgroup can be made here, so no kill for want of memory was provoked");
         return;
     };
@@ -125,18 +125,34 @@ fn a_gateway_that_the_kernel_took_for_want_of_memory_is_told_from_one_that_was_k
     assert!(!is_alive(pid));
 }
 
+#[test]
+fn a_gateway_that_was_taken_in_a_cgroup_that_it_moved_to_is_not_said_to_be_killed_by_somebody() {
+    let Some(group) = MemoryGroup::new("moved") else {
+        say("SKIPPED: no memory cgroup can be made here, so no kill for want of memory was provoked");
+        return;
+    };
+    // Moved by itself and never probed, so nobody has looked where it is since its start.
+    let script = format!("echo $$ > {}/cgroup.procs && exec tail /dev/zero", group.0.display());
+    let plane = TestPlane::plain("main", &["/bin/sh", "-c", &script]).table("restart", "policy = \"never\"");
+    let mut world = Gateward::new("out-of-memory-moved", vec![plane]);
+    world.up();
+    let parked = world.until("main", SOON, "parked", |plane| plane.state == State::Parked);
+    let exit = parked.last_exit.expect("it ended");
+    assert_eq!((exit.signal, exit.meaning.contains("want of memory")), (Some(9), true), "{exit:#?}");
+}
+
 /// A cgroup of 96 MiB, of either version; gone when dropped.
 struct MemoryGroup(PathBuf);
 
 impl MemoryGroup {
-    fn new() -> Option<Self> {
+    fn new(name: &str) -> Option<Self> {
         let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
         let below = |root: &str, path: &str| PathBuf::from(format!("{root}{path}"));
         let limits = [("memory.limit_in_bytes", ":memory:"), ("memory.max", "0::")];
         limits.into_iter().find_map(|(limit, mark)| {
             let path = own.lines().find_map(|line| Some(line.split_once(mark)?.1.to_owned()))?;
             let root = if mark == "0::" { "/sys/fs/cgroup" } else { "/sys/fs/cgroup/memory" };
-            let folder = below(root, &path).join(format!("gateward-test-{}", std::process::id()));
+            let folder = below(root, &path).join(format!("gateward-test-{}-{name}", std::process::id()));
             std::fs::create_dir(&folder).ok()?;
             let group = Self(folder);
             std::fs::write(group.0.join(limit), (96 << 20).to_string()).ok()?;
