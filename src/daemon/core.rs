@@ -26,12 +26,6 @@ use crate::plane::{PlaneName, Planes, Sealed};
 use crate::socket::Heard;
 use crate::wire::{Answer, Ask, PlaneStatus, Refusal, RefusalKind, Reload, Stop};
 
-/// Keepers that die are given back after so long, doubled for each death in a row.
-const AGAIN: Duration = Duration::from_millis(250);
-
-/// The longest such wait.
-const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
-
 /// So long after the last input the daemon is at rest.
 const REST: Duration = Duration::from_secs(3);
 
@@ -347,10 +341,7 @@ impl Daemon {
         if !wanted {
             return;
         }
-        let deaths = self.deaths.entry(plane.clone()).or_insert(0);
-        *deaths += 1;
-        let wait =
-            if *deaths == 1 { Duration::ZERO } else { AGAIN.saturating_mul(1 << (*deaths).min(16)).min(AGAIN_AT_MOST) };
+        let wait = self.again_later(&plane);
         let saw = match (before.and_then(|status| status.keeper_pid), met) {
             (Some(pid), _) => format!("its keeper (pid {pid}) died, and its gateway with it"),
             (None, Met::Begun) => "its keeper did not begin; see its keeper.log".to_owned(),
@@ -360,11 +351,6 @@ impl Daemon {
         };
         self.voice.say(&format!("{plane}: {saw}; another one in {:.1} s", wait.as_secs_f64()));
         self.note(Some(&plane), "keeper-gone", &saw, "start another", "it sweeps before it spawns");
-        let inputs = self.inputs.clone();
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(wait).await;
-            let _ = inputs.send(Input::Again { plane });
-        });
     }
 
     pub(super) fn note(&mut self, plane: Option<&PlaneName>, event: &str, saw: &str, decided: &str, follows: &str) {

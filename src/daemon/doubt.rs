@@ -4,6 +4,7 @@
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::core::{Daemon, refused};
 use super::input::Input;
@@ -14,7 +15,27 @@ use crate::rundir::{self, PlaneDir};
 use crate::socket::{Reply, Touched};
 use crate::wire::{Answer, RefusalKind};
 
+/// Keepers that die are given back after so long, doubled for each death in a row.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// The longest such wait.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
+
 impl Daemon {
+    /// Has a plane be given a keeper after a wait, which is none at the first time in a row.
+    pub(super) fn again_later(&mut self, plane: &PlaneName) -> Duration {
+        let times = self.deaths.entry(plane.clone()).or_insert(0);
+        *times += 1;
+        let wait =
+            if *times == 1 { Duration::ZERO } else { AGAIN.saturating_mul(1 << (*times).min(16)).min(AGAIN_AT_MOST) };
+        let (inputs, plane) = (self.inputs.clone(), plane.clone());
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(wait).await;
+            let _ = inputs.send(Input::Again { plane });
+        });
+        wait
+    }
+
     /// Has the plane's keeper looked after; whoever asked for it is answered when that is done.
     pub(super) fn doubt(&mut self, plane: PlaneName, reply: Option<Reply>) {
         // One look serves all who only wonder; whoever waits for an answer gets a look of its own.

@@ -213,8 +213,13 @@ impl Daemon {
                 self.listen(name.clone(), Meeting::Begun(announcement));
             }
             Err(error) => {
-                self.voice.say(&format!("{name}: no keeper could be started: {error}"));
-                self.note(Some(name), "keeper-failed", &error, "left", "until the next reload or start");
+                let wait = self.again_later(name);
+                // Said once, however often it is tried.
+                if self.troubles.get(name) != Some(&error) {
+                    self.voice.say(&format!("{name}: no keeper could be started: {error}"));
+                    let follows = format!("the first try in {:.1} s, later ones ever more slowly", wait.as_secs_f64());
+                    self.note(Some(name), "keeper-failed", &error, "try again", &follows);
+                }
                 self.troubles.insert(name.clone(), error);
             }
         }

@@ -12,6 +12,9 @@ use crate::plane::{Contract, Launch, Plane, Supervisor};
 /// The variable with which a living process says whose it is: `<supervisor id>/<plane>/<incarnation>`.
 pub const COOKIE: &str = "GATEWARD_COOKIE";
 
+/// Tells every `openclaw` which port its gateway has. It goes before the config and `.env`, and behind `--port`.
+pub const PORT: &str = "OPENCLAW_GATEWAY_PORT";
+
 /// Names the manifest that a process was started by.
 pub const MANIFEST: &str = "GATEWARD_MANIFEST";
 
@@ -103,6 +106,11 @@ pub fn environ(plane: &Plane, supervisor: &Supervisor, host: &Host) -> BTreeMap<
         environ.insert("OPENCLAW_SUPERVISOR_MODE".into(), "external".into());
         environ.insert("OPENCLAW_SERVICE_REPAIR_POLICY".into(), "external".into());
         environ.insert("OPENCLAW_NO_AUTO_UPDATE".into(), "1".into());
+        if let Some(port) = plane.port {
+            // Without it a client goes by the config, else by a number made of the profile's name, and shows the token that it
+            // finds in this plane's config to whatever gateway listens there (measured with 2026.9.6).
+            environ.insert(PORT.into(), port.to_string());
+        }
         if let Some(workspace) = &plane.workspace {
             environ.insert("OPENCLAW_WORKSPACE_DIR".into(), text(workspace));
         }
@@ -172,6 +180,7 @@ mod tests {
                 "LC_ALL",
                 "OPENCLAW_CONFIG_PATH",
                 "OPENCLAW_DISABLE_BONJOUR",
+                "OPENCLAW_GATEWAY_PORT",
                 "OPENCLAW_NO_AUTO_UPDATE",
                 "OPENCLAW_PROFILE",
                 "OPENCLAW_SERVICE_REPAIR_POLICY",

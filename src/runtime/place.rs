@@ -6,22 +6,27 @@ use std::path::PathBuf;
 
 /// The folder of all releases for the present user and environment.
 pub fn of_host() -> PathBuf {
-    decide(rustix::process::geteuid().is_root(), |name| env::var_os(name))
+    let home =
+        || crate::os::accounts::by_uid(crate::os::accounts::own_uid()).ok().flatten().map(|account| account.home);
+    decide(rustix::process::geteuid().is_root(), |name| env::var_os(name), home)
 }
 
-/// Only absolute paths count, as the XDG rules demand: a relative one would mean another folder in every cwd.
-fn decide(is_root: bool, look: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+/// The folder of the host itself, which only root writes to.
+const OF_HOST: &str = "/var/lib/gateward/runtimes";
+
+/// Only absolute paths count, as the XDG rules demand: a relative one would mean another folder in every cwd. What is found is
+/// executed, so it is never a folder that anybody may write to.
+fn decide(is_root: bool, look: impl Fn(&str) -> Option<OsString>, home: impl Fn() -> Option<PathBuf>) -> PathBuf {
     let absolute = |name: &str| look(name).map(PathBuf::from).filter(|path| path.is_absolute());
     if let Some(root) = absolute("GATEWARD_RUNTIMES_DIR") {
         return root;
     }
     if is_root {
-        return PathBuf::from("/var/lib/gateward/runtimes");
+        return PathBuf::from(OF_HOST);
     }
-    let data = absolute("XDG_DATA_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
-        .unwrap_or_else(|| PathBuf::from("/var/tmp"));
-    data.join("gateward/runtimes")
+    let home = || absolute("HOME").or_else(|| home().filter(|home| home.is_absolute()));
+    let data = absolute("XDG_DATA_HOME").or_else(|| home().map(|home| home.join(".local/share")));
+    data.map_or_else(|| PathBuf::from(OF_HOST), |data| data.join("gateward/runtimes"))
 }
 
 #[cfg(test)]
@@ -29,8 +34,8 @@ mod tests {
     use super::*;
 
     fn with(is_root: bool, vars: &[(&str, &str)]) -> String {
-        let found = decide(is_root, |name| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()));
-        found.display().to_string()
+        let look = |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+        decide(is_root, look, || None).display().to_string()
     }
 
     #[test]
@@ -44,5 +49,13 @@ mod tests {
         assert_eq!(with(false, &[home, data]), "/data/gateward/runtimes");
         assert_eq!(with(false, &[home]), "/home/ada/.local/share/gateward/runtimes");
         assert_eq!(with(false, &[home, ("XDG_DATA_HOME", "data")]), "/home/ada/.local/share/gateward/runtimes");
+    }
+
+    #[test]
+    fn without_a_home_nothing_that_anybody_may_write_to_is_trusted() {
+        assert_eq!(with(false, &[]), "/var/lib/gateward/runtimes");
+        assert_eq!(with(false, &[("HOME", "home")]), "/var/lib/gateward/runtimes");
+        let of_account = decide(false, |_| None, || Some(PathBuf::from("/home/ada")));
+        assert_eq!(of_account, PathBuf::from("/home/ada/.local/share/gateward/runtimes"));
     }
 }

@@ -12,13 +12,22 @@ use rustix::process::Signal;
 use crate::support::processes::{environ, is_alive, kill, listeners, parent, tree};
 use crate::support::{BOOT, Boots, Gateward, Said, TestPlane, eventually, openclaw, said};
 
+/// The config of every other test plane, but for `gateway.port`.
+const WITHOUT_A_PORT: &str = r#"{
+  gateway: { mode: "local", bind: "loopback", auth: { mode: "token", token: "for-tests-only-0123456789abcdef" } },
+  browser: { enabled: false },
+  agents: { defaults: { workspace: "{workspace}" } },
+  logging: { file: "{log}" },
+}
+"#;
+
 /// An idle gateway leaves within 2 s (measured); two busy cores stretch that.
 const IDLE_STOP: Duration = Duration::from_secs(30);
 
 #[test]
 fn main_and_rescue_share_nothing_not_even_their_fate() {
     let Some(_) = openclaw() else { return };
-    let planes = vec![TestPlane::real("main"), TestPlane::real("rescue")];
+    let planes = vec![TestPlane::real("main"), TestPlane::real("rescue").config(WITHOUT_A_PORT)];
     let mut world = Gateward::new("main-and-rescue", planes).dirty(&DIRT);
     let boots = Boots::take(2);
     world.up();
@@ -27,6 +36,7 @@ fn main_and_rescue_share_nothing_not_even_their_fate() {
 
     each_listener_is_its_planes_own_child(&world);
     nothing_undeclared_reached_the_gateways(&world);
+    each_planes_own_commands_reach_its_own_gateway(&world);
 
     // kill -9 of main's gateway brings back main, alone.
     let boots = Boots::take(1);
@@ -60,6 +70,14 @@ fn main_and_rescue_share_nothing_not_even_their_fate() {
         living => Err(living),
     });
     assert_eq!(world.written("rescue").family().busy(), Vec::<u16>::new());
+}
+
+/// A client of OpenClaw that is told of no port makes one of the profile's name, and shows its token there.
+fn each_planes_own_commands_reach_its_own_gateway(world: &Gateward) {
+    for name in ["main", "rescue"] {
+        let health = world.run(&["exec", name, "--", "openclaw", "gateway", "health"]).code(0);
+        assert!(health.out.contains("OK"), "{health:#?}");
+    }
 }
 
 fn rescue_mends_main_and_itself(world: &Gateward) {
@@ -140,6 +158,7 @@ fn nothing_undeclared_reached_the_gateways(world: &Gateward) {
                 "LANG",
                 "OPENCLAW_CONFIG_PATH",
                 "OPENCLAW_DISABLE_BONJOUR",
+                "OPENCLAW_GATEWAY_PORT",
                 "OPENCLAW_NO_AUTO_UPDATE",
                 "OPENCLAW_OFFLINE",
                 "OPENCLAW_PROFILE",

@@ -86,7 +86,7 @@ impl Proof {
 pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeSet<PlaneName>) -> Proof {
     let mut programs = Programs::new(&planes.supervisor);
     let wanted = planes.planes.iter().map(|(plane, _)| plane);
-    let declared: Declarations = configs::declared(wanted, |plane| programs.environ(plane));
+    let declared: Declarations = configs::declared(wanted, |plane| programs.environ_of_files(plane));
     let key = random_key();
     let mut claims = gather::claims(planes, &declared, &key);
     let mut paths = Paths::new();
@@ -94,7 +94,7 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
     let mut secrets: Vec<Secret> = declared.values().flat_map(|declared| declared.secrets.clone()).collect();
     let mut living = Vec::new();
     for plane in held::differing(planes, held) {
-        let declared = configs::declared([plane], |plane| programs.environ(plane));
+        let declared = configs::declared([plane], |plane| programs.environ_of_files(plane));
         secrets.extend(declared.values().flat_map(|declared| declared.secrets.clone()));
         let alone = Planes { supervisor: planes.supervisor.clone(), planes: vec![(plane.clone(), Places::default())] };
         let mut of_it = gather::claims(&alone, &declared, &key);

@@ -71,4 +71,12 @@ impl<'a> Programs<'a> {
         let host = Host { environ: self.own.clone(), program: PathBuf::new(), bin: None };
         environment::environ(plane, supervisor, &host)
     }
+
+    /// The same without the port that gateward says: what a config or a `.env` says of another one is to be found, since whoever
+    /// runs an `openclaw` by hand goes by that.
+    pub(super) fn environ_of_files(&mut self, plane: &Plane) -> BTreeMap<String, String> {
+        let mut environ = self.environ(plane);
+        environ.remove(environment::PORT);
+        environ
+    }
 }

@@ -36,6 +36,7 @@ fn a_gateway_is_called_with_exactly_what_its_identity_keys_say() {
     let expected = [
         format!("OPENCLAW_CONFIG_PATH={}", at("main/openclaw.json")),
         "OPENCLAW_DISABLE_BONJOUR=1".to_owned(),
+        format!("OPENCLAW_GATEWAY_PORT={}", port("main")),
         "OPENCLAW_NO_AUTO_UPDATE=1".to_owned(),
         "OPENCLAW_PROFILE=mine".to_owned(),
         "OPENCLAW_SERVICE_REPAIR_POLICY=external".to_owned(),

@@ -124,3 +124,22 @@ fn a_state_dir_that_nothing_can_be_written_to_stops_no_gateway() {
     });
     assert!(world.run(&["events"]).code(0).out.contains("spawned"));
 }
+
+#[test]
+fn a_keeper_that_could_not_be_started_is_started_once_there_is_room() {
+    let mut world = Gateward::new("no-room", vec![quick("main"), quick("rescue")]);
+    world.up();
+    let (main, rescue) = (world.until("main", SOON, "up", up), world.until("rescue", SOON, "up", up));
+    let daemon = world.daemon_pid();
+    // Less than it has open: nothing new can be opened, whatever is closed meanwhile.
+    limit_files(daemon, 5);
+    kill(main.keeper_pid.expect("a keeper"), Signal::KILL);
+    eventually(SOON, "it has tried, and said so", || {
+        let said = crate::support::tail(&world.scratch().join("daemon.out"), 40);
+        if said.contains("no keeper could be started") { Ok(()) } else { Err(said) }
+    });
+    limit_files(daemon, 1024);
+    let again = world.until("main", SOON, "up without a word of anybody", up);
+    assert_ne!(again.keeper_pid, main.keeper_pid);
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
+}
