@@ -3,12 +3,16 @@
 //! Refuses inside a plane: what runs there would die with it.
 
 use std::io;
+use std::time::Duration;
 
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
 use super::trouble;
 use crate::daemon::{self, End, Manner, RunError};
 use crate::os::signals;
+
+/// How long a service that cannot run stays before it says so and is started again.
+const BEFORE_ANOTHER_TRY: Duration = Duration::from_secs(3);
 
 /// The words of `run`.
 #[derive(Debug, clap::Args)]
@@ -29,11 +33,20 @@ pub struct Args {}
 /// Runs the supervisor until it is told to go.
 pub fn run(_args: &Args, scope: &Scope) -> Outcome {
     refuse_inside("run")?;
-    let manifest = daemon::load::find(scope.manifest.as_deref()).map_err(|error| trouble::manifest(&error))?;
     let manner = match std::env::var_os("NOTIFY_SOCKET") {
         Some(_) => Manner::Service,
         None => Manner::Foreground,
     };
+    let outcome = supervise(scope, manner);
+    if manner == Manner::Service && outcome.is_err() {
+        // A unit's own pause before its next try must be short; while we wait, a stop of the unit is heard.
+        std::thread::sleep(BEFORE_ANOTHER_TRY);
+    }
+    outcome
+}
+
+fn supervise(scope: &Scope, manner: Manner) -> Outcome {
+    let manifest = daemon::load::find(scope.manifest.as_deref()).map_err(|error| trouble::manifest(&error))?;
     match daemon::run(&manifest, manner) {
         Ok(End::Down) => Ok(Code::Done),
         // A service manager starts it again, unless it was the one to stop it; an exit code of 0 would mean `down`.

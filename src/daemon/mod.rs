@@ -201,6 +201,8 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     let serving = tokio::task::spawn_local(serve(listener, hear, move |what| drop(touched.send(Input::Touched(what)))));
     listen_for_signals(&inputs)?;
 
+    let mut voice = voice::Voice::default();
+    voice.counts(&planes);
     let daemon = core::Daemon {
         id: identity::of(&supervisor)?,
         own: seal::own_environ(),
@@ -230,7 +232,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         sockets,
         nudge,
         journal: journal(&supervisor.state_dir, access),
-        voice: voice::Voice::default(),
+        voice,
         manner,
         down: None,
         watch: watch::Watch::new(inputs.clone()),

@@ -131,6 +131,7 @@ impl Daemon {
             planes.supervisor.state_dir.clone_from(&before.state_dir);
         }
         super::passage::open(&planes);
+        self.voice.counts(&planes);
         self.planes = planes;
         if self.watch.renew(&self.planes, self.planes.supervisor.watch) == Fresh::Yes {
             self.prove(Purpose::Edit);

@@ -100,6 +100,11 @@ pub fn definition(plane: &Plane) -> String {
     })
 }
 
+/// The plane's program as a supervisor with this environment would find it.
+pub fn program_of(plane: &Plane, own: &BTreeMap<String, String>) -> Result<PathBuf, SealError> {
+    program(plane, own).map(|(program, _)| program)
+}
+
 /// The plane's program, absolute, and the folder to put first on its PATH.
 pub(super) fn program(plane: &Plane, own: &BTreeMap<String, String>) -> Result<(PathBuf, Option<PathBuf>), SealError> {
     let path = plane.environment.get("PATH").or_else(|| own.get("PATH")).map_or("", String::as_str);

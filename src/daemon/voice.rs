@@ -4,10 +4,10 @@
 
 use sd_notify::NotifyState;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::watchdog::DRAIN_PATIENCE;
-use crate::plane::PlaneName;
+use crate::plane::{PlaneName, Planes};
 use crate::wire::{PlaneStatus, State};
 
 /// What the loop is about, for a service manager that waits.
@@ -23,6 +23,8 @@ pub enum Work {
 #[derive(Debug, Default)]
 pub struct Voice {
     said: BTreeMap<PlaneName, Said>,
+    /// The planes of the manifest in force, also those of which nothing was heard yet.
+    planes: BTreeSet<PlaneName>,
 }
 
 /// What was last said of a plane.
@@ -36,6 +38,11 @@ struct Said {
 }
 
 impl Voice {
+    /// Counts these planes from now on, and of others those that live.
+    pub fn counts(&mut self, planes: &Planes) {
+        self.planes = planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect();
+    }
+
     /// Says a plane's state if it changed.
     pub fn plane(&mut self, status: &PlaneStatus) {
         let drain = (status.state == State::Stopping).then(|| (status.why.clone(), status.until.clone()));
@@ -101,7 +108,9 @@ impl Voice {
 
     fn summary(&self) -> String {
         let up = self.said.values().filter(|said| said.state == State::Up).count();
-        format!("{up} of {} planes up", self.said.len())
+        let strangers =
+            self.said.iter().filter(|(name, said)| !self.planes.contains(*name) && said.state != State::Stopped);
+        format!("{up} of {} planes up", self.planes.len() + strangers.count())
     }
 
     fn notify(&self, states: &[NotifyState<'_>]) {

@@ -2,7 +2,7 @@
 //!
 //! Values in, text out; installs nothing. The two files in `packaging/systemd/` are what this gives for a package.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Whose unit it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,8 @@ ExecStart={program} --manifest {manifest} run
 ExecReload={program} --manifest {manifest} reload
 # Stops the planes if this unit is to stop, and lets them be on a restart and when the supervisor has just ended.
 ExecStop={program} --manifest {manifest} service on-stop {option} %n
+# A supervisor that crashed or that is only starting is given no ExecStop= by systemd: then this stops the planes, by their keepers.
+ExecStopPost={program} --manifest {manifest} service on-stop {option} %n
 # Survivors of a restart and of a crash are the point: systemd ends the supervisor alone.
 KillMode=process
 Delegate=yes
@@ -70,7 +72,8 @@ Delegate=yes
 DelegateSubgroup=supervisor
 OOMPolicy=continue
 Restart=always
-RestartSec=3s
+# A stop in this pause stops no plane, as systemd then runs nothing of the unit: so it is short. What fails at once waits by itself.
+RestartSec=100ms
 # 0 is `gateward down`, which is meant; 2 is a command line that no second try mends.
 RestartPreventExitStatus=0 2
 # The supervisor says that its loop turns; one that hangs is replaced, and planes live on.
@@ -122,6 +125,13 @@ fn word(path: &Path) -> String {
     if text.contains([' ', '\t', '\'', ';', '"', '\\']) { format!("\"{text}\"") } else { text }
 }
 
+/// The manifest of a unit of ours, from what systemd shows of its `ExecStart=`: `{ path=… ; argv[]=… --manifest PATH run ; … }`.
+pub fn manifest_of(exec_start: &str) -> Option<PathBuf> {
+    let (_, rest) = exec_start.split_once(" --manifest ")?;
+    let (path, _) = rest.split_once(" run ;")?;
+    Some(path.trim_matches('"').into())
+}
+
 /// Whether the jobs that systemd has under way mean to stop this unit. A restart is not a stop; no job at all, when the
 /// supervisor has ended by itself, is none either. Lines read `812 gateward.service stop running`.
 pub fn means_stop(jobs: &str, unit: &str) -> bool {
@@ -148,6 +158,15 @@ mod tests {
     fn no_path_escapes_its_word() {
         assert_eq!(word(Path::new("/usr/bin/gateward")), "/usr/bin/gateward");
         assert_eq!(word(Path::new("/home/a b/100%/$x/\"q\"\\")), r#""/home/a b/100%%/$$x/\"q\"\\""#);
+    }
+
+    #[test]
+    fn systemd_shows_by_which_manifest_a_unit_runs() {
+        let shown = "{ path=/usr/bin/gateward ; argv[]=/usr/bin/gateward --manifest /srv/my bots.toml run ; ignore_errors=no ; }";
+        assert_eq!(manifest_of(shown), Some("/srv/my bots.toml".into()));
+        for other in ["", "{ path=/bin/true ; argv[]=/bin/true ; ignore_errors=no ; }"] {
+            assert_eq!(manifest_of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -6,14 +6,15 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Meant;
-use super::systemctl::{is_there, state, systemctl};
+use super::systemctl::{is_there, systemctl};
+use super::there::{Living, There, living, names};
+use super::{Meant, remarks};
 use crate::cli::ask;
 use crate::cli::outcome::{Code, Failure, Outcome};
 use crate::cli::target::{Scope, Target};
 use crate::cli::terminal::{print, say};
+use crate::cli::trouble;
 use crate::daemon::load;
-use crate::plane::Launch;
 use crate::render::service::{Kind, UNIT};
 use crate::wire::{Answer, Ask};
 
@@ -24,12 +25,17 @@ const MARK: &str = "# Written by `gateward service install`; `gateward service u
 const PACKAGED: [&str; 2] = ["/usr/lib/systemd", "/lib/systemd"];
 
 /// Writes and enables the unit.
-pub fn install(meant: &Meant, now: bool) -> Outcome {
+pub fn install(meant: &Meant, scope: &Scope, now: bool) -> Outcome {
     is_there()?;
+    // A unit that waits for a manifest, or fails by it again and again, is no service: nothing is written for one.
+    let loaded = load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path));
+    let loaded = loaded.map_err(|error| trouble::manifest(&error))?;
     let kind = meant.kind;
-    let begun = state(kind)?;
-    if now && begun != "active" {
-        refuse_a_second(meant)?;
+    let before = There::look(kind)?;
+    let manifest = &loaded.planes.supervisor.manifest;
+    refuse_another(kind, &before, manifest)?;
+    if now && !before.runs() {
+        refuse_a_second(manifest)?;
     }
     let packaged = packaged(kind).filter(|_| meant.manifest.is_none());
     let told = match &packaged {
@@ -47,23 +53,46 @@ pub fn install(meant: &Meant, now: bool) -> Outcome {
         Kind::User => "when this account's user manager starts",
     };
     print(&format!("enabled: systemd starts it {at}\n"))?;
-    if now {
+    let mut told = remarks::of_environment(kind, &loaded);
+    if before.runs() {
+        told.push_str(&format!(
+            "it was running already: `{}` gives it this unit, and planes live on\n",
+            remarks::systemctl_line(kind, "restart gateward")
+        ));
+    } else if now {
         systemctl(kind, &["start", UNIT])?;
-        // A unit whose condition does not hold is passed over without an error.
-        match state(kind)?.as_str() {
-            "active" => print("started\n")?,
-            other => print(&format!("not started yet: it is {other}\n"))?,
-        }
+        print("started\n")?;
+    } else {
+        told.push_str(&format!("start it now with `{}`\n", remarks::systemctl_line(kind, "start gateward")));
     }
-    explain(meant, &begun, now);
+    say(&(told + &remarks::of_verbs(kind)));
     Ok(Code::Done)
 }
 
-/// Refuses to start the unit beside a supervisor of the same manifest that somebody else runs.
-fn refuse_a_second(meant: &Meant) -> Result<(), Failure> {
-    let Some(Ok(target)) = meant.manifest().map(|manifest| Target::quietly(&Scope { manifest: Some(manifest) })) else {
-        return Ok(());
+/// Refuses to give the unit another manifest while planes live by the one that it has: its `ExecStop=` would go by the new one,
+/// and nothing would stop them.
+fn refuse_another(kind: Kind, before: &There, manifest: &Path) -> Result<(), Failure> {
+    let Some(other) = before.manifest.as_deref().filter(|other| !is_same(other, manifest)) else { return Ok(()) };
+    let left = match (before.runs(), living(other)) {
+        (true, _) => format!("{UNIT} is {} by another manifest, {}", before.state, other.display()),
+        (false, Living::Left(planes)) => {
+            format!("{} still live by the manifest that {UNIT} has now, {}", names(&planes), other.display())
+        }
+        (false, Living::Nothing | Living::Supervised(_)) => return Ok(()),
     };
+    let what = match before.runs() {
+        true => remarks::systemctl_line(kind, &format!("stop {UNIT}")),
+        false => format!("gateward -m {} down", other.display()),
+    };
+    Err(Failure::failed(
+        format!("{left}: with {} in its place nothing would stop those planes any more", manifest.display()),
+        format!("`{what}` ends them first; or write the planes of both into one manifest"),
+    ))
+}
+
+/// Refuses to start the unit beside a supervisor of the same manifest that somebody else runs.
+fn refuse_a_second(manifest: &Path) -> Result<(), Failure> {
+    let target = Target::quietly(&Scope { manifest: Some(manifest.to_owned()) })?;
     match ask::one(target.daemon(), Ask::Status, ask::BUDGET) {
         Ok(Answer::Daemon(daemon)) => Err(Failure::failed(
             format!("a supervisor of {} runs already, outside of this unit (pid {})", daemon.manifest, daemon.pid),
@@ -77,12 +106,15 @@ fn refuse_a_second(meant: &Meant) -> Result<(), Failure> {
 pub fn uninstall(kind: Kind, now: bool) -> Outcome {
     is_there()?;
     let path = super::path(kind)?;
-    let state_now = state(kind)?;
-    if !matches!(state_now.as_str(), "inactive" | "failed" | "unknown") {
+    let before = There::look(kind)?;
+    if before.runs() {
         if !now {
             return Err(Failure::failed(
-                format!("{UNIT} is {state_now}; without its unit nothing would stop its planes gracefully"),
-                format!("stop it and every plane with `systemctl {} stop {UNIT}`, or add `--now`", kind.option()),
+                format!("{UNIT} is {}; without its unit nothing would stop its planes gracefully", before.state),
+                format!(
+                    "stop it and every plane with `{}`, or add `--now`",
+                    remarks::systemctl_line(kind, &format!("stop {UNIT}"))
+                ),
             ));
         }
         say("stopping it, and every plane with its own drain\n");
@@ -96,8 +128,11 @@ pub fn uninstall(kind: Kind, now: bool) -> Outcome {
     if !ours && packaged(kind).is_none() {
         return Err(Failure::failed(
             format!("there is no unit of ours at {}", path.display()),
-            "`systemctl cat gateward` shows where another one comes from",
+            format!("`{}` shows where another one comes from", remarks::systemctl_line(kind, "cat gateward")),
         ));
+    }
+    if let Some(manifest) = &before.manifest {
+        nothing_is_left(manifest)?;
     }
     systemctl(kind, &["disable", UNIT])?;
     print("disabled\n")?;
@@ -108,6 +143,28 @@ pub fn uninstall(kind: Kind, now: bool) -> Outcome {
     systemctl(kind, &["daemon-reload"])?;
     say("manifest, state and logs are left as they are\n");
     Ok(Code::Done)
+}
+
+/// Refuses while planes of the unit live without a supervisor, as they do when it was stopped in the moment after a crash.
+fn nothing_is_left(manifest: &Path) -> Result<(), Failure> {
+    match living(manifest) {
+        Living::Nothing => Ok(()),
+        Living::Supervised(pid) => {
+            let pid = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+            say(&format!("a supervisor of {}{pid} runs outside of this unit, and goes on\n", manifest.display()));
+            Ok(())
+        }
+        Living::Left(planes) => Err(Failure::failed(
+            format!("the unit does not run, and {} of {} live on without it", names(&planes), manifest.display()),
+            format!("`gateward -m {} down` stops them gracefully; then uninstall again", manifest.display()),
+        )),
+    }
+}
+
+/// Whether both paths lead to one file; of a file that is gone the path alone tells.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    one == other || real(one) == real(other)
 }
 
 /// The unit of a package, if there is one.
@@ -148,69 +205,4 @@ fn refused(path: &Path, what: &str, error: &io::Error) -> Failure {
         _ => "",
     };
     Failure::failed(format!("cannot {what} {}: {error}", path.display()), hint)
-}
-
-/// What the operator should know now.
-fn explain(meant: &Meant, before: &str, now: bool) {
-    let option = match meant.kind {
-        Kind::System => "",
-        Kind::User => " --user",
-    };
-    let mut told = String::new();
-    match meant.manifest() {
-        Some(path) if !path.exists() => told.push_str(&format!(
-            "note: there is no manifest at {} yet, and the unit waits for one: `gateward init -o` writes a first one\n",
-            path.display()
-        )),
-        Some(path) => told.push_str(&remarks(&path)),
-        None => {}
-    }
-    match (before, now) {
-        ("active", _) => told.push_str(&format!(
-            "it was running already: `systemctl{option} restart gateward` gives it this unit, and planes live on\n"
-        )),
-        (_, true) => {}
-        (_, false) => told.push_str(&format!("start it now with `systemctl{option} start gateward`\n")),
-    }
-    told.push_str(&format!(
-        "\n  systemctl{option} status gateward     how many planes are up; `gateward status` shows each\n  \
-           systemctl{option} stop gateward       every gateway drains and ends, then the supervisor\n  \
-           systemctl{option} restart gateward    only the supervisor is replaced; gateways live on\n  \
-           systemctl{option} reload gateward     applies the edited manifest, as `gateward reload` does\n"
-    ));
-    if meant.kind == Kind::User {
-        told.push_str(
-            "\nA user unit ends with the account's last session unless it lingers: `loginctl enable-linger`. At shutdown a user\n\
-             manager gets 2 minutes, which cuts longer drains off; the system unit has no such limit.\n",
-        );
-    }
-    say(&told);
-}
-
-/// What of the manifest reads the environment, which is another one in a unit than in this shell.
-fn remarks(manifest: &Path) -> String {
-    let loaded = match load::read(manifest) {
-        Ok(loaded) => loaded,
-        Err(_) => return "note: the manifest does not hold yet; `gateward check` shows why\n".to_owned(),
-    };
-    let planes = || loaded.planes.planes.iter().map(|(plane, _)| plane);
-    let mut told = String::new();
-    let by_path: Vec<&str> =
-        planes().filter(|plane| plane.launch == Launch::OnPath).map(|plane| plane.name.as_str()).collect();
-    if !by_path.is_empty() {
-        told.push_str(&format!(
-            "note: `openclaw` of {} is looked for on the PATH that systemd gives the unit, not on this shell's; a release in \
-             [runtimes] is found anywhere\n",
-            by_path.join(", ")
-        ));
-    }
-    let passed: std::collections::BTreeSet<&String> = planes().flat_map(|plane| &plane.passed).collect();
-    if !passed.is_empty() {
-        let names: Vec<&str> = passed.into_iter().map(String::as_str).collect();
-        told.push_str(&format!(
-            "note: `pass_env` takes {} from the unit's environment: give them with `systemctl edit gateward`, or use `env_file`\n",
-            names.join(", ")
-        ));
-    }
-    told
 }

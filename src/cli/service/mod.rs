@@ -4,7 +4,9 @@
 
 mod install;
 mod on_stop;
+mod remarks;
 mod systemctl;
+mod there;
 
 use std::path::PathBuf;
 
@@ -28,7 +30,8 @@ Afterwards systemd's own verbs do this:
   systemctl restart gateward    only the supervisor is replaced; gateways live on
   systemctl reload gateward     the edited manifest is applied, as by `gateward reload`
 
-Exit codes: 0 done; 1 there is no systemd, or it refused, or the unit runs or is not ours.")]
+Exit codes: 0 done; 1 there is no systemd, or it refused, or the unit runs or is not ours; 6 the manifest cannot be read or \
+is invalid.")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -42,7 +45,7 @@ enum What {
     Uninstall(Uninstall),
     /// Print the unit
     Print(Print),
-    /// What the unit's ExecStop= calls
+    /// What the unit's ExecStop= and ExecStopPost= call
     #[command(hide = true)]
     OnStop(on_stop::Args),
 }
@@ -77,9 +80,11 @@ Examples:
   gateward service install --user
   gateward service install --system --now
 
-The unit runs this very program with the manifest that every verb finds from here; -m names another.
+The unit runs this very program with the manifest that every verb finds from here; -m names another. While planes live by \
+another manifest that the unit has, it is left as it is.
 
-Exit codes: 0 installed; 1 there is no systemd, or it refused, or a unit is there that we did not write.")]
+Exit codes: 0 installed; 1 there is no systemd, or it refused, or a unit is there that we did not write or that has planes of \
+another manifest; 6 the manifest cannot be read or is invalid.")]
 struct Install {
     #[command(flatten)]
     whose: Whose,
@@ -95,7 +100,7 @@ Examples:
   gateward service uninstall --user
   gateward service uninstall --system --now
 
-Exit codes: 0 taken away; 1 it runs, or is not ours, or systemd refused.")]
+Exit codes: 0 taken away; 1 it runs, or is not ours, or planes of it live on, or systemd refused.")]
 struct Uninstall {
     #[command(flatten)]
     whose: Whose,
@@ -134,7 +139,7 @@ impl Args {
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     match &args.what {
         What::Print(args) => show(args, scope),
-        What::Install(args) => install::install(&Meant::find(args.whose.kind(), scope)?, args.now),
+        What::Install(args) => install::install(&Meant::find(args.whose.kind(), scope)?, scope, args.now),
         What::Uninstall(args) => install::uninstall(args.whose.kind(), args.now),
         What::OnStop(args) => on_stop::run(args, scope),
     }
@@ -175,11 +180,6 @@ impl Meant {
 
     fn text(&self) -> String {
         unit(self.kind, &self.program, self.manifest.as_deref())
-    }
-
-    /// Where the manifest is looked for, as a path.
-    fn manifest(&self) -> Option<PathBuf> {
-        self.manifest.clone().or_else(|| usual_manifest(self.kind))
     }
 }
 

@@ -1,5 +1,5 @@
-//! `service on-stop`: what the unit's `ExecStop=` calls. systemd calls it on a stop, on a restart and after a clean end of the
-//! supervisor; only the first of them stops planes.
+//! `service on-stop`: what the unit's `ExecStop=` and `ExecStopPost=` call. systemd calls it on a stop, on a restart and after
+//! any end of the supervisor; only the first of them stops planes.
 //!
 //! In doubt while the supervisor lives it stops them gracefully: a shutdown that cannot be told from a restart must lose no
 //! work.

@@ -17,7 +17,23 @@ pub fn systemctl(kind: Kind, words: &[&str]) -> Result<String, Failure> {
     let line = format!("systemctl {} {}", kind.option(), words.join(" "));
     let message =
         if said.is_empty() { format!("`{line}` failed ({})", output.status) } else { format!("`{line}`: {said}") };
-    Err(Failure::failed(message, hint(kind)))
+    Err(Failure::failed(message, refusal(kind, words, said)))
+}
+
+/// What helps: who was not reached is called otherwise, and a unit that does not start says why in the journal.
+fn refusal(kind: Kind, words: &[&str], said: &str) -> String {
+    let journal = match kind {
+        Kind::System => "journalctl -u gateward",
+        Kind::User => "journalctl --user -u gateward",
+    };
+    let is_unreached =
+        said.contains("connect to bus") || said.contains("Access denied") || said.contains("authentication");
+    match words.first() {
+        Some(&("start" | "stop" | "restart" | "reload")) if !is_unreached => {
+            format!("`{journal} -n 20` tells why; `gateward check` proves the manifest")
+        }
+        Some(_) | None => hint(kind).to_owned(),
+    }
 }
 
 /// The state of our unit: `active`, `inactive`, `failed` …

@@ -204,6 +204,74 @@ fn a_stop_drains_every_plane_for_as_long_as_it_takes_and_a_reload_touches_what_c
 }
 
 #[test]
+fn a_unit_is_not_given_another_manifest_while_its_planes_live_and_a_stop_after_a_crash_stops_them() {
+    let held = TestPlane::practice("held").key("autostart", "false");
+    let Some(installed) = Installed::begin("svc-other", vec![TestPlane::practice("main"), held]) else { return };
+    let (systemd, world) = (&installed.systemd, &installed.world);
+    let unit = world.scratch().join("xdg/config/systemd/user/gateward.service");
+    let with = |manifest: &std::path::Path, words: &[&str]| {
+        let mut command = systemd.command(&installed.program, &["--manifest"]);
+        said(command.arg(manifest).args(words).output().expect("nsenter"))
+    };
+    // What does not hold is no service, and nothing is written for it.
+    let gone = world.scratch().join("gone.toml");
+    let broken = world.scratch().write("broken.toml", "[planes.main]\nport = 0\n");
+    for (manifest, what) in [(&gone, "gone.toml` does not exist"), (&broken, "broken.toml:2:")] {
+        let refused = with(manifest, &["service", "install", "--user", "--now"]).code(6);
+        assert!(refused.err.contains(what) && !unit.exists(), "{refused:?}");
+    }
+    installed.run(&["service", "install", "--user", "--now"]).code(0);
+    let main = world.until_ready("main");
+    // A plane that never said anything counts too.
+    eventually(PROMPT, "the status line", || match systemd.property("StatusText") {
+        text if text == "1 of 2 planes up" => Ok(()),
+        text => Err(text),
+    });
+    let again = installed.run(&["service", "install", "--user", "--now"]).code(0);
+    assert!(again.err.contains("it was running already") && !again.out.contains("started\n"), "{again:?}");
+
+    let other =
+        world.scratch().write("other.toml", "[planes.lone]\ncontract = \"plain\"\ncommand = [\"/bin/sleep\", \"9\"]\n");
+    let written = std::fs::read_to_string(&unit).expect("the unit");
+    for words in [&["service", "install", "--user"][..], &["service", "install", "--user", "--now"]] {
+        let refused = with(&other, words).code(1);
+        assert!(refused.err.contains("is active by another manifest"), "{refused:?}");
+        assert!(refused.err.contains("`systemctl --user stop gateward.service` ends them first"), "{refused:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&unit).expect("the unit"), written);
+
+    // A supervisor that crashes again and again is stopped in whatever moment that comes: mostly no ExecStop= is run then.
+    installed.drop_in("ExecStart=\nExecStart=/bin/sh -c 'kill -KILL $$$$'\nRestartSec=60s");
+    processes::kill(systemd.main_pid(), Signal::KILL);
+    eventually(PROMPT, "the pause before the next try", || match systemd.property("SubState") {
+        state if state == "auto-restart" => Ok(()),
+        state => Err(state),
+    });
+    // In that pause systemd runs nothing of a unit: what lives on is told of, and the unit is kept until it is ended.
+    systemd.systemctl(&["stop", "gateward"]).code(0);
+    assert!(processes::is_alive(main.pid.expect("it was up")));
+    std::fs::remove_file(world.scratch().join("xdg/config/systemd/user/gateward.service.d/test.conf")).expect("ours");
+    systemd.systemctl(&["daemon-reload"]).code(0);
+    let refused = installed.run(&["service", "uninstall", "--user", "--now"]).code(1);
+    assert!(refused.err.contains("main") && refused.err.contains("live on without it"), "{refused:?}");
+    assert!(refused.err.contains(&format!("`gateward -m {} down`", world.manifest().display())), "{refused:?}");
+    let refused = with(&other, &["service", "install", "--user"]).code(1);
+    assert!(refused.err.contains("still live by the manifest that gateward.service has now"), "{refused:?}");
+    assert!(unit.exists() && processes::is_alive(main.pid.expect("it was up")));
+
+    // While it starts, a stop is heard: what the crash left living is stopped by its keepers.
+    installed.drop_in("ExecStart=\nExecStart=/bin/sleep 1000000");
+    systemd.systemctl(&["start", "--no-block", "gateward"]).code(0);
+    eventually(PROMPT, "a start", || systemd.property("ActiveState") == "activating" && systemd.main_pid() != 0);
+    systemd.systemctl(&["stop", "gateward"]).code(0);
+    assert!(!processes::is_alive(main.pid.expect("it was up")));
+    let told = installed.run(&["service", "uninstall", "--user"]).code(0);
+    assert!(told.out.contains("removed"), "{told:?}");
+    with(&other, &["service", "install", "--user"]).code(0);
+    with(&other, &["service", "uninstall", "--user"]).code(0);
+}
+
+#[test]
 fn no_script_of_the_package_stops_or_restarts_anything() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
     for script in ["deb/postinst", "deb/prerm", "deb/postrm", "generate", "deb-try"] {
