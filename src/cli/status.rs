@@ -3,6 +3,7 @@
 //! Goes by the keepers alone for what lives; the daemon adds only what it says of itself.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use super::args::PLANES;
 use super::ask;
 use super::outcome::{Code, Failure, Outcome, Told};
+use super::steer::silence;
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, size_of, stdout_look};
 use crate::plane::PlaneName;
@@ -96,8 +98,10 @@ pub struct Seen {
 pub enum Answered {
     /// The daemon, or at least one keeper.
     Somebody,
-    /// Neither.
+    /// Neither, as neither is there.
     Nobody,
+    /// Neither, though one is there.
+    Silent,
     /// They are not ours to ask.
     Forbidden(CallError),
 }
@@ -108,6 +112,10 @@ impl Answered {
         match self {
             Self::Somebody => Ok(()),
             Self::Nobody => Err(nobody(target)),
+            Self::Silent => Err(Failure::NobodyAnswers(Told::new(
+                format!("who keeps planes in {} is there and does not answer", target.applied.run_dir.display()),
+                "each is named above: a stopped one goes on by `kill -CONT`, a hung one is replaced once a supervisor runs",
+            ))),
             Self::Forbidden(error) => Err(Failure::Call(error)),
         }
     }
@@ -131,7 +139,12 @@ pub fn look(target: &Target, planes: &[&AppliedPlane]) -> Result<Seen, Failure> 
             Ok(other) => nameless(plane, ask::out_of_turn(&other).message),
             Err(error) => match waits(&supervisor, &plane.name).filter(|_| error.is_nobody()) {
                 Some(change) => waiting(plane, change),
-                None => nameless(plane, why_silent(&error, supervisor.running)),
+                None => {
+                    if matches!((&error.kind, &answered), (CallFailure::Late, Answered::Nobody)) {
+                        answered = Answered::Silent;
+                    }
+                    nameless(plane, why_silent(&error, &target.folder(&plane.name).keeper_lock(), supervisor.running))
+                }
             },
         });
     }
@@ -167,8 +180,15 @@ fn supervisor(target: &Target, answer: Result<Answer, CallError>) -> (Supervisor
         Err(error) if error.is_nobody() => (silent, Answered::Nobody),
         Err(error) => {
             let trouble = error.to_string();
-            let forbidden = matches!(error.kind, CallFailure::NotAllowed);
-            let answered = if forbidden { Answered::Forbidden(error) } else { Answered::Nobody };
+            let answered = match error.kind {
+                CallFailure::NotAllowed => Answered::Forbidden(error),
+                CallFailure::Late => Answered::Silent,
+                CallFailure::Absent
+                | CallFailure::Deaf
+                | CallFailure::HungUp
+                | CallFailure::Garbled(_)
+                | CallFailure::Io(_) => Answered::Nobody,
+            };
             (SupervisorStatus { trouble, ..silent }, answered)
         }
     }
@@ -188,13 +208,13 @@ fn waiting(plane: &AppliedPlane, change: &Change) -> PlaneStatus {
     PlaneStatus { state: State::Stopped, wanted: true, ..nameless(plane, change.why.clone()) }
 }
 
-fn why_silent(error: &CallError, supervised: bool) -> String {
+fn why_silent(error: &CallError, lock: &Path, supervised: bool) -> String {
     match (&error.kind, supervised) {
         (CallFailure::Absent | CallFailure::Deaf, true) => {
             "no keeper runs for it; `gateward start` makes one".to_owned()
         }
         (CallFailure::Absent | CallFailure::Deaf, false) => "no keeper runs for it".to_owned(),
-        (CallFailure::Late, _) => "its keeper does not answer; it is stopped, hung or overwhelmed".to_owned(),
+        (CallFailure::Late, _) => format!("its keeper {}", silence::state(lock)),
         (CallFailure::NotAllowed | CallFailure::HungUp | CallFailure::Garbled(_) | CallFailure::Io(_), _) => {
             error.to_string()
         }

@@ -36,6 +36,11 @@ impl Clock {
         START + self.start.elapsed().saturating_sub(self.lost)
     }
 
+    /// Time since the start with all that was lost: how long something has been there, whoever ran meanwhile.
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
     /// The runtime's form of a moment, to sleep until.
     pub fn instant(&self, at: Moment) -> tokio::time::Instant {
         (self.start + self.lost + at.saturating_sub(START)).into()

@@ -46,6 +46,8 @@ pub struct Running {
     pub pid: i32,
     /// Its pidfd.
     pub pidfd: OwnedFd,
+    /// When it was spawned, by the clock's whole time.
+    pub spawned: Duration,
 }
 
 /// Who counts the kernel's kills for want of memory.

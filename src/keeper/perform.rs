@@ -133,7 +133,7 @@ impl Hands {
         self.known.left_to_drain = None;
         self.count_memory_kills(child.pid);
         self.await_end(incarnation, &child.pidfd);
-        self.running = Some(Running { incarnation, pid: child.pid, pidfd: child.pidfd });
+        self.running = Some(Running { incarnation, pid: child.pid, pidfd: child.pidfd, spawned: self.clock.elapsed() });
         self.ending = None;
         Ok(())
     }

@@ -2,10 +2,12 @@
 //!
 //! Pure; the numbers are given.
 
+use std::time::Duration;
+
 use super::input::Readiness;
 use crate::life::Life;
 use crate::life::order::Want;
-use crate::life::phase::{Drain, Moment, Next, Park, Phase, Rest, Signs, StopCause, Wait};
+use crate::life::phase::{Drain, Next, Park, Phase, Rest, Signs, StopCause, Wait};
 use crate::plane::{Contract, Launch, Plane};
 use crate::wire::{LastExit, PlaneStatus, State};
 
@@ -48,25 +50,22 @@ pub struct Known {
     pub cpu_percent: Option<f64>,
 }
 
-/// The status now. `until` is the wall time of the life's deadline.
-pub fn status(plane: &Plane, life: &Life, known: &Known, now: Moment, until: Option<String>) -> PlaneStatus {
-    let since = match life.phase() {
-        Phase::Starting { since, .. } | Phase::Up { since, .. } | Phase::Stopping { since, .. } => Some(*since),
-        Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => None,
-    };
+/// The status now. `age` is how long the gateway has been there, `until` the wall time of the life's deadline.
+pub fn status(plane: &Plane, life: &Life, known: &Known, age: Option<Duration>, until: Option<String>) -> PlaneStatus {
+    let lives = life.living().is_some();
     let up = matches!(life.phase(), Phase::Up { .. });
     PlaneStatus {
         name: plane.name.clone(),
         role: plane.role.as_str().into(),
         state: state(life.phase()),
         ready: up && (known.readiness.ready || unprobed(plane)),
-        live: since.is_some() && (known.live || unprobed(plane)),
+        live: lives && (known.live || unprobed(plane)),
         pid: known.pid,
         keeper_pid: Some(std::process::id().cast_signed()),
         keeper_version: Some(crate::wire::RELEASE.into()),
         incarnation: life.incarnation(),
         restarts: life.restarts(),
-        uptime_s: since.map(|since| now.saturating_sub(since).as_secs()),
+        uptime_s: age.filter(|_| lives).map(|age| age.as_secs()),
         port: plane.port,
         rss_bytes: known.rss_bytes,
         cpu_percent: known.cpu_percent,

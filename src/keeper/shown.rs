@@ -4,6 +4,7 @@
 
 use super::asks::Often;
 use super::drive::Keeper;
+use super::hands::Hands;
 use super::{origin, publish};
 use crate::journal::Entry;
 use crate::life::phase::{Moment, Phase};
@@ -32,7 +33,7 @@ impl Keeper {
         if self.followers.is_empty() {
             return;
         }
-        let status = publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now));
+        let status = self.told(now);
         if self.shown.as_ref().is_some_and(|shown| !publish::differs(shown, &status)) {
             return;
         }
@@ -60,7 +61,7 @@ impl Keeper {
         self.look_at_origin();
         self.hands.known.felt = self.hands.confinement.felt();
         self.hands.known.log_lines_lost = self.hands.logbook.lost().lines;
-        publish::status(&self.hands.sealed.plane, &self.life, &self.hands.known, now, self.until(now))
+        self.told(now)
     }
 
     /// An upgrade underneath a living gateway: its modules are loaded one by one, so it may fail at any moment from then on.
@@ -98,6 +99,13 @@ impl Keeper {
             follows: follows.into(),
             lost_before: 0,
         });
+    }
+
+    /// The state by what is known.
+    fn told(&self, now: Moment) -> PlaneStatus {
+        let Hands { sealed, known, running, clock, .. } = &self.hands;
+        let age = running.as_ref().map(|running| clock.elapsed().saturating_sub(running.spawned));
+        publish::status(&sealed.plane, &self.life, known, age, self.until(now))
     }
 
     fn until(&self, now: Moment) -> Option<String> {

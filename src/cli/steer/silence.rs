@@ -43,6 +43,17 @@ impl Silence {
     }
 }
 
+/// How it stands with the holder of `lock`, which was asked and does not answer.
+pub fn state(lock: &Path) -> String {
+    match holder_of(lock) {
+        Some(pid) if process::stat(pid).is_ok_and(|stat| stat.state == b'T') => {
+            format!("(pid {pid}) is stopped (SIGSTOP), and does not answer; `kill -CONT {pid}` lets it go on")
+        }
+        Some(pid) => format!("(pid {pid}) does not answer; it is hung or overwhelmed"),
+        None => "does not answer; it is stopped, hung or overwhelmed".to_owned(),
+    }
+}
+
 /// That the holder of `lock`, `who` for people, does not answer; `so` says what ending it means.
 pub fn hung(who: &str, lock: &Path, so: &str) -> Failure {
     let Some(pid) = holder_of(lock) else {

@@ -195,3 +195,24 @@ fn what_left_everything_but_the_planes_lock_is_ended_by_the_next_keeper() {
     assert_ne!(again.keeper_pid, main.keeper_pid);
     assert!(!is_alive(orphan), "the orphan {orphan} lives beside {:?}", again.pid);
 }
+
+#[test]
+fn a_stopped_keeper_is_called_stopped_and_not_absent() {
+    let mut world = Gateward::new("keeper-stopped", vec![quick("main")]);
+    world.up();
+    let keeper = world.until("main", SOON, "up", up).keeper_pid.expect("a keeper");
+    world.end_daemon(Signal::KILL, SOON);
+    kill(keeper, Signal::STOP);
+    for verb in ["why", "status"] {
+        let said = world.run(&[verb, "main"]);
+        assert_eq!(said.code, 5, "{said:#?}");
+        assert!(said.out.contains(&format!("(pid {keeper}) is stopped (SIGSTOP)")), "{said:#?}");
+        assert!(said.out.contains(&format!("`kill -CONT {keeper}`")), "{said:#?}");
+        assert!(
+            !said.err.contains("gateward run") && !said.err.contains(" run`"),
+            "nothing is to be started: {said:#?}"
+        );
+    }
+    kill(keeper, Signal::CONT);
+    world.until("main", SOON, "its answer", up);
+}

@@ -88,6 +88,7 @@ fn a_stretch_in_which_nobody_ran_is_no_failure() {
     }
     let ready = world.until("main", SOON, "up", up);
     assert_eq!((ready.incarnation, ready.pid), (1, Some(gateway)), "{:#?}", journal(&world, "main"));
+    assert!(ready.uptime_s.is_some_and(|seconds| seconds >= 14), "it was there all the while: {ready:#?}");
     for event in ["stuck", "unhealthy", "killed"] {
         assert!(!told(&world, "main", event, ""), "{:#?}", journal(&world, "main"));
     }
