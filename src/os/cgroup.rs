@@ -60,9 +60,12 @@ impl NoSubtree {
             Self::NotMounted => "boot the host with cgroup v2 alone (systemd.unified_cgroup_hierarchy=1)",
             Self::Unseen(_) | Self::ReadOnly(_) => "give the container a cgroup namespace of its own that it may write",
             Self::NotDelegated(_) => {
-                "run gateward as a service: a unit with Delegate=yes and DelegateSubgroup= (systemd 254) has one"
+                "run gateward as a service: a unit with Delegate=yes and DelegateSubgroup=supervisor (systemd 254) has one, as \
+                 `gateward service print` shows it"
             }
-            Self::Occupied(_) => "add DelegateSubgroup=supervisor to the unit (systemd 254), and restart it",
+            Self::Occupied(_) => {
+                "add DelegateSubgroup=supervisor to the unit beside Delegate=yes (systemd 254), `systemctl daemon-reload`, and restart it"
+            }
         }
     }
 }

@@ -10,8 +10,13 @@ pub(super) fn unavailable(subject: &Subject) -> Vec<Finding> {
     let Some(means) = &subject.around.means else { return Vec::new() };
     let limits = &subject.plane.limits;
     let lack = |lack: &Option<Lack>, asked: bool| lack.clone().filter(|_| asked);
-    let root = "start gateward as root, or take the key out".to_owned();
-    let beyond = |why: String| Some(Lack { why, hint: root.clone() });
+    let beyond = |why: String, capability: &str, setting: &str| {
+        let hint = format!(
+            "give the supervisor {capability} ({setting} in a unit; root has it unless a container or a unit takes it away), or \
+             take the key out"
+        );
+        Some(Lack { why: format!("{why} for a supervisor without {capability}"), hint })
+    };
     let open_files = limits.open_files.filter(|asked| *asked > means.open_files_most);
     let nice = limits.nice.filter(|asked| *asked < means.nice_least);
     let oom = limits.oom_score_adj.filter(|asked| *asked < means.oom_score_adj_least);
@@ -19,11 +24,27 @@ pub(super) fn unavailable(subject: &Subject) -> Vec<Finding> {
         ("memory_high", lack(&means.no_memory, limits.memory_high.is_some())),
         ("memory_max", lack(&means.no_memory, limits.memory_max.is_some())),
         ("pids_max", lack(&means.no_pids, limits.pids_max.is_some())),
-        ("open_files", open_files.and_then(|_| beyond(format!("{} is the most here", means.open_files_most)))),
-        ("nice", nice.and_then(|_| beyond(format!("{} is the least without privilege", means.nice_least)))),
+        (
+            "open_files",
+            open_files.map(|_| Lack {
+                why: format!("{} is the most that the supervisor may give", means.open_files_most),
+                hint: "raise its own limit (LimitNOFILE= in a unit), or, where it has CAP_SYS_RESOURCE, fs.nr_open; or take the \
+                       key out"
+                    .to_owned(),
+            }),
+        ),
+        (
+            "nice",
+            nice.and_then(|_| {
+                beyond(format!("{} is the least", means.nice_least), "CAP_SYS_NICE", "or AmbientCapabilities=")
+            }),
+        ),
         (
             "oom_score_adj",
-            oom.and_then(|_| beyond(format!("{} is the least without privilege", means.oom_score_adj_least))),
+            oom.and_then(|_| {
+                let least = format!("{} is the least", means.oom_score_adj_least);
+                beyond(least, "CAP_SYS_RESOURCE", "or OOMScoreAdjust=")
+            }),
         ),
     ];
     lacks.into_iter().filter_map(|(key, lack)| Some(said(subject, key, lack?))).collect()

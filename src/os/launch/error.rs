@@ -140,6 +140,22 @@ impl fmt::Display for Limit {
     }
 }
 
+impl Limit {
+    /// What passes the bound that it may have run into.
+    fn needs(self) -> Option<&'static str> {
+        match self {
+            Self::Cgroup => None,
+            Self::OpenFiles(_) => {
+                Some("the supervisor's own hard limit is the most without CAP_SYS_RESOURCE, and fs.nr_open with it")
+            }
+            Self::Nice(_) => Some("the supervisor lacks CAP_SYS_NICE, so its own niceness is the least"),
+            Self::OomScoreAdj(_) => {
+                Some("the supervisor lacks CAP_SYS_RESOURCE, so what it was started with is the least")
+            }
+        }
+    }
+}
+
 /// A limit that could not be had; the program runs without it.
 #[derive(Debug)]
 pub struct Shortfall {
@@ -151,6 +167,10 @@ pub struct Shortfall {
 
 impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} could not be had: {}", self.limit, self.cause)
+        write!(f, "{} could not be had: ", self.limit)?;
+        match self.limit.needs().filter(|_| self.cause.kind() == io::ErrorKind::PermissionDenied) {
+            Some(needs) => write!(f, "{needs}"),
+            None => write!(f, "{}", self.cause),
+        }
     }
 }

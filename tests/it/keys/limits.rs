@@ -34,6 +34,31 @@ fn open_files_nice_and_oom_score_adj_are_the_childs_and_the_keeper_keeps_its_own
 }
 
 #[test]
+fn what_needs_a_capability_is_said_with_its_name_by_check_and_by_status() {
+    let limits = "open_files = 1073741816\nnice = -20\noom_score_adj = -1000";
+    let mut world = Gateward::new("no-capability", vec![sleeper("main").table("limits", limits)]);
+    // Root keeps its uid and loses what a container takes away; anybody else has neither.
+    let words = ["--bounding-set=-sys_nice,-sys_resource", "--inh-caps=-sys_nice,-sys_resource", "--"];
+    if super::is_root("lose what root has") && std::process::Command::new("setpriv").arg("--version").output().is_ok() {
+        world.up_under("setpriv", &words);
+    } else {
+        world.up();
+    }
+    let main = world.until("main", SOON, "up", up);
+    for (key, capability) in
+        [("open_files", "CAP_SYS_RESOURCE"), ("nice", "CAP_SYS_NICE"), ("oom_score_adj", "CAP_SYS_RESOURCE")]
+    {
+        let noted = main.notes.iter().any(|note| note.starts_with(key) && note.contains(capability));
+        assert!(noted, "{key}: {:#?}", main.notes);
+        let told = world.run(&["check", "--no-live"]).out;
+        let warned = format!("`limits.{key}` of `main` cannot be had: ");
+        let line = told.replace('\n', " ");
+        assert!(line.contains(&warned) && line.contains(capability), "{told}");
+    }
+    assert!(!main.notes.iter().any(|note| note.contains("not permitted")), "{:#?}", main.notes);
+}
+
+#[test]
 fn the_kernel_is_told_to_take_main_before_rescue_and_any_gateway_before_its_keeper() {
     let mut world = Gateward::new("oom-order", vec![sleeper("main"), sleeper("rescue"), sleeper("staging")]);
     world.up();
