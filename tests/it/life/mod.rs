@@ -12,6 +12,7 @@ mod probes;
 mod invalid;
 mod starts;
 mod stops;
+mod stuck;
 mod survival;
 mod survivors;
 mod unix;
