@@ -193,7 +193,7 @@ fn explain(word: &str) -> Outcome {
         print(&format!("{word}: {}\n", code.explain()))?;
         return Ok(Code::Done);
     }
-    let hint = match codes::Code::nearest(word) {
+    let hint = match codes::Code::nearest(&word.to_lowercase()) {
         Some(near) => format!("did you mean `{near}`? All codes are in docs/checks.md"),
         None => "all codes are in docs/checks.md".to_owned(),
     };

@@ -194,9 +194,18 @@ impl Gatherer<'_> {
             Origin::Variable(_) => Source::Variable,
             Origin::Implied { .. } | Origin::Default => Source::Openclaw,
         };
+        // What a variable says is changed where that is set, and not where it is named.
+        let through = match &said.origin {
+            Origin::Written { through, .. } => through.first().map(|variable| variable.name.clone()),
+            Origin::Variable(_) | Origin::Implied { .. } | Origin::Default => None,
+        };
         let place = said.place().cloned().or_else(|| self.place_of_variable(&said.origin));
         let surface = surface(said.value.clone());
-        self.claims.push(Claim { by: self.by, surface, key: Cow::Owned(said.key.clone()), source, place });
+        let (key, source) = match (through, &surface) {
+            (Some(variable), Surface::Credential(..)) => (variable, Source::Variable),
+            (Some(_) | None, _) => (said.key.clone(), source),
+        };
+        self.claims.push(Claim { by: self.by, surface, key: Cow::Owned(key), source, place });
     }
 
     /// Where the manifest hands down the variable that says a value, else the plane's header.

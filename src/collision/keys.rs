@@ -106,6 +106,7 @@ mod tests {
             within: Some(Within { device: (8, 1), path: canonical[4..].into() }),
             folds_after: Some(2),
             entry: None,
+            way: Default::default(),
         };
         around.paths.insert("/mnt/Planes".into(), identity("/mnt/Planes"));
         around.paths.insert("/mnt/PLANES".into(), identity("/mnt/PLANES"));

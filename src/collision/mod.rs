@@ -17,6 +17,7 @@ pub mod surroundings;
 pub mod host;
 pub mod held;
 pub mod masking;
+mod circles;
 mod group;
 mod identities;
 mod keys;
@@ -91,6 +92,7 @@ fn between(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec
         // Once more, now that it is known who leaves which files.
         findings = paths::findings(claims, around, suggest);
     }
+    findings.extend(circles::findings(claims, around));
     findings.extend(outside::findings(claims, around, suggest));
     findings.extend(own::findings(claims, around, suggest));
     findings.extend(ports::findings(claims, around, suggest));

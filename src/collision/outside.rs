@@ -168,10 +168,14 @@ fn inside(
     let (code, message, hint) = match role {
         PathRole::StateLink | PathRole::StatePart => {
             let what = if is_mount(guest, around) { "mount" } else { "link" };
+            // A mount is where its name says; what it shows is the other's.
+            let leads = if is_mount(guest, around) { shown(holder.path()?.1) } else { leads };
+            let entry = around.identity(path).and_then(|identity| identity.entry);
+            let kind = if entry.is_some_and(|entry| entry.kind == EntryKind::File) { "file" } else { "folder" };
             (
                 Code::StateLinkForeign,
                 format!("the state dir of {who} has a {what}, {surface}, into the {noun} of {whose}, {leads}"),
-                format!("put a folder of its own there: {}", undo(guest, around)),
+                format!("put a {kind} of its own there: {}", undo(guest, around)),
             )
         }
         PathRole::WorkspaceLink => (

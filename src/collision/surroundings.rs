@@ -74,6 +74,18 @@ pub struct Identity {
     pub folds_after: Option<usize>,
     /// What is there; `None` where nothing is.
     pub entry: Option<Entry>,
+    /// Whether its links lead somewhere.
+    pub way: Way,
+}
+
+/// Where the links of a path lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// To a place, whether or not something is there.
+    #[default]
+    Open,
+    /// In a circle.
+    Circle,
 }
 
 /// A place within one file system.

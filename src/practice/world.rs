@@ -79,7 +79,7 @@ pub(super) fn refusals(declared: &Declared) -> impl Iterator<Item = &Problem> {
         | ProblemCode::ConfigTooDeep
         | ProblemCode::ConfigType
         | ProblemCode::ConfigInclude => true,
-        ProblemCode::ConfigVariable | ProblemCode::EnvUnreadable => false,
+        ProblemCode::ConfigVariable | ProblemCode::EnvUnreadable | ProblemCode::EnvEncoding => false,
     })
 }
 

@@ -62,6 +62,9 @@ codes! {
     PluginDataShared "plugin-data-shared" Error:
         "A plugin of two planes keeps its data in one folder.";
         "Two gateways write the same files there. Point the plugin of each plane at a folder of its own."
+    PathLinkLoop "path-link-loop" Error:
+        "The links of a path of a plane lead in a circle.";
+        "Nothing can be kept there: the gateway fails when it comes to use it. Replace the link by a folder, or name another path."
     PathShared "path-shared" Error:
         "One path serves two planes for different things.";
         "What is a workspace to one plane is a state dir, say, to the other. Give each its own."
@@ -167,6 +170,9 @@ codes! {
     EnvUnreadable "env-unreadable" Warning:
         "A `.env` file is there but cannot be read.";
         "OpenClaw skips it in silence, and with it whatever it was to set."
+    EnvEncoding "env-encoding" Warning:
+        "A `.env` file is not UTF-8.";
+        "OpenClaw puts a replacement character where the bytes make no sense, so that a value with such bytes, a token say, is another than was meant. Such a value is compared with nobody's."
     ConfigInvalid "config-invalid" Error:
         "OpenClaw itself does not accept a plane's config.";
         "`openclaw config validate` is the authority on validity; the gateway would exit with 78. Each issue is quoted; `gateward exec PLANE -- openclaw doctor` explains more."

@@ -43,7 +43,7 @@ fn base_port(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: &m
             let message = match (hold, holder) {
                 (Hold::Listens, _) => format!("{who} has {port}"),
                 (Hold::Connected, _) => format!(
-                    "a connection of {who} goes out from {port}: the gateway tries for 10 s to listen there, and ends"
+                    "a connection of {who} goes out from {port}: the gateway tries for some 15 s to listen there, and ends"
                 ),
                 (Hold::Closing, _) => {
                     format!("a connection that has ended went out from {port}: the kernel keeps it for up to a minute")
@@ -98,11 +98,12 @@ fn child_ports(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: 
     let name = &claims.claimant(claim).name;
     let mut found = Vec::new();
     for ((code, _), Met { holder, ports }) in by_holder {
-        let part = Family::new(base).ok().and_then(|family| family.part(ports[0]));
-        let part = part.map(|part| format!(" ({part} of `{name}`)")).unwrap_or_default();
+        let family = Family::new(base).ok();
+        let part = |port: &u16| family.and_then(|family| family.part(*port));
+        let with_part = |port: &u16| part(port).map_or_else(|| port.to_string(), |part| format!("{port} ({part})"));
         let said: Vec<String> = ports.iter().map(u16::to_string).collect();
-        let message =
-            format!("{} listens on {}{part}, in the port family of `{name}`", somebody(holder), listed(&said));
+        let parts: Vec<String> = ports.iter().map(with_part).collect();
+        let message = format!("{} listens on {}, in the port family of `{name}`", somebody(holder), listed(&parts));
         let hint = end_or_move(claims, holder, claim, suggest);
         found.push(finding(claims, code, listed(&said), [claim]).saying(message).hinting(hint));
     }

@@ -60,6 +60,7 @@ pub(in crate::collision) fn code_of(problem: ProblemCode) -> Code {
         ProblemCode::ConfigInclude => Code::ConfigInclude,
         ProblemCode::ConfigVariable => Code::ConfigVariable,
         ProblemCode::EnvUnreadable => Code::EnvUnreadable,
+        ProblemCode::EnvEncoding => Code::EnvEncoding,
     }
 }
 
@@ -158,6 +159,7 @@ pub(super) fn cwd(subject: &Subject) -> Option<Finding> {
         }
         NoCwd::Closed(closed) => {
             // What is the plane's own is given to its user, and not opened to everybody.
+            let is_own = closed.starts_with(&plane.state_dir);
             let own = closed.starts_with(&plane.state_dir).then(|| foreign_to(subject, closed)).flatten();
             let closed = shown(closed);
             let whom = user.map_or_else(|| "whoever runs gateward".to_owned(), |user| format!("user {user}"));
@@ -165,6 +167,7 @@ pub(super) fn cwd(subject: &Subject) -> Option<Finding> {
                 format!("cannot be entered: {closed} is closed to {whom}"),
                 match own {
                     Some(user) => format!("`chown {user} {closed}`, or name another folder"),
+                    None if is_own => format!("`chmod 700 {closed}`, or name another folder"),
                     None => format!("`chmod o+x {closed}`, or name another folder"),
                 },
             )
@@ -186,7 +189,13 @@ pub(super) fn validity(subject: &Subject) -> Option<Finding> {
         Validity::Invalid(issues) => {
             let said: Vec<String> = issues.iter().map(|issue| format!("{}: {}", issue.path, issue.message)).collect();
             let message = format!("OpenClaw does not accept the config of `{name}`: {}", listed(&said));
-            let hint = format!("gateward exec {name} -- openclaw doctor");
+            let hint = match subject.plane.launch {
+                // The stand-in has no `openclaw` beside it.
+                Launch::Practice => format!("mend {surface}"),
+                Launch::OnPath | Launch::Runtime { .. } | Launch::Command(_) => {
+                    format!("gateward exec {name} -- openclaw doctor")
+                }
+            };
             Some(subject.finding(Code::ConfigInvalid, surface).at(place, "").saying(message).hinting(hint))
         }
         Validity::Unknown { why, hint } => {

@@ -129,8 +129,12 @@ fn output(launch: Launch, until: Instant) -> Result<Option<Vec<u8>>, String> {
     let prepared = launch.prepare().and_then(|mut prepared| prepared.spawn(stdio, &[]));
     let child = prepared.map_err(|error| said("`openclaw config validate` could not be started", &error))?;
     drop(ends.write);
-    let output = read_until(&ends.read, until);
-    let ended = matches!(Pidfd::open(child.pid), Ok(handle) if handle.ends(until));
+    let handle = Pidfd::open(child.pid);
+    let output = match &handle {
+        Ok(handle) => read_until(&ends.read, handle, until),
+        Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+    };
+    let ended = matches!(handle, Ok(handle) if handle.ends(until));
     // It is unreaped, so the group is still its own: whatever it left behind goes with it.
     let _ = signals::kill_group(child.pid, libc::SIGKILL);
     let _ = Pidfd::open(child.pid).map(|handle| handle.ends(Instant::now() + ONE));
@@ -139,19 +143,29 @@ fn output(launch: Launch, until: Instant) -> Result<Option<Vec<u8>>, String> {
     Ok(output.filter(|_| ended))
 }
 
-/// All that is written until the other end is closed; `None` when time runs out first.
-fn read_until(pipe: &OwnedFd, until: Instant) -> io::Result<Option<Vec<u8>>> {
+/// All that is written until the other end is closed or the child has ended: what it left behind may keep the pipe for as long
+/// as it lives. `None` when time runs out first.
+fn read_until(pipe: &OwnedFd, child: &Pidfd, until: Instant) -> io::Result<Option<Vec<u8>>> {
     let mut output = Vec::new();
     let mut buffer = [0; 8192];
     loop {
         let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
         let budget =
             rustix::event::Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
-        match poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&budget)) {
+        let mut look = [PollFd::new(pipe, PollFlags::IN), PollFd::new(child, PollFlags::IN)];
+        match poll(&mut look, Some(&budget)) {
             Ok(0) => return Ok(None),
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
+        }
+        // All that the child wrote is there once it has ended, and is read before its end counts.
+        let has_more = !look[0].revents().is_empty();
+        if !has_more {
+            return Ok(Some(output));
         }
         match rustix::io::read(pipe, &mut buffer) {
             Ok(0) => return Ok(Some(output)),
@@ -226,6 +240,11 @@ mod tests {
         let begun = Instant::now();
         let short = Instant::now() + Duration::from_millis(100);
         assert_eq!(output(shell("sleep 60 & sleep 60"), short).expect("it runs"), None);
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        // A grandchild that keeps the pipe does not keep the answer.
+        let begun = Instant::now();
+        let said = output(shell("sleep 60 & echo '{\"valid\":true}'"), soon()).expect("it runs");
+        assert_eq!(said.as_deref().map(understood), Some(Validity::Valid));
         assert!(begun.elapsed() < Duration::from_secs(20));
         let missing = Launch::new(Program::Path("/nowhere/openclaw".into()), vec!["openclaw".into()]);
         assert!(output(missing, soon()).expect_err("it is not there").contains("could not be started"));

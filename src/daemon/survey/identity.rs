@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
 use super::mounts::Mounts;
-use crate::collision::surroundings::{Entry, EntryKind, Identity};
+use crate::collision::surroundings::{Entry, EntryKind, Identity, Way};
 
 /// As many links as Linux follows in one path.
 const LINKS: usize = 40;
@@ -51,7 +51,12 @@ impl Resolver {
         let (canonical, exists, entry) = self.follow(path);
         let folds_after = self.folds_after(&exists);
         let within = self.mounts.within(&canonical);
-        Identity { canonical, within, folds_after, entry }
+        // Where nothing more is followed there still stands a link only in a circle.
+        let name = canonical.strip_prefix(&exists).ok().and_then(|rest| rest.components().next());
+        let next = name.map(|name| exists.join(name));
+        let is_link = next.is_some_and(|next| matches!(self.stop(&next), Stop::Link(_)));
+        let way = if entry.is_none() && is_link { Way::Circle } else { Way::Open };
+        Identity { canonical, within, folds_after, entry, way }
     }
 
     /// The canonical path, the longest part of it that exists, and what is at its end.

@@ -38,6 +38,8 @@ impl Credential {
     /// missing.
     pub fn fingerprint(&self, key: &[u8; 32]) -> Option<Fingerprint> {
         match self {
+            // What was no text is not what was meant, and alike with whatever else was none.
+            Self::Known(secret) if secret.0.contains(char::REPLACEMENT_CHARACTER) => None,
             Self::Known(secret) => Some(secret.fingerprint(key)),
             Self::Reference { question, .. } => Some(question.fingerprint(key)),
             Self::Missing { .. } => None,

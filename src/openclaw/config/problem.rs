@@ -48,11 +48,13 @@ pub enum ProblemCode {
     ConfigVariable,
     /// A `.env` file that is there but that OpenClaw would skip.
     EnvUnreadable,
+    /// A `.env` file that is not UTF-8.
+    EnvEncoding,
 }
 
 impl ProblemCode {
     /// Every code, for the list of explanations.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ConfigMissing,
         Self::ConfigUnreadable,
         Self::ConfigTooLarge,
@@ -63,6 +65,7 @@ impl ProblemCode {
         Self::ConfigInclude,
         Self::ConfigVariable,
         Self::EnvUnreadable,
+        Self::EnvEncoding,
     ];
 
     /// The stable code as findings show it.
@@ -78,6 +81,7 @@ impl ProblemCode {
             Self::ConfigInclude => "config-include",
             Self::ConfigVariable => "config-variable",
             Self::EnvUnreadable => "env-unreadable",
+            Self::EnvEncoding => "env-encoding",
         }
     }
 
@@ -92,7 +96,7 @@ impl ProblemCode {
             | Self::ConfigTooDeep
             | Self::ConfigType
             | Self::ConfigInclude => true,
-            Self::ConfigVariable | Self::EnvUnreadable => false,
+            Self::ConfigVariable | Self::EnvUnreadable | Self::EnvEncoding => false,
         }
     }
 }

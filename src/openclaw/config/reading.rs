@@ -59,7 +59,10 @@ impl<'f> Reading<'f> {
         };
         self.problem(Problem {
             code,
-            message: format!("not JSON5: {}", malformed.fault),
+            message: match malformed.fault {
+                Fault::Nesting | Fault::Values => malformed.fault.to_string(),
+                Fault::End | Fault::Character | Fault::LineEnd => format!("not JSON5: {}", malformed.fault),
+            },
             hint: "mend the text at this place; `gateward check` says whether it is whole".to_owned(),
             at: self.names.place(malformed.at),
         });

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::blocked;
 use super::credential::{Secret, is_credential};
 use super::declared::FileRole;
-use super::files::{Read, top};
+use super::files::{Read, Refusal, not_utf8, top};
 use super::json5::{Node, Value, is_blank};
 use super::origin::{Variable, VariableSource};
 use super::problem::{Problem, ProblemCode};
@@ -80,13 +80,27 @@ impl<'p> Variables<'p> {
         let answer = (reading.files)(&path, dotenv::MOST_BYTES);
         let text = match answer {
             // OpenClaw takes it as it comes: what is no UTF-8 spoils the value that it stands in and nothing else.
-            Read::Text { text, .. } | Read::Lossy { text, .. } => text,
+            Read::Text { text, .. } => text,
+            Read::Lossy { text, good, .. } => {
+                let problem = not_utf8(&path, good, top(&path));
+                reading.problem(Problem { code: ProblemCode::EnvEncoding, ..problem });
+                text
+            }
             Read::Missing => return reading.saw(&path, FileRole::Environment, false),
-            Read::Refused { why, .. } => {
+            Read::Refused { why, real } => {
                 reading.saw(&path, FileRole::Environment, false);
-                let problem = why.problem(&path, dotenv::MOST_BYTES, top(&path));
-                let hint = "OpenClaw passes over it: mend it, or take it away".to_owned();
-                return reading.problem(Problem { code: ProblemCode::EnvUnreadable, hint, ..problem });
+                let mut problem = why.clone().problem(&path, dotenv::MOST_BYTES, top(&path));
+                let shown = path.display();
+                problem.message = match why {
+                    // It is not opened either.
+                    Refusal::Special => format!("{shown} is no regular file"),
+                    Refusal::Denied if real.is_none() => {
+                        format!("whether there is a {shown} cannot be told: permission denied")
+                    }
+                    _ => problem.message,
+                };
+                problem.hint = "OpenClaw passes over it: mend it, or take it away".to_owned();
+                return reading.problem(Problem { code: ProblemCode::EnvUnreadable, ..problem });
             }
         };
         reading.saw(&path, FileRole::Environment, true);
