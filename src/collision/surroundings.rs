@@ -148,6 +148,8 @@ pub enum NoCwd {
     NoFolder,
     /// The plane's user may not enter it: what is closed to that user, outermost.
     Closed(PathBuf),
+    /// The plane's user may enter its state dir, and not write there.
+    ReadOnly,
 }
 
 /// How a program comes by its rights.

@@ -78,6 +78,8 @@ impl Default for Faults {
 
 const PREFIX: &str = "PRACTICE_";
 
+const UNKNOWN: &str = "the stand-in has no such fault; docs/practice.md lists them";
+
 impl Faults {
     /// What `environ` asks for, overruled line by line by `file`: the text of `practice.env` in the state dir, read at each
     /// boot, so that a drill can change between two incarnations.
@@ -87,7 +89,12 @@ impl Faults {
         let written = written.map(|line| line.split_once('=').unwrap_or((line, "")));
         let given = environ.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in given.filter(|(name, _)| name.starts_with(PREFIX)).chain(written) {
-            faults.set(name, value).map_err(|what| format!("{name}={value}: {what}"))?;
+            faults.set(name, value).map_err(|what| match what {
+                // What nobody knows may be anything, a secret too.
+                UNKNOWN if name.starts_with(PREFIX) => format!("{name}: {what}"),
+                UNKNOWN => format!("a line of practice.env: {what}"),
+                _ => format!("{name}={value}: {what}"),
+            })?;
         }
         Ok(faults)
     }
@@ -131,7 +138,7 @@ impl Faults {
                 let names = value.split(',').map(str::trim).filter(|name| !name.is_empty());
                 self.ready_failing = names.map(str::to_owned).collect();
             }
-            _ => return Err("the stand-in has no such fault; docs/practice.md lists them"),
+            _ => return Err(UNKNOWN),
         }
         Ok(())
     }
@@ -175,5 +182,8 @@ mod tests {
             assert!(read(&[], &format!("{name}={value}")).is_err(), "{name}={value}");
         }
         assert!(read(&[], "BOOT_MS=1").is_err());
+        for told in [read(&[("PRACTICE_KEY", "a-secret")], ""), read(&[], "a-secret"), read(&[], "KEY=a-secret")] {
+            assert!(told.is_err_and(|told| !told.contains("a-secret")));
+        }
     }
 }

@@ -150,6 +150,7 @@ pub(super) fn cwd(subject: &Subject) -> Option<Finding> {
     let user = plane.account.as_ref().map(|account| account.name.as_str());
     let is_written = plane.cwd != plane.state_dir;
     let (what, hint) = match subject.around.cwds.get(&plane.name)? {
+        NoCwd::ReadOnly => return read_only(subject),
         NoCwd::Missing => ("is not there".to_owned(), format!("mkdir -p {surface}")),
         NoCwd::NoFolder if is_written => {
             ("is no folder".to_owned(), "name a folder in `cwd`, or leave it out".to_owned())
@@ -175,6 +176,24 @@ pub(super) fn cwd(subject: &Subject) -> Option<Finding> {
     };
     let message = format!("the working folder of `{}`, {surface}, {what}", plane.name);
     let key = if is_written { "cwd" } else { "state_dir" };
+    cwd_finding(subject, surface, key, message, hint)
+}
+
+/// A state dir that a gateway could not write.
+fn read_only(subject: &Subject) -> Option<Finding> {
+    let plane = subject.plane;
+    let surface = shown(&plane.state_dir);
+    let (whom, hint) = match &plane.account {
+        Some(account) => {
+            (format!("user {}", account.name), format!("`chown -R {} {surface}`, or name another folder", account.name))
+        }
+        None => ("whoever runs gateward".to_owned(), "give it to that user, or name another folder".to_owned()),
+    };
+    let message = format!("the state dir of `{}`, {surface}, cannot be written by {whom}", plane.name);
+    cwd_finding(subject, surface, "state_dir", message, hint)
+}
+
+fn cwd_finding(subject: &Subject, surface: String, key: &str, message: String, hint: String) -> Option<Finding> {
     let one = subject.finding(Code::CwdUnusable, surface).at(subject.places.of(key), "");
     Some(one.saying(message).hinting(hint))
 }

@@ -55,6 +55,15 @@ pub(super) fn may_execute(path: &Path) -> bool {
     }
 }
 
+/// Whether a folder that is there may be written, with the rights of this moment.
+pub(super) fn may_write(folder: &Path) -> bool {
+    match rustix::fs::accessat(CWD, folder, Access::WRITE_OK, AtFlags::EACCESS) {
+        Ok(()) => true,
+        Err(rustix::io::Errno::ROFS) => false,
+        Err(error) => io::Error::from(error).kind() != io::ErrorKind::PermissionDenied || !folder.is_dir(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use super::accounts;
 use crate::collision::surroundings::NoCwd;
 use crate::os::accounts::own_uid;
 use crate::os::guise;
-use crate::plane::{Plane, PlaneName, Planes};
+use crate::plane::{Contract, Plane, PlaneName, Planes};
 
 /// The planes whose working folder is none for them.
 pub(super) fn unusable(planes: &Planes) -> BTreeMap<PlaneName, NoCwd> {
@@ -19,8 +19,8 @@ pub(super) fn unusable(planes: &Planes) -> BTreeMap<PlaneName, NoCwd> {
 
 fn of_plane(plane: &Plane) -> Option<NoCwd> {
     let found = match &plane.account {
-        None => look(&plane.cwd),
-        Some(account) if own_uid() == 0 => guise::with(&accounts::ids(account), || look(&plane.cwd)).ok()?,
+        None => look_at(plane),
+        Some(account) if own_uid() == 0 => guise::with(&accounts::ids(account), || look_at(plane)).ok()?,
         // With whose rights the gateway would go there cannot be tried.
         Some(_) => None,
     };
@@ -32,8 +32,14 @@ fn of_plane(plane: &Plane) -> Option<NoCwd> {
 fn is_opened(found: &NoCwd, state_dir: &Path) -> bool {
     match found {
         NoCwd::Closed(closed) => *closed == state_dir || *closed == state_dir.join("plain"),
-        NoCwd::Missing | NoCwd::NoFolder => false,
+        NoCwd::Missing | NoCwd::NoFolder | NoCwd::ReadOnly => false,
     }
+}
+
+fn look_at(plane: &Plane) -> Option<NoCwd> {
+    // What a plain process does with its folder is its own affair.
+    let writes = plane.contract == Contract::Openclaw;
+    look(&plane.cwd).or_else(|| (writes && !accounts::may_write(&plane.state_dir)).then_some(NoCwd::ReadOnly))
 }
 
 fn look(cwd: &Path) -> Option<NoCwd> {

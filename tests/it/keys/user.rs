@@ -312,6 +312,7 @@ fn a_state_dir_of_somebody_else_is_to_be_given_to_the_user_and_not_opened_to_all
     let at = state.display();
     assert_eq!(hint(0o755, "state-dir-open"), format!("chown -R daemon {at} && chmod 700 {at}"));
     assert_eq!(hint(0o700, "cwd-unusable"), format!("`chown daemon {at}`, or name another folder"));
+    assert_eq!(hint(0o755, "cwd-unusable"), format!("`chown -R daemon {at}`, or name another folder"));
 }
 
 #[test]
