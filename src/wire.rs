@@ -5,6 +5,8 @@
 //! not know. `docs/wire.md` is the same in prose.
 
 mod daemon;
+mod refusal;
+mod spoken;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plane::{PlaneName, Sealed};
 pub use daemon::{Change, ChangeStep, DaemonStatus};
+pub use refusal::{Refusal, RefusalKind};
 
 /// The version spoken here; said in every request and answer.
 pub const VERSION: u32 = if cfg!(feature = "next-wire") { 2 } else { 1 };
@@ -19,6 +22,9 @@ pub const VERSION: u32 = if cfg!(feature = "next-wire") { 2 } else { 1 };
 /// The release of this program, as `--version`, `status` and keepers say it.
 pub const RELEASE: &str =
     if cfg!(feature = "next-wire") { concat!(env!("CARGO_PKG_VERSION"), "+next") } else { env!("CARGO_PKG_VERSION") };
+
+/// What the daemon calls itself in [`Request::by`].
+pub const SUPERVISOR: &str = "supervisor";
 
 /// The longest frame, in bytes with its newline; a longer one is refused unread.
 pub const FRAME_CAP: usize = 1 << 20;
@@ -31,7 +37,7 @@ pub struct Request {
     /// What is asked.
     pub ask: Ask,
     /// Who asks, for the journal: `cli`, `daemon`, or `plane rescue`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "spoken::one_line")]
     pub by: String,
 }
 
@@ -68,7 +74,7 @@ pub enum Ask {
         /// The plane.
         plane: PlaneName,
         /// Codes of findings to go ahead in spite of.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "spoken::codes")]
         allow: Vec<String>,
     },
     /// Daemon: the findings of the last proof.
@@ -111,6 +117,7 @@ pub struct Start {
     /// Also into a config that does not validate.
     pub force: bool,
     /// Codes of findings that were overridden, for the journal.
+    #[serde(deserialize_with = "spoken::codes")]
     pub allow: Vec<String>,
 }
 
@@ -133,6 +140,7 @@ pub struct Restart {
     /// Through the gateway's own safe restart.
     pub safe: bool,
     /// Codes of findings that were overridden, for the journal.
+    #[serde(deserialize_with = "spoken::codes")]
     pub allow: Vec<String>,
 }
 
@@ -158,6 +166,7 @@ pub struct Reload {
     /// Replace the daemon by the binary now on disk first.
     pub exec: bool,
     /// Codes of findings to go ahead in spite of.
+    #[serde(deserialize_with = "spoken::codes")]
     pub allow: Vec<String>,
 }
 
@@ -214,52 +223,6 @@ pub fn not_yours() -> Answer {
         "a plane's whole environment is told to the supervisor's own user and to root alone",
         "ask as one of them; membership of socket_group is for steering",
     ))
-}
-
-/// Why an ask was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// The kind, which decides the exit code.
-    pub kind: RefusalKind,
-    /// What and why.
-    pub message: String,
-    /// What to do about it.
-    #[serde(default)]
-    pub hint: String,
-    /// The findings that stand against it, as in `check --json`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<serde_json::Value>,
-}
-
-impl Refusal {
-    /// A refusal that no finding is the reason for.
-    pub fn new(kind: RefusalKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: hint.into(), findings: Vec::new() }
-    }
-
-    /// A refusal for the sake of `findings`.
-    pub fn collision(message: impl Into<String>, hint: impl Into<String>, findings: Vec<serde_json::Value>) -> Self {
-        Self { findings, ..Self::new(RefusalKind::Collision, message, hint) }
-    }
-}
-
-/// The kinds of refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalKind {
-    /// The request cannot be carried out now.
-    Failed,
-    /// No such plane.
-    NoSuchPlane,
-    /// The manifest cannot be read or is invalid.
-    Manifest,
-    /// An error finding stands against it.
-    Collision,
-    /// Whoever was asked is about to leave; its successor, if there is to be one, can be asked in a moment.
-    Leaving,
-    /// The ask, or its version, is not known here.
-    #[serde(other)]
-    Unknown,
 }
 
 /// What a reload does to each plane; every plane stands in exactly one list.

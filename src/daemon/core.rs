@@ -323,6 +323,9 @@ impl Daemon {
         self.keeping.remove(&plane);
         let before = self.seen.remove(&plane);
         if self.leaving.remove(&plane) || self.down.is_some() {
+            if self.down.is_none() && self.planes.get(&plane).is_none() {
+                self.forget(&plane);
+            }
             self.voice.say(&format!("{plane}: stopped, its keeper has left"));
             return self.freed(plane);
         }

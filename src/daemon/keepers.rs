@@ -138,5 +138,5 @@ pub async fn living(run_dir: &Path) -> Vec<PlaneStatus> {
 
 /// A request in the daemon's name.
 pub fn request(ask: Ask) -> Request {
-    Request { v: wire::VERSION, ask, by: "supervisor".into() }
+    Request { v: wire::VERSION, ask, by: wire::SUPERVISOR.into() }
 }

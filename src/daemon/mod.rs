@@ -39,7 +39,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::journal::Journal;
-use crate::os::lock::{Lock, NotTaken};
+use crate::os::lock::{Lock, NotTaken, is_anothers};
 use crate::os::{harden, room};
 use crate::own_log::log_to;
 use crate::plane::{PlaneName, Planes, Supervisor};
@@ -189,6 +189,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     make_folder(&supervisor.run_dir, access)?;
     make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
     crate::socket::give_again(&rundir::keeper_sockets(&supervisor.run_dir), access);
+    let place = rundir::sockets_lock(&supervisor.run_dir);
     let listener = Listener::bind(
         &rundir::daemon_socket(&supervisor.run_dir),
         access,
@@ -198,7 +199,12 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
     let nudge = listener.nudge();
     let touched = inputs.clone();
-    let serving = tokio::task::spawn_local(serve(listener, hear, move |what| drop(touched.send(Input::Touched(what)))));
+    let serving = tokio::task::spawn_local(serve(
+        listener,
+        hear,
+        move || !is_anothers(&place),
+        move |what| drop(touched.send(Input::Touched(what))),
+    ));
     listen_for_signals(&inputs)?;
 
     let mut voice = voice::Voice::default();

@@ -18,7 +18,7 @@ use crate::os::lock::held;
 use crate::os::{process, sweep};
 use crate::plan::{self, Living, Obstacles, Occasion, Standing, Step, Wanted};
 use crate::plane::{Brief, PlaneName, Planes, Sealed};
-use crate::rundir::PlaneDir;
+use crate::rundir::{self, PlaneDir};
 use crate::wire::{self, Answer, Ask, PlaneStatus, RefusalKind, State};
 
 /// How soon it is looked again whether anything is left of a plane whose keeper was killed.
@@ -106,6 +106,20 @@ impl Daemon {
             before.remove(&plane);
         }
         self.start_due();
+    }
+
+    /// What the operator wanted of a plane that is no longer in the manifest: written there again, it is another one, and its plan
+    /// says `start`.
+    pub(super) fn forget(&self, plane: &PlaneName) {
+        let supervisor = &self.planes.supervisor;
+        for want in [rundir::want(&supervisor.run_dir, plane), PlaneDir::new(supervisor, plane).want()] {
+            match std::fs::remove_file(&want) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(%plane, %error, "what the operator wanted of it is still written");
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
     }
 
     /// Nobody waits longer for a plane than that plane may be starting without any progress.

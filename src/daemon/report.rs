@@ -84,6 +84,8 @@ impl Daemon {
             Step::Leave => None,
             Step::Start | Step::Replace | Step::Move | Step::Stop if lives => None,
             Step::Start | Step::Replace | Step::Move | Step::Stop => change(Vec::new(), self.awaited(name)?),
+            // Nobody knows what a manifest says that cannot be read.
+            Step::Pending if !self.trouble.is_empty() => None,
             Step::Pending => {
                 let what =
                     if kind == ChangeStep::Stop { "is no longer in the manifest" } else { "differs from the manifest" };

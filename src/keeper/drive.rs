@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::asks::{self, Sort, Validate, Verdict, Waiting};
-use super::hands::{self, CleanExit, Handoffs, Hands};
+use super::hands::{self, CleanExit, Custody, Handoffs, Hands};
 use super::input::{Errand, Helped, Input};
 use super::perform::Onward;
 use crate::life::event::{AskId, Asking, Event, Haste};
@@ -86,7 +86,7 @@ impl Keeper {
             let events = self.hear(input);
             onward = self.tell_all(events);
             if onward == Onward::Stay && self.rests() && self.hands.yields() {
-                let events = self.told_to_go();
+                let events = self.told_to_go("the supervisor, which runs another release");
                 onward = self.tell_all(events);
             }
         }
@@ -153,10 +153,17 @@ impl Keeper {
             Input::HelperDone(helped) => self.helper_done(helped),
             Input::FilesChanged => vec![Event::FilesChanged],
             Input::Touched => {
+                let before = self.hands.custody;
                 self.hands.put_back(self.life.incarnation());
-                Vec::new()
+                match (before, self.hands.custody) {
+                    // Its gateway and ours cannot both have the plane.
+                    (Custody::Ours, Custody::Anothers) => {
+                        self.told_to_go("another keeper, which has taken the plane's lock")
+                    }
+                    (Custody::Ours | Custody::Anothers, _) => Vec::new(),
+                }
             }
-            Input::ToldToGo => self.told_to_go(),
+            Input::ToldToGo => self.told_to_go("a signal to the keeper"),
             Input::Due => {
                 let mut events: Vec<Event> = self.look_again(now).into_iter().collect();
                 events.push(Event::DeadlinePassed);
@@ -372,10 +379,10 @@ impl Keeper {
         }
     }
 
-    fn told_to_go(&mut self) -> Vec<Event> {
+    fn told_to_go(&mut self, by: &str) -> Vec<Event> {
         let id = self.next_ask;
         self.next_ask += 1;
-        vec![Event::Asked { id, asking: Asking::Retire(Haste::Graceful), by: "a signal to the keeper".into() }]
+        vec![Event::Asked { id, asking: Asking::Retire(Haste::Graceful), by: by.into() }]
     }
 }
 

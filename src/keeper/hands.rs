@@ -96,6 +96,15 @@ pub fn told(handoff: Handoff) -> Told {
     }
 }
 
+/// Whose a plane is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Custody {
+    /// Ours, for as long as we have its lock.
+    Ours,
+    /// Another keeper's: the lock's file was wiped, and it has taken the one that was made after.
+    Anothers,
+}
+
 /// Everything that the loop acts with.
 #[derive(Debug)]
 pub struct Hands {
@@ -127,6 +136,8 @@ pub struct Hands {
     pub memory: Memory,
     /// Where all of it is kept.
     pub folder: PlaneDir,
+    /// Whether the plane is still ours.
+    pub custody: Custody,
     /// What makes this the plane's only keeper.
     pub lock: Lock,
     /// Has the listener look after what was put back.

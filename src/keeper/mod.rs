@@ -47,7 +47,7 @@ use tokio::task::LocalSet;
 use crate::life::order::{Order, Want};
 use crate::life::{Life, Rules};
 use crate::openclaw::environment;
-use crate::os::lock::{Lock, NotTaken};
+use crate::os::lock::{Lock, NotTaken, is_anothers};
 use crate::os::{harden, memfd, process, reap};
 use crate::own_log::log_to;
 use crate::plane::{Brief, Sealed};
@@ -56,7 +56,7 @@ use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
 use crate::wire::LastExit;
 use clock::Clock;
 use drive::Keeper;
-use hands::{Handoffs, Hands};
+use hands::{Custody, Handoffs, Hands};
 use input::Input;
 use tenure::{Tenure, TenureFile};
 
@@ -152,7 +152,13 @@ async fn keep(brief: Brief, folder: PlaneDir, lock: Lock, announce: Option<Owned
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
     let nudge = listener.nudge();
     let touched = inputs.clone();
-    let serving = tokio::task::spawn_local(serve(listener, hear, move |_| drop(touched.send(Input::Touched))));
+    let place = folder.keeper_lock();
+    let serving = tokio::task::spawn_local(serve(
+        listener,
+        hear,
+        move || !is_anothers(&place),
+        move |_| drop(touched.send(Input::Touched)),
+    ));
     listen_for_signals(&inputs, Arc::clone(&nudge))?;
     if let Some(announce) = announce {
         // A daemon that has died meanwhile reads nothing: its successor finds the socket.
@@ -166,7 +172,10 @@ async fn keep(brief: Brief, folder: PlaneDir, lock: Lock, announce: Option<Owned
     keeper.hands.helpers.end_all();
     clear::end_rest(LAST_ENDS).await;
     keeper.hands.confinement.remove();
-    if let Err(error) = keeper.hands.tenure.end() {
+    // What lies there is another keeper's where one has taken the plane.
+    if keeper.hands.custody == Custody::Ours
+        && let Err(error) = keeper.hands.tenure.end()
+    {
         tracing::warn!(%error, "the next keeper will take this one for killed");
     }
     keeper.hands.logbook.close(LAST_WRITES);
@@ -235,6 +244,7 @@ fn hands(
         tenure,
         folder,
         lock,
+        custody: Custody::Ours,
         nudge,
         watcher: watcher::Watcher::new(),
         known: publish::Known { definition: sealed.definition.clone(), ..publish::Known::default() },

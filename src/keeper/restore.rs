@@ -4,9 +4,12 @@
 
 use std::os::unix::fs::DirBuilderExt;
 
-use super::hands::Hands;
+use super::hands::{Custody, Hands};
+use super::memory::replace;
 use crate::life::order::Record;
 use crate::os::lock::{Lock, NotTaken};
+use crate::plane::Sealed;
+use crate::rundir;
 use crate::socket::Access;
 
 impl Hands {
@@ -29,14 +32,20 @@ impl Hands {
             Ok(lock) => self.lock = lock,
             Err(error) => {
                 tracing::error!(%error, "the state dir was wiped, and the keeper's lock cannot be taken again");
+                if matches!(error, NotTaken::Held { .. }) {
+                    self.custody = Custody::Anothers;
+                }
                 return;
             }
         }
         if let Ok(access) = Access::of(self.sealed.supervisor.socket_group.as_deref()) {
             super::readable::set(&self.folder, access);
+            // Opened anew, where it is now looked for.
+            self.journal.let_read(access.group());
         }
         // The new file is to be watched as the old one was.
         self.nudge.notify_one();
+        self.put_back_the_id();
         if self.memory.last_incarnation() < incarnation
             && let Err(error) = self.memory.begins(incarnation)
         {
@@ -50,5 +59,17 @@ impl Hands {
             decided: "written again".into(),
             follows: "the gateway was not touched; journal and logs from before are lost".into(),
         });
+    }
+
+    /// Without a daemon that would do it: who does not know the supervisor's id takes its planes for another's.
+    fn put_back_the_id(&self) {
+        let Sealed { supervisor, supervisor_id, .. } = &self.sealed;
+        for place in [&supervisor.state_dir, &supervisor.run_dir].map(|folder| rundir::supervisor_id(folder)) {
+            if !place.exists()
+                && let Err(error) = replace(&place, supervisor_id)
+            {
+                tracing::warn!(%error, path = %place.display(), "the supervisor's id could not be written again");
+            }
+        }
     }
 }

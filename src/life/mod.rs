@@ -320,15 +320,13 @@ impl Life {
         if self.living() != Some(incarnation) {
             return;
         }
-        match hope {
-            Hope::Some => {
-                self.record("spawn-failed", error.clone(), "try again", "after a short wait");
-                self.wait_for_holders(Wait::Launch(error), now);
-            }
-            Hope::None => {
-                self.record("spawn-failed", error.clone(), "parked", "until the manifest changes or a start is asked");
-                self.rest(Rest::Parked(Park::Launch(error)));
-            }
+        // What could be spawned a moment ago is being exchanged: a package is upgraded.
+        if hope == Hope::Some || self.origin == Origin::Own {
+            self.record("spawn-failed", error.clone(), "try again", "after a short wait");
+            self.wait_for_holders(Wait::Launch(error), now);
+        } else {
+            self.record("spawn-failed", error.clone(), "parked", "until the manifest changes or a start is asked");
+            self.rest(Rest::Parked(Park::Launch(error)));
         }
     }
 

@@ -25,6 +25,9 @@ const TRIES: usize = 64;
 /// How long a holder that was killed may take to let go: its descriptors are closed when its last thread has ended.
 const ENDING: Duration = Duration::from_secs(2);
 
+/// The same for a holder that the kernel no longer names.
+const PARTING: Duration = Duration::from_millis(250);
+
 /// How long between two looks at such a holder: nothing announces when the last copy of a descriptor is closed.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -86,7 +89,13 @@ impl Lock {
                 }
                 Err(rustix::io::Errno::WOULDBLOCK) => {
                     let holder = holder(&fd);
-                    if !holder.is_some_and(is_ending) || begun.elapsed() >= ENDING {
+                    // Whoever the kernel no longer names is gone, and its last copies are being closed; or a child has one.
+                    let patience = match holder {
+                        None => PARTING,
+                        Some(pid) if is_ending(pid) => ENDING,
+                        Some(_) => Duration::ZERO,
+                    };
+                    if begun.elapsed() >= patience {
                         return Err(NotTaken::Held { path: path.to_owned(), holder });
                     }
                     std::thread::sleep(LOOK);
@@ -149,6 +158,11 @@ pub fn held(path: &Path) -> io::Result<bool> {
 /// The process that took the lock, where the kernel tells. Of the past when it arrives, as [`held`] is.
 pub fn holder_of(path: &Path) -> Option<i32> {
     holder(&open(path, OFlags::RDONLY).ok()?)
+}
+
+/// Whether another process than this one took the lock, where the kernel tells. Of the past when it arrives, as [`held`] is.
+pub fn is_anothers(path: &Path) -> bool {
+    holder_of(path).is_some_and(|pid| pid != std::process::id().cast_signed())
 }
 
 /// Whether this process has been killed, and is only not gone yet.

@@ -12,7 +12,10 @@ use tokio::io::unix::AsyncFd;
 
 use crate::os::ready::ready;
 
-/// A watch on one socket's file, on others, and on the folder that each lies in.
+/// How many folders above a file are watched: `planes/<plane>` and the state dir, `planes` and the run dir, and the one above each.
+const ABOVE: usize = 3;
+
+/// A watch on one socket's file, on others, and on the folders above each.
 #[derive(Debug)]
 pub(super) struct Watched {
     changes: AsyncFd<OwnedFd>,
@@ -51,7 +54,8 @@ impl Watched {
 fn watch(fd: &OwnedFd, file: &Path) -> io::Result<()> {
     // A file that is removed while it is open loses a link and nothing else: that is a change of its attributes.
     inotify::add_watch(fd, file, WatchFlags::ATTRIB | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF)?;
-    if let Some(folder) = file.parent() {
+    // A folder that is moved away takes what is in it along, and tells nobody below.
+    for folder in file.ancestors().skip(1).take(ABOVE) {
         inotify::add_watch(fd, folder, WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF)?;
     }
     Ok(())

@@ -29,5 +29,8 @@ pub use serve::{Heard, HungUp, Reply, forward, serve};
 /// Connections that one listener holds at once.
 pub const MOST_CONNECTIONS: usize = 64;
 
+/// How many of them may be of others than root and the listener's own user: members of `socket_group`.
+pub const MOST_GUESTS: usize = MOST_CONNECTIONS / 2;
+
 #[cfg(test)]
 mod tests;

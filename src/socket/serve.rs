@@ -5,18 +5,17 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 
-use super::MOST_CONNECTIONS;
 use super::frame::FrameError;
 use super::listener::{Connection, Listener, Peer, Touched};
-use crate::wire::{Answer, Ask, Refusal, RefusalKind, Request};
+use super::{MOST_CONNECTIONS, MOST_GUESTS};
+use crate::wire::{Answer, Ask, Refusal, RefusalKind, Request, SUPERVISOR};
 
 /// How long a connection may stay open without a whole request.
 const IDLE: Duration = Duration::from_secs(10);
@@ -81,8 +80,14 @@ const REBIND: Duration = Duration::from_millis(100);
 const REBIND_AT_MOST: Duration = Duration::from_secs(30);
 
 /// Accepts and converses until the receiver of `hear` is dropped, then lets given answers be read, and gives back the listener.
-/// A socket that is removed from under it is bound again; that, and what else was seen to change, is `told`.
-pub async fn serve(mut listener: Listener, hear: mpsc::Sender<Heard>, told: impl Fn(Touched)) -> Listener {
+/// A socket that is removed from under it is bound again where it `may` be: not while another has the lock that the socket stands
+/// for, or two would take its place from one another for ever. That, and what else was seen to change, is `told`.
+pub async fn serve(
+    mut listener: Listener,
+    hear: mpsc::Sender<Heard>,
+    may: impl Fn() -> bool,
+    told: impl Fn(Touched),
+) -> Listener {
     let mut open = Open::default();
     let mut again = Again::default();
     loop {
@@ -91,6 +96,10 @@ pub async fn serve(mut listener: Listener, hear: mpsc::Sender<Heard>, told: impl
             () = hear.closed() => break,
             touched = again.due(&listener) => match touched {
                 Touched::Other => told(touched),
+                Touched::Socket if !may() => {
+                    again.later(&listener, &io::Error::other("another process has the lock that it stands for"));
+                    told(Touched::Other);
+                }
                 Touched::Socket => match listener.rebind() {
                     Ok(()) => {
                         tracing::warn!(socket = %listener.path().display(), "the socket was gone and is bound again");
@@ -162,50 +171,92 @@ fn is_exhausted(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }
 
+/// What a connection is good for just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// It has asked nothing, or was answered.
+    Idle,
+    /// A request of it is being answered.
+    Asks,
+    /// It hears of changes until it hangs up, and can ask for that again.
+    Follows,
+    /// The supervisor follows by it, and takes the end of it for the end of a keeper.
+    Supervises,
+}
+
+#[derive(Debug)]
+struct Place {
+    task: AbortHandle,
+    used: Arc<Mutex<Use>>,
+    is_guest: bool,
+}
+
+impl Place {
+    fn used(&self) -> Use {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The open connections, oldest first.
 #[derive(Default)]
 struct Open {
     tasks: JoinSet<()>,
-    order: VecDeque<(AbortHandle, Arc<AtomicBool>)>,
+    order: VecDeque<Place>,
 }
 
 impl Open {
     fn admit(&mut self, connection: Connection, hear: &mpsc::Sender<Heard>) {
-        self.order.retain(|(task, _)| !task.is_finished());
-        if self.order.len() >= MOST_CONNECTIONS && !self.drop_longest_idle() {
+        self.order.retain(|place| !place.task.is_finished());
+        let is_guest = !connection.peer().may_know();
+        if !self.has_room(is_guest) {
             let message = format!("{MOST_CONNECTIONS} connections are being answered already");
             connection.turn_away(RefusalKind::Failed, &message, "end some of those that follow, then ask again");
             return;
         }
-        let asks = Arc::new(AtomicBool::new(false));
-        let task = self.tasks.spawn(converse(connection, hear.clone(), Arc::clone(&asks)));
-        self.order.push_back((task, asks));
+        let used = Arc::new(Mutex::new(Use::Idle));
+        let task = self.tasks.spawn(converse(connection, hear.clone(), Arc::clone(&used)));
+        self.order.push_back(Place { task, used, is_guest });
+    }
+
+    /// Sees that there is room. Guests have half of the places, and the supervisor's own user the other half for itself: there the
+    /// one that has followed for longest makes way, since nobody may lock the operator out.
+    fn has_room(&mut self, is_guest: bool) -> bool {
+        let guests = self.order.iter().filter(|place| place.is_guest).count();
+        if is_guest && guests >= MOST_GUESTS {
+            return self.drop_first(|place| place.is_guest && place.used() == Use::Idle);
+        }
+        self.order.len() < MOST_CONNECTIONS
+            || self.drop_longest_idle()
+            || !is_guest && self.drop_first(|place| place.used() == Use::Follows)
     }
 
     /// Whether there was one that asked nothing.
     fn drop_longest_idle(&mut self) -> bool {
-        let Some(at) = self.order.iter().position(|(_, asks)| !asks.load(Ordering::Relaxed)) else { return false };
-        if let Some((task, _)) = self.order.remove(at) {
-            task.abort();
+        self.drop_first(|place| place.used() == Use::Idle)
+    }
+
+    fn drop_first(&mut self, fits: impl Fn(&Place) -> bool) -> bool {
+        let Some(at) = self.order.iter().position(fits) else { return false };
+        if let Some(place) = self.order.remove(at) {
+            place.task.abort();
         }
         true
     }
 
     async fn leave(mut self) {
-        for (task, asks) in &self.order {
-            if !asks.load(Ordering::Relaxed) {
-                task.abort();
-            }
+        for place in self.order.iter().filter(|place| place.used() == Use::Idle) {
+            place.task.abort();
         }
         // Whoever does not read by then has lost its answer, not its ask.
         let _ = timeout(LAST_WORDS, async { while self.tasks.join_next().await.is_some() {} }).await;
     }
 }
 
-/// One connection from its first frame to its end; `asks` says whether a request of it is being answered.
-async fn converse(mut connection: Connection, hear: mpsc::Sender<Heard>, asks: Arc<AtomicBool>) {
+/// One connection from its first frame to its end; `used` says what for.
+async fn converse(mut connection: Connection, hear: mpsc::Sender<Heard>, used: Arc<Mutex<Use>>) {
+    let now = |what: Use| *used.lock().unwrap_or_else(PoisonError::into_inner) = what;
     while !hear.is_closed() {
-        asks.store(false, Ordering::Relaxed);
+        now(Use::Idle);
         let error = match timeout(IDLE, connection.next()).await {
             Ok(Ok(None)) => return,
             // Nobody was told that this was taken: it lay here while we were stopped, and its asker has given up since.
@@ -214,7 +265,7 @@ async fn converse(mut connection: Connection, hear: mpsc::Sender<Heard>, asks: A
                 return;
             }
             Ok(Ok(Some(request))) => {
-                asks.store(true, Ordering::Relaxed);
+                now(used_by(&connection, &request));
                 match pass_on(&mut connection, &hear, request).await {
                     Ok(()) => continue,
                     Err(HungUp) => return,
@@ -227,6 +278,14 @@ async fn converse(mut connection: Connection, hear: mpsc::Sender<Heard>, asks: A
         if connection.answer(&Answer::Refused(error.refusal())).await.is_err() || error.is_over() {
             return;
         }
+    }
+}
+
+fn used_by(connection: &Connection, request: &Request) -> Use {
+    match request.ask {
+        Ask::Follow | Ask::Yield { .. } if request.by == SUPERVISOR && connection.peer().may_know() => Use::Supervises,
+        Ask::Follow => Use::Follows,
+        _ => Use::Asks,
     }
 }
 

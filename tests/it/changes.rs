@@ -220,3 +220,24 @@ fn a_verb_that_comes_to_nothing_says_so_in_json_too() {
         assert_eq!(said["ok"], false);
     }
 }
+
+#[test]
+fn a_plane_that_was_taken_out_and_is_put_back_is_another_one() {
+    let (main, other) = (TestPlane::practice("main"), TestPlane::practice("other"));
+    let mut world = Gateward::with_supervisor("put-back", "watch = false\n", vec![main, other]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    world.until("other", SOON, "up", up);
+    let both = std::fs::read_to_string(world.manifest()).expect("a manifest");
+    let (one, _) = both.split_once("[planes.other]").expect("the second plane");
+    world.run(&["stop", "other"]).code(0);
+    world.scratch().write("supervisor.toml", one);
+    world.run(&["reload"]).code(0);
+    eventually(SOON, "it is gone", || !world.run(&["status", "--json"]).out.contains("\"other\""));
+    world.scratch().write("supervisor.toml", &both);
+    let plan = world.run(&["reload", "--dry-run"]).code(0);
+    assert!(plan.out.contains("would start    other"), "{plan:#?}");
+    let done = world.run(&["reload"]).code(0);
+    assert!(done.out.contains("started") && !done.out.contains("left    other"), "{done:#?}");
+    world.until("other", SOON, "what the plan said is done", up);
+}

@@ -63,7 +63,7 @@ fn scripted(socket: &Path, script: Vec<Vec<Answer>>) -> Scripted {
             let listener = Listener::bind(&socket, Access::Owner, &[])?;
             let _ = bound.send(());
             let (sender, mut hear) = tokio::sync::mpsc::channel::<Asked>(8);
-            let serving = tokio::spawn(serve(listener, sender, |_| {}));
+            let serving = tokio::spawn(serve(listener, sender, || true, |_| {}));
             for answers in script {
                 let Some(asked) = hear.recv().await else { break };
                 let _ = tell.send(asked.request.ask.clone());

@@ -35,7 +35,7 @@ impl Owner {
     fn at(path: PathBuf, folder: tempfile::TempDir) -> io::Result<Self> {
         let listener = Listener::bind(&path, Access::Owner, &[])?;
         let (sender, hear) = mpsc::channel(4);
-        Ok(Self { path, serving: tokio::spawn(serve(listener, sender, |_| {})), hear, _folder: folder })
+        Ok(Self { path, serving: tokio::spawn(serve(listener, sender, || true, |_| {})), hear, _folder: folder })
     }
 
     async fn heard(&mut self) -> io::Result<Heard> {
@@ -259,13 +259,32 @@ async fn a_full_house_of_askers_turns_the_next_away() -> Outcome {
     let mut replies = Vec::new();
     for _ in 0..MOST_CONNECTIONS {
         let mut caller = Caller::connect(&owner.path, BUDGET).await?;
-        caller.tell(&request(Ask::Follow, "")).await?;
+        caller.tell(&request(Ask::Status, "")).await?;
         replies.push(owner.heard().await?.reply);
         callers.push(caller);
     }
     let mut late = Caller::connect(&owner.path, BUDGET).await?;
     let answer = late.ask(&request(Ask::Status, "late"), BUDGET).await?;
     assert_eq!(refused(&answer), Some((RefusalKind::Failed, "64 connections are being answered already")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_house_of_followers_locks_out_neither_the_operator_nor_the_supervisor() -> Outcome {
+    let mut owner = Owner::new()?;
+    let mut followers = Vec::new();
+    for n in 0..MOST_CONNECTIONS {
+        let mut caller = Caller::connect(&owner.path, BUDGET).await?;
+        // The supervisor's own is the oldest.
+        caller.tell(&request(Ask::Follow, if n == 0 { crate::wire::SUPERVISOR } else { "cli" })).await?;
+        followers.push((caller, owner.heard().await?.reply));
+    }
+    let mut late = Caller::connect(&owner.path, BUDGET).await?;
+    late.tell(&request(Ask::Status, "late")).await?;
+    let heard = owner.heard().await?;
+    assert_eq!(heard.request.by, "late");
+    timeout(BUDGET, followers[1].1.hung_up()).await?;
+    assert!(!followers[0].1.has_hung_up() && !followers[2].1.has_hung_up(), "one made way, and not the supervisor");
     Ok(())
 }
 

@@ -231,3 +231,26 @@ fn what_is_not_ready_is_reported_and_never_restarted_for_it() {
     eventually(SOON, "ten probes", || world.plane("main").uptime_s.is_some_and(|seconds| seconds >= 3));
     assert_eq!(world.plane("main").incarnation, 1);
 }
+
+#[test]
+fn a_program_that_is_exchanged_while_its_gateway_dies_is_spawned_once_it_is_there() {
+    let scratch = crate::support::Scratch::new("exchanged");
+    let (program, aside) = (scratch.join("daemon"), scratch.join("aside"));
+    std::fs::copy("/bin/sleep", &program).expect("a program");
+    let plane = TestPlane::plain("main", &[program.to_str().expect("a name"), "1000000"])
+        .table("restart", "min_delay = \"10ms\"\nmax_delay = \"50ms\"\nstable = \"0s\"");
+    let mut world = Gateward::new("exchanged-world", vec![plane]);
+    world.up();
+    let first = world.until("main", SOON, "up", up);
+    std::fs::rename(&program, &aside).expect("moved");
+    kill(first.pid.expect("it runs"), Signal::KILL);
+    let waits = world.until("main", SOON, "waiting for its program", |plane| plane.state == State::Backoff);
+    assert!(waits.why.contains("daemon"), "{}", waits.why);
+    std::fs::rename(&aside, &program).expect("moved back");
+    world.until("main", SOON, "up without a word of anybody", |plane| up(plane) && plane.pid != first.pid);
+    // One that was asked for is told at once, and not tried for ever.
+    world.run(&["stop", "main"]).code(0);
+    std::fs::rename(&program, &aside).expect("moved");
+    let refused = world.run(&["start", "main"]);
+    assert_ne!(refused.code, 0, "{refused:#?}");
+}

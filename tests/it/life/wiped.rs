@@ -95,3 +95,57 @@ fn leftovers_are_known_again_when_nothing_but_them_is_left() {
     eventually(SOON, "the orphan was ended before", || !is_alive(orphan));
     assert_eq!(bearers().len(), 2, "one gateway, and its own browser");
 }
+
+#[test]
+fn a_keeper_that_slept_through_a_wipe_leaves_the_plane_to_the_one_that_has_it_now() {
+    let mut world = Gateward::new("woken", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let sleeper = main.keeper_pid.expect("a keeper");
+    world.end_daemon(Signal::KILL, SOON);
+    kill(sleeper, Signal::STOP);
+    wipe(&world, "state");
+    wipe(&world, "run");
+    world.up();
+    let now = world.until("main", SOON, "up under another keeper", up);
+    assert_ne!(now.keeper_pid, main.keeper_pid);
+    kill(sleeper, Signal::CONT);
+    eventually(SOON, "the one that slept has left", || !is_alive(sleeper));
+    let still = world.until("main", SOON, "up as before", up);
+    assert_eq!((still.pid, still.keeper_pid), (now.pid, now.keeper_pid));
+    // A keeper that does not own the socket has not taken it.
+    world.run(&["restart", "main"]).code(0);
+}
+
+#[test]
+fn folders_that_are_moved_away_are_made_again_as_wiped_ones_are() {
+    let mut world = Gateward::new("moved-away", vec![quick("main")]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    for folder in ["run", "state"] {
+        std::fs::rename(world.scratch().join(folder), world.scratch().join(&format!("{folder}.old"))).expect("moved");
+    }
+    let journal = world.scratch().join("state/planes/main/journal.jsonl");
+    eventually(SOON, "the keeper writes where it is looked for", || journal.exists());
+    let still = world.until("main", SOON, "up", up);
+    assert_eq!((still.pid, still.keeper_pid), (main.pid, main.keeper_pid));
+    assert!(world.run(&["events", "main"]).code(0).out.contains("state-lost"));
+    world.run(&["restart", "main"]).code(0);
+}
+
+#[test]
+fn without_a_supervisor_too_its_planes_are_known_for_its_own_after_a_wipe() {
+    let mut world = Gateward::new("id-wiped", vec![quick("main")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let before = id(&world);
+    world.end_daemon(Signal::KILL, SOON);
+    wipe(&world, "state");
+    wipe(&world, "run");
+    let place = world.scratch().join("state/id");
+    eventually(SOON, "the keeper has written the id again", || {
+        std::fs::read_to_string(&place).is_ok_and(|id| id == before)
+    });
+    world.until("main", SOON, "it answers", up);
+    world.run(&["restart", "main"]).code(0);
+}
