@@ -150,7 +150,7 @@ fn mistakes(error: &LoadError, look: Look) -> String {
 
 /// The texts that findings may quote: the manifest, and gateways' own files without their secrets. A file that is broken is
 /// not quoted: what is a secret in it cannot be told.
-fn quotable(loaded: &Loaded, found: &[Finding], secrets: &[Secret]) -> Sources {
+pub fn quotable(loaded: &Loaded, found: &[Finding], secrets: &[Secret]) -> Sources {
     let manifest = &loaded.planes.supervisor.manifest;
     let mask = masking::Mask::of(secrets);
     let mut sources = Sources::one(manifest, &mask.hide(&loaded.source));

@@ -9,7 +9,7 @@ use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, say, stdout_look};
 use super::trouble;
-use crate::collision::finding::Finding;
+use crate::collision::finding::{Finding, Severity};
 use crate::render::plan::{Mood, plan};
 use crate::wire::{Answer, Ask, Plan, Reload};
 
@@ -86,9 +86,20 @@ fn tell(done: &Plan, args: &Args, target: &Target) -> Outcome {
         print(&plan(done, mood, stdout_look()))?;
     }
     if done.blocked.is_empty() {
+        note_standing(target);
         return Ok(Code::Done);
     }
     Err(blocked(done, target))
+}
+
+/// Says what stands against planes that had nothing to change: the next start that is asked for is refused for it.
+fn note_standing(target: &Target) {
+    let Ok(Answer::Findings(found)) = ask::supervisor(target, Ask::Findings, ask::BUDGET) else { return };
+    let found: Vec<Finding> = serde_json::from_value(found).unwrap_or_default();
+    for one in found.iter().filter(|one| one.severity == Severity::Error && one.living.is_empty()) {
+        let planes = one.planes.iter().take(4).map(|plane| plane.as_str()).collect::<Vec<_>>().join(", ");
+        say(&format!("note: {} stands against {planes}: {}\n hint: {}\n", one.code, one.message, one.hint));
+    }
 }
 
 /// That planes are left as they are, with everything that stands against them.

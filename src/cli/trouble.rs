@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::check::quotable;
 use super::outcome::{Failure, Told};
 use super::target::Target;
 use super::terminal::stderr_look;
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
-use crate::daemon::load::{self, LoadError};
-use crate::plane::PlaneName;
+use crate::daemon::load::{self, LoadError, Loaded};
+use crate::daemon::survey;
+use crate::plane::{Place, PlaneName};
 use crate::render::diagnostic::{Report, render_all};
 use crate::render::findings::findings;
 use crate::render::sources::Sources;
@@ -35,18 +37,31 @@ pub fn standing<'a>(found: &'a [Finding], planes: &[PlaneName], allow: &[String]
     found.iter().filter(|one| blocks(one) && !allow.contains(&one.code)).collect()
 }
 
-/// The findings as whole diagnostics. Only the manifest is quoted from, by its text without secrets: a gateway's own config
-/// may hold one on the very line that would be shown.
+/// The findings as whole diagnostics, with the lines that they speak of and without the secrets in them.
 pub fn shown(standing: &[&Finding], target: &Target) -> String {
+    let mut owned: Vec<Finding> = standing.iter().map(|finding| (*finding).clone()).collect();
     let mut sources = match &target.loaded {
-        Ok(loaded) => Sources::one(&target.applied.manifest, &loaded.source),
+        Ok(loaded) => {
+            widen(&mut owned, loaded);
+            quotable(loaded, &owned, &survey::secrets(&loaded.planes))
+        }
         Err(_) => Sources::new(),
     };
     if let Ok(folder) = std::env::current_dir() {
         sources = sources.shown_from(&folder);
     }
-    let owned: Vec<Finding> = standing.iter().map(|finding| (*finding).clone()).collect();
     findings(&owned, &sources, stderr_look())
+}
+
+/// Gives places of the manifest their width again, which does not go over the wire.
+fn widen(found: &mut [Finding], loaded: &Loaded) {
+    let known = || loaded.planes.planes.iter().flat_map(|(_, places)| places.keys.values());
+    for place in found.iter_mut().flat_map(|finding| &mut finding.at).filter(|place| place.width <= 1) {
+        let is_it = |one: &&Place| (&one.file, one.line, one.column) == (&place.file, place.line, place.column);
+        if let Some(width) = known().find(is_it).map(|one| one.width) {
+            place.width = width;
+        }
+    }
 }
 
 /// A refusal by a keeper or the daemon, with the findings that it came with.

@@ -48,6 +48,7 @@ impl Code {
                 | Self::BasePortRefused
                 | Self::FamilyPortHeld
                 | Self::FamilyPortTaken
+                | Self::PinnedPortHeld
                 | Self::FamilyPortBusy
                 | Self::StateDirOwned
                 | Self::NativeService

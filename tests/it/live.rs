@@ -78,6 +78,21 @@ fn strangers_on_ports_of_the_families_are_named() {
 }
 
 #[test]
+fn a_stranger_on_a_port_that_a_config_pins_is_named() {
+    let world = two("check-pinned");
+    let held = TcpListener::bind(("127.0.0.1", 0)).expect("a listener");
+    let port = held.local_addr().expect("an address").port();
+    let text = format!(
+        "{{ gateway: {{ mode: \"local\", bind: \"loopback\" }}, browser: {{ profiles: {{ work: {{ cdpPort: {port} }} }} }} }}"
+    );
+    world.scratch().write("rescue/openclaw.json", &text);
+    let (_, said) = found(&world);
+    let message = told(&said, "pinned-port-held");
+    assert!(message.contains(&format!("(pid {}", std::process::id())), "{message}");
+    assert!(message.contains("browser.profiles.work.cdpPort"), "{message}");
+}
+
+#[test]
 fn a_listener_elsewhere_is_in_nobodys_way() {
     let world = two("check-elsewhere");
     // The whole of 127/8 is loopback, but a gateway binds 127.0.0.1 alone.

@@ -243,6 +243,9 @@ codes! {
     FamilyPortTaken "family-port-taken" Warning:
         "A stranger listens on one of the higher ports of a plane's family.";
         "A further browser of the plane would meet it there. End it, or move the plane, before more browsers are used."
+    PinnedPortHeld "pinned-port-held" Warning:
+        "A stranger listens on a port outside the family that a plane's own configuration pins.";
+        "What was to listen there, a webhook or a browser, fails, or the gateway takes a stranger's browser for its own. End the process that is named, or pin another port."
     FamilyPortBusy "family-port-busy" Warning:
         "An outgoing connection sits on a port of a plane's family above the base.";
         "It blocks a bind while it lasts, and passes as a rule. A family below the ephemeral range is never hit."

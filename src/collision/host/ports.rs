@@ -29,6 +29,7 @@ pub(super) fn findings(claims: &Claims, live: &Live, suggest: &mut Suggest) -> V
     }
     for claim in &claims.claims {
         found.extend(plain_port(claims, live, claim, suggest));
+        found.extend(pinned_port(claims, live, claim, suggest));
     }
     found
 }
@@ -149,6 +150,25 @@ fn plain_port(claims: &Claims, live: &Live, claim: &Claim, suggest: &mut Suggest
     let message = format!("{} listens on the port of `{name}`, {port}", somebody(holder));
     let hint = end_or_move(claims, holder, claim, suggest);
     Some(finding(claims, Code::BasePortHeld, port.to_string(), [claim]).saying(message).hinting(hint))
+}
+
+/// A port that a plane's own configuration pins, outside its family, where the family is looked at by itself.
+fn pinned_port(claims: &Claims, live: &Live, claim: &Claim, suggest: &mut Suggest) -> Option<Finding> {
+    let Surface::Pin(Pin::Listens | Pin::Browser, port) = claim.surface else { return None };
+    let claimant = claims.claimant(claim);
+    let is_in_family = claimant.base.is_some_and(|base| (base..=base.saturating_add(SPAN)).contains(&port));
+    if is_in_family || claim.key == "port" {
+        return None;
+    }
+    let holds = |listener: &&super::Listening| listener.port == port && meets_loopback(listener.address);
+    let listener = live.listeners.iter().find(holds)?;
+    if listener.holder.as_ref().is_some_and(Process::is_ours) {
+        return None;
+    }
+    let holder = listener.holder.as_ref();
+    let message = format!("{} listens on {port}, which `{}` of `{}` pins", somebody(holder), claim.key, claimant.name);
+    let hint = end_or_move(claims, holder, claim, suggest);
+    Some(finding(claims, Code::PinnedPortHeld, port.to_string(), [claim]).saying(message).hinting(hint))
 }
 
 fn somebody(holder: Option<&Process>) -> String {

@@ -15,6 +15,7 @@ pub mod held;
 mod identity;
 mod inside;
 mod accounts;
+mod hosts;
 mod cwds;
 mod launchers;
 mod means;
@@ -89,6 +90,7 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
     let declared: Declarations = configs::declared(wanted, |plane| programs.environ_of_files(plane));
     let key = random_key();
     let mut claims = gather::claims(planes, &declared, &key);
+    hosts::localize(&mut claims);
     let mut paths = Paths::new();
     paths.look(&mut claims);
     let mut secrets: Vec<Secret> = declared.values().flat_map(|declared| declared.secrets.clone()).collect();
@@ -98,6 +100,7 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
         secrets.extend(declared.values().flat_map(|declared| declared.secrets.clone()));
         let alone = Planes { supervisor: planes.supervisor.clone(), planes: vec![(plane.clone(), Places::default())] };
         let mut of_it = gather::claims(&alone, &declared, &key);
+        hosts::localize(&mut of_it);
         paths.look(&mut of_it);
         living.push(of_it);
     }
@@ -139,6 +142,13 @@ pub fn judged(planes: &Planes, asked: &BTreeSet<PlaneName>) -> Vec<Finding> {
     let secrets: Vec<Secret> = declared.values().flat_map(|declared| declared.secrets.clone()).collect();
     let mask = masking::Mask::of(&secrets);
     collision::judged(planes, answers).into_iter().map(|finding| mask.masked(finding)).collect()
+}
+
+/// The credentials that `planes` hold, which nothing that is shown may hold.
+pub fn secrets(planes: &Planes) -> Vec<Secret> {
+    let mut programs = Programs::new(&planes.supervisor);
+    let all = planes.planes.iter().map(|(plane, _)| plane);
+    configs::declared(all, |plane| programs.environ(plane)).into_values().flat_map(|one| one.secrets).collect()
 }
 
 /// A proof, and how far it could look.

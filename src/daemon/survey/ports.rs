@@ -29,7 +29,9 @@ pub(super) struct Ports {
 /// Looks at every port of the host, and tries the base ports. A host that hides its sockets shows none.
 pub(super) fn look(planes: &Planes, declared: &Declarations, processes: &Processes) -> Ports {
     let listeners = sockets::listeners(1..=u16::MAX).unwrap_or_default();
-    let wanted: Vec<&Listener> = listeners.iter().filter(|one| concerns(planes, one.address.port())).collect();
+    let pinned = pinned(declared);
+    let is_wanted = |port: u16| concerns(planes, port) || pinned.contains(&port);
+    let wanted: Vec<&Listener> = listeners.iter().filter(|one| is_wanted(one.address.port())).collect();
     let inodes: Vec<u64> = wanted.iter().map(|one| one.inode).collect();
     let holders = Holders::of(&inodes, processes);
     let listening = |one: &Listener| Listening {
@@ -56,6 +58,13 @@ pub(super) fn look(planes: &Planes, declared: &Declarations, processes: &Process
         // The others are listed too, so that nothing taken is ever offered.
         listeners: known.collect(),
     }
+}
+
+/// The ports that the planes' own configurations pin.
+fn pinned(declared: &Declarations) -> BTreeSet<u16> {
+    let listeners = declared.values().flat_map(|one| one.listeners.iter().map(|listener| listener.port.value));
+    let profiles = declared.values().flat_map(|one| &one.browser.profiles);
+    listeners.chain(profiles.filter_map(|profile| Some(profile.cdp_port.as_ref()?.value))).collect()
 }
 
 /// Whether a plane may come to want this port.

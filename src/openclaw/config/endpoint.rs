@@ -73,10 +73,12 @@ fn host_name(written: &str) -> Option<String> {
     let address = host.parse::<Ipv6Addr>().map(IpAddr::V6).ok().or_else(|| ipv4(host).map(IpAddr::V4));
     let is_here = match address {
         Some(address) => {
+            // Other addresses of 127/8 are ends of their own.
             let address = address.to_canonical();
-            address.is_loopback() || address.is_unspecified()
+            let is_loopback = address == IpAddr::V4(Ipv4Addr::LOCALHOST) || address == IpAddr::V6(Ipv6Addr::LOCALHOST);
+            is_loopback || address.is_unspecified()
         }
-        None => host == "localhost" || host.ends_with(".localhost"),
+        None => matches!(host, "localhost" | "ip6-localhost" | "ip6-loopback") || host.ends_with(".localhost"),
     };
     if is_here {
         return Some(LOOPBACK.to_owned());
@@ -126,6 +128,7 @@ mod tests {
             "http://0.0.0.0:9222",
             "http://x.localhost.:9222",
             "http:127.0.0.1:9222",
+            "http://ip6-localhost:9222",
         ] {
             assert_eq!(end(url).as_deref(), Some("127.0.0.1:9222"), "{url}");
         }
@@ -134,6 +137,7 @@ mod tests {
     #[test]
     fn other_hosts_keep_their_names_and_schemes_their_ports() {
         assert_eq!(end("wss://Browser.Example?token=x").as_deref(), Some("browser.example:443"));
+        assert_eq!(end("http://127.0.0.2:9222").as_deref(), Some("127.0.0.2:9222"));
         assert_eq!(end("http://10.0.0.5").as_deref(), Some("10.0.0.5:80"));
         assert_eq!(end("http://[2001:DB8::0:1]:1").as_deref(), Some("[2001:db8::1]:1"));
         for wrong in ["ftp://x", "http://", "x", "http://a:b", "http://a:70000", "http://[::1", "http://[x]:1"] {
