@@ -104,6 +104,25 @@ fn cwd_and_home_may_be_others_and_a_cwd_that_is_not_there_is_said() {
 }
 
 #[test]
+fn a_stopped_plane_whose_working_folder_is_gone_is_refused_as_check_says_it_and_not_parked() {
+    let elsewhere = Gateward::new("cwd-stopped-scratch", vec![]);
+    let folder = elsewhere.scratch().folder("work");
+    let cwd = format!("{:?}", folder.display().to_string());
+    let mut world = Gateward::new("cwd-stopped", vec![sleeper("main").key("cwd", &cwd)]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    world.run(&["stop", "main"]).code(0);
+    fs::remove_dir(&folder).expect("an empty folder");
+    let refused = world.run(&["start", "main"]).code(7);
+    let told = refused.out + &refused.err;
+    assert!(told.contains("cwd-unusable") && told.contains(&format!("mkdir -p {}", folder.display())), "{told}");
+    let main = world.plane("main");
+    assert_eq!((main.state, main.incarnation), (gateward::wire::State::Stopped, 1), "{main:#?}");
+    fs::create_dir(&folder).expect("a folder");
+    world.run(&["start", "main"]).code(0);
+}
+
+#[test]
 fn no_secret_is_in_arguments_files_or_in_anything_that_is_shown() {
     let mut world = declared("secrets", PASSES);
     world.up();

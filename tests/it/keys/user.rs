@@ -325,6 +325,13 @@ fn an_account_that_is_not_there_and_a_supervisor_that_is_not_root_are_mistakes()
     if !is_root("try it as somebody else") {
         return;
     }
+    let daemon = account("daemon").uid.to_string();
+    let numbered = self::world("user-number", vec![plane(&daemon)], &[("main", "daemon")]);
+    numbered.run(&["check", "--no-live"]).code(0);
+    let bare = Gateward::new("user-bare", vec![TestPlane::practice("main").key("user", &daemon)]);
+    let told = bare.run(&["check", "--no-live"]).code(6).err;
+    let way_out = format!("write the account's name, or its number in quotes: `user = \"{daemon}\"`");
+    assert!(told.replace('\n', " ").contains(&way_out), "{told}");
     use std::os::unix::process::CommandExt;
     let world = Gateward::new("user-unroot", vec![plane("daemon")]);
     fs::set_permissions(world.scratch().path(), fs::Permissions::from_mode(0o755)).expect("a mode");
