@@ -68,6 +68,14 @@ fn a_collision_made_by_a_live_edit_is_told_and_refuses_changes_but_no_lives() {
     // Who asks is refused; a crash is not.
     let refused = world.run(&["restart", "rescue", "--json"]).code(7);
     assert_eq!(refused.json()["findings"][0]["code"], "log-file-shared");
+    // Both places are shown, and a reload with nothing to change says what stands.
+    let shown = world.run(&["restart", "rescue"]).code(7).err;
+    for place in ["main/openclaw.json:", "rescue/conf/openclaw.json:"] {
+        assert!(shown.contains(place), "{shown}");
+    }
+    assert!(shown.contains("logging: { file: "), "the line itself: {shown}");
+    let reloaded = world.run(&["reload"]).code(0).err;
+    assert!(reloaded.contains("note: log-file-shared stands against main, rescue: "), "{reloaded}");
     assert_eq!(world.plane("rescue").pid, rescue.pid);
     kill(rescue.pid.expect("it runs"), Signal::KILL);
     let again = world.until("rescue", SOON, "back", |plane| up(plane) && plane.pid != rescue.pid);
