@@ -59,8 +59,8 @@ pub fn one(path: PathBuf, ask: Ask, budget: Duration) -> Result<Answer, Failure>
 pub fn supervisor(target: &Target, ask: Ask, budget: Duration) -> Result<Answer, Failure> {
     let failed = |error| Failure::failed(format!("cannot wait: {error}"), "");
     let hung = || {
-        let so = "planes live on, and `gateward run` or its service greets them";
-        silence::hung("the supervisor", &rundir::daemon_lock(&target.applied.state_dir), so)
+        let lock = rundir::daemon_lock(&target.applied.state_dir);
+        silence::hung("the supervisor", &lock, silence::PLANES_LIVE_ON)
     };
     let mut calls = Calls::new();
     let asked = calls.place(&target.daemon(), &request(ask));

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::ask;
+use super::edited;
 use super::goal::Goal;
 use super::guest;
 use super::outcome::{Code, Failure, Outcome, Told};
@@ -66,7 +67,7 @@ impl Change<'_> {
     pub fn apply(self, target: &Target, words: &[String]) -> Outcome {
         check_codes(self.allow)?;
         let mut planes: Vec<PlaneName> = target.select(words)?.into_iter().map(|plane| plane.name.clone()).collect();
-        let found = self.found(target)?;
+        let found = self.found(target, &planes)?;
         let refused = self.refused(target, &planes, &found);
         planes.retain(|plane| refused.iter().all(|fate| fate.plane != *plane));
         let patience = self.patience(target, &planes);
@@ -86,11 +87,15 @@ impl Change<'_> {
 
     /// What stands against a start. Without a manifest that holds there is no proof, and what was last applied may start
     /// again.
-    fn found(&self, target: &Target) -> Result<Vec<Finding>, Failure> {
+    fn found(&self, target: &Target, planes: &[PlaneName]) -> Result<Vec<Finding>, Failure> {
         let (Ok(loaded), Goal::Up | Goal::Anew { .. }) = (&target.loaded, self.goal) else { return Ok(Vec::new()) };
         Ok(match guest::findings(loaded)? {
             Some(hearsay) => hearsay.findings,
-            None => proved(target, &supervised::read(loaded, &target.applied.run_dir)),
+            None => {
+                let loaded = supervised::read(loaded, &target.applied.run_dir);
+                edited::warn(target, &loaded, planes, self.verb);
+                proved(target, &loaded)
+            }
         })
     }
 

@@ -11,11 +11,12 @@ use std::path::Path;
 use std::process::Command;
 
 use super::in_force::{Definition, sealed};
-use super::outcome::{Failure, Outcome, Told};
+use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::{Scope, Target};
 use super::terminal::say;
 use super::trouble;
 use crate::daemon::seal;
+use crate::keeper::folders;
 use crate::os::assume;
 use crate::plane::{Launch, PlaneName, Sealed};
 
@@ -31,7 +32,10 @@ Examples:
   gateward exec staging -- openclaw logs --follow
   gateward exec main -- sh -c 'echo $OPENCLAW_STATE_DIR'
 
-The exit code is that of the command; when it cannot be started it is 1, or 4 and 6 as elsewhere.")]
+The plane's state dir is made where it is not there yet, as a start makes it.
+
+The exit code is that of the command; 127 when there is no such command, 126 when it may not be executed; otherwise 1, 4 and 6 as \
+elsewhere.")]
 pub struct Args {
     #[arg(value_name = "PLANE", help = "The plane, by name", add = super::completions::planes())]
     plane: String,
@@ -65,15 +69,17 @@ fn by_manifest(target: &Target, name: &PlaneName) -> Result<Sealed, Failure> {
     let Some(plane) = planes.get(name) else {
         return Err(Failure::failed(format!("{name} is not in the manifest, so its environment is not known"), ""));
     };
-    let passed: Vec<&str> = plane.passed.iter().map(String::as_str).collect();
-    if !passed.is_empty() {
-        say(&format!(
-            "{name}: neither its keeper nor the supervisor answers; {} of pass_env is taken from this shell\n",
-            passed.join(", ")
-        ));
+    let own = seal::own_environ();
+    let (here, unset): (Vec<&str>, Vec<&str>) =
+        plane.passed.iter().map(String::as_str).partition(|passed| own.contains_key(*passed));
+    for (names, are) in [(here, "taken from this shell"), (unset, "not set in this shell, and left out")] {
+        if !names.is_empty() {
+            let of = names.join(", ");
+            say(&format!("{name}: neither its keeper nor the supervisor answers; of pass_env {of}: {are}\n"));
+        }
     }
     // The id is part of the cookie only, which is left out.
-    seal::seal(plane, &planes.supervisor, "", &seal::own_environ())
+    seal::seal(plane, &planes.supervisor, "", &own)
         .map_err(|error| Failure::Failed(Told::new(error.message, error.hint)))
 }
 
@@ -82,6 +88,10 @@ fn replace(words: &[OsString], sealed: &Sealed) -> Failure {
     let Some((program, args)) = words.split_first() else {
         return Failure::Usage(Told::new("there is no command to run", "write it after `--`"));
     };
+    // A start makes it too: what makes a plane's first config is run before any.
+    if let Err(error) = folders::make(plane) {
+        return Failure::failed(format!("plane {} has no folder to work in: {error}", plane.name), "");
+    }
     if let Some(account) = &plane.account
         && let Err(error) = assume::account(&account.name, account.uid, account.gid)
     {
@@ -94,27 +104,34 @@ fn replace(words: &[OsString], sealed: &Sealed) -> Failure {
     if let Err(error) = std::env::set_current_dir(&plane.cwd) {
         let message =
             format!("cannot enter {}, the working folder of plane {}: {error}", plane.cwd.display(), plane.name);
-        return Failure::failed(message, "it is made at the plane's first start, unless `cwd` names another");
+        return Failure::failed(message, "let who runs the plane enter it, or name another folder in `cwd`");
     }
     let terminal = OF_THE_TERMINAL.into_iter().filter(|name| !sealed.environ.contains_key(*name));
     let terminal = terminal.filter_map(|name| Some((name, std::env::var_os(name)?)));
     let error = Command::new(program).args(args).env_clear().envs(terminal).envs(&sealed.environ).exec();
     let program = program.to_string_lossy();
     match error.kind() {
-        io::ErrorKind::NotFound if program.contains('/') => Failure::failed(
+        io::ErrorKind::NotFound if program.contains('/') => absent(
             format!("`{program}` is not there, as seen from {}", plane.cwd.display()),
             "a script is not there either when the interpreter that it names is missing",
         ),
         io::ErrorKind::NotFound => {
             let path = sealed.environ.get("PATH").map_or("", String::as_str);
-            Failure::failed(
+            absent(
                 format!("`{program}` is not on the PATH of plane {}, {path}", plane.name),
                 found_otherwise(&program, &plane.launch),
             )
         }
         io::ErrorKind::PermissionDenied if !program.contains('/') => forbidden(&program, sealed, &error),
-        _ => Failure::failed(format!("cannot run `{program}` in plane {}: {error}", plane.name), ""),
+        _ => Failure::NotRun(
+            Code::NotExecutable,
+            Told::new(format!("cannot run `{program}` in plane {}: {error}", plane.name), ""),
+        ),
     }
+}
+
+fn absent(message: String, hint: &str) -> Failure {
+    Failure::NotRun(Code::NoSuchCommand, Told::new(message, hint))
 }
 
 /// How a program that PATH does not have can be run.
@@ -135,16 +152,19 @@ fn forbidden(program: &str, sealed: &Sealed, error: &io::Error) -> Failure {
     let plane = &sealed.plane;
     let path = sealed.environ.get("PATH").map_or("", String::as_str);
     if let Some(found) = path.split(':').map(|folder| Path::new(folder).join(program)).find(|file| file.is_file()) {
-        return Failure::failed(
-            format!("cannot run `{}` in plane {}: {error}", found.display(), plane.name),
-            "who runs the plane may not execute it; `chmod +x` makes a script a program",
+        return Failure::NotRun(
+            Code::NotExecutable,
+            Told::new(
+                format!("cannot run `{}` in plane {}: {error}", found.display(), plane.name),
+                "who runs the plane may not execute it; `chmod +x` makes a script a program",
+            ),
         );
     }
     let closed = closed_folders(path, program).join(", ");
     let who = plane.account.as_ref().map_or_else(|| "this user".to_owned(), |account| format!("user {}", account.name));
-    Failure::failed(
+    absent(
         format!("`{program}` is not on the PATH of plane {}, as far as {who} can see", plane.name),
-        format!("its PATH is {path}; closed to {who}: {closed}"),
+        &format!("its PATH is {path}; closed to {who}: {closed}"),
     )
 }
 

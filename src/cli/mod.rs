@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "clock, environment and terminal come in here, and go on as arguments")]
 
+mod absent;
 mod args;
 mod ask;
 mod card;
@@ -10,6 +11,7 @@ mod check;
 mod completions;
 mod demo;
 mod down;
+mod edited;
 mod events;
 mod exec;
 mod goal;

@@ -37,6 +37,10 @@ pub enum Code {
     Manifest = 6,
     /// 7: collisions were found, or a request was refused because of one.
     Collision = 7,
+    /// 126: `exec` found the command and may not run it; as in a shell.
+    NotExecutable = 126,
+    /// 127: `exec` found no such command; as in a shell.
+    NoSuchCommand = 127,
 }
 
 impl From<Code> for ExitCode {
@@ -66,6 +70,8 @@ pub enum Failure {
     },
     /// The request failed.
     Failed(Told),
+    /// `exec` did not run its command, and ends as a shell would.
+    NotRun(Code, Told),
     /// A keeper or the daemon refused.
     Refused(Refusal),
     /// A finding stands against the request: whole diagnostics, ready to print, and what to do.
@@ -116,6 +122,7 @@ impl Failure {
             Self::Manifest { .. } => Code::Manifest,
             Self::Collision { .. } => Code::Collision,
             Self::Failed(_) | Self::Output(_) => Code::Failed,
+            Self::NotRun(code, _) => *code,
             Self::Refused(refusal) => match refusal.kind {
                 RefusalKind::NoSuchPlane => Code::NoSuchPlane,
                 RefusalKind::Manifest => Code::Manifest,
@@ -154,6 +161,7 @@ impl Failure {
             | Self::NoSuchPlane(_)
             | Self::NobodyAnswers(_)
             | Self::Failed(_)
+            | Self::NotRun(..)
             | Self::Refused(_)
             | Self::Call(_)
             | Self::Output(_) => line("", &self.told()),
@@ -169,6 +177,7 @@ impl Failure {
             | Self::NoSuchPlane(_)
             | Self::NobodyAnswers(_)
             | Self::Failed(_)
+            | Self::NotRun(..)
             | Self::Refused(_)
             | Self::Call(_)
             | Self::Output(_) => false,
@@ -184,6 +193,7 @@ impl Failure {
             | Self::NoSuchPlane(_)
             | Self::NobodyAnswers(_)
             | Self::Failed(_)
+            | Self::NotRun(..)
             | Self::Refused(_)
             | Self::Call(_)
             | Self::Output(_) => line(planes, &self.told()),
@@ -202,6 +212,7 @@ impl Failure {
             | Self::NoSuchPlane(_)
             | Self::NobodyAnswers(_)
             | Self::Failed(_)
+            | Self::NotRun(..)
             | Self::Refused(_)
             | Self::Call(_)
             | Self::Output(_) => Vec::new(),
@@ -216,6 +227,7 @@ impl Failure {
             | Self::NoSuchPlane(_)
             | Self::NobodyAnswers(_)
             | Self::Failed(_)
+            | Self::NotRun(..)
             | Self::Refused(_)
             | Self::Collision { .. }
             | Self::Call(_)
@@ -236,6 +248,7 @@ impl Failure {
             | Self::NoSuchPlane(told)
             | Self::NobodyAnswers(told)
             | Self::Failed(told)
+            | Self::NotRun(_, told)
             | Self::Collision { told, .. } => told.clone(),
             Self::Manifest { text, .. } => Told::new(anstream::adapter::strip_str(text.trim_end()).to_string(), ""),
             Self::Refused(refusal) => Told::new(&refusal.message, &refusal.hint),

@@ -3,11 +3,11 @@
 //! Goes by the keepers alone for what lives; the daemon adds only what it says of itself.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::absent;
 use super::args::PLANES;
 use super::ask;
 use super::outcome::{Code, Failure, Outcome, Told};
@@ -102,6 +102,8 @@ pub enum Answered {
     Nobody,
     /// Neither, though one is there.
     Silent,
+    /// Neither, though a supervisor is there: how it is, and what helps.
+    Mute(Told),
     /// They are not ours to ask.
     Forbidden(CallError),
 }
@@ -116,6 +118,7 @@ impl Answered {
                 format!("who keeps planes in {} is there and does not answer", target.applied.run_dir.display()),
                 "each is named above: a stopped one goes on by `kill -CONT`, a hung one is replaced once a supervisor runs",
             ))),
+            Self::Mute(told) => Err(Failure::NobodyAnswers(told)),
             Self::Forbidden(error) => Err(Failure::Call(error)),
         }
     }
@@ -143,7 +146,7 @@ pub fn look(target: &Target, planes: &[&AppliedPlane]) -> Result<Seen, Failure> 
                     if matches!((&error.kind, &answered), (CallFailure::Late, Answered::Nobody)) {
                         answered = Answered::Silent;
                     }
-                    nameless(plane, why_silent(&error, &target.folder(&plane.name).keeper_lock(), supervisor.running))
+                    nameless(plane, why_silent(&error, target, &plane.name, &supervisor))
                 }
             },
         });
@@ -173,24 +176,26 @@ fn supervisor(target: &Target, answer: Result<Answer, CallError>) -> (Supervisor
                 trouble: daemon.trouble,
                 changes: daemon.changes,
             };
-            (told, Answered::Somebody)
+            (absent::is_meant(target, told), Answered::Somebody)
         }
         Ok(Answer::Refused(refusal)) => (SupervisorStatus { trouble: refusal.message, ..silent }, Answered::Somebody),
         Ok(_) => (silent, Answered::Somebody),
-        Err(error) if error.is_nobody() => (silent, Answered::Nobody),
-        Err(error) => {
-            let trouble = error.to_string();
-            let answered = match error.kind {
-                CallFailure::NotAllowed => Answered::Forbidden(error),
-                CallFailure::Late => Answered::Silent,
-                CallFailure::Absent
-                | CallFailure::Deaf
-                | CallFailure::HungUp
-                | CallFailure::Garbled(_)
-                | CallFailure::Io(_) => Answered::Nobody,
-            };
-            (SupervisorStatus { trouble, ..silent }, answered)
+        Err(error) if matches!(error.kind, CallFailure::NotAllowed) => {
+            (SupervisorStatus { trouble: error.to_string(), ..silent }, Answered::Forbidden(error))
         }
+        Err(error) => match absent::found(target, &error) {
+            Some(there) => {
+                let trouble = format!("{}; {}", there.told.message, there.told.hint);
+                let found = SupervisorStatus { running: true, pid: there.pid, trouble, ..silent };
+                (found, Answered::Mute(there.told))
+            }
+            None if error.is_nobody() => (silent, Answered::Nobody),
+            None => {
+                let answered =
+                    if matches!(error.kind, CallFailure::Late) { Answered::Silent } else { Answered::Nobody };
+                (SupervisorStatus { trouble: error.to_string(), ..silent }, answered)
+            }
+        },
     }
 }
 
@@ -208,14 +213,21 @@ fn waiting(plane: &AppliedPlane, change: &Change) -> PlaneStatus {
     PlaneStatus { state: State::Stopped, wanted: true, ..nameless(plane, change.why.clone()) }
 }
 
-fn why_silent(error: &CallError, lock: &Path, supervised: bool) -> String {
-    match (&error.kind, supervised) {
-        (CallFailure::Absent | CallFailure::Deaf, true) => {
-            "no keeper runs for it; `gateward start` makes one".to_owned()
+fn why_silent(error: &CallError, target: &Target, plane: &PlaneName, supervisor: &SupervisorStatus) -> String {
+    match error.kind {
+        CallFailure::Absent | CallFailure::Deaf => {
+            match supervisor.changes.iter().find(|change| change.plane == *plane) {
+                Some(change) if change.blocked_by.is_empty() => format!("no keeper runs for it yet: {}", change.why),
+                Some(change) => {
+                    format!("no keeper runs for it, not started ({}): {}", change.blocked_by.join(", "), change.why)
+                }
+                // Without its release nobody answers as itself.
+                None if supervisor.version.is_some() => "no keeper runs for it; `gateward start` makes one".to_owned(),
+                None => "no keeper runs for it".to_owned(),
+            }
         }
-        (CallFailure::Absent | CallFailure::Deaf, false) => "no keeper runs for it".to_owned(),
-        (CallFailure::Late, _) => format!("its keeper {}", silence::state(lock)),
-        (CallFailure::NotAllowed | CallFailure::HungUp | CallFailure::Garbled(_) | CallFailure::Io(_), _) => {
+        CallFailure::Late => format!("its keeper {}", silence::state(&target.folder(plane).keeper_lock())),
+        CallFailure::NotAllowed | CallFailure::HungUp | CallFailure::Garbled(_) | CallFailure::Io(_) => {
             error.to_string()
         }
     }

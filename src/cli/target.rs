@@ -142,11 +142,12 @@ impl Target {
     /// The planes that the words mean, in manifest order; no words, or `all`, mean every plane.
     pub fn select(&self, words: &[String]) -> Result<Vec<&AppliedPlane>, Failure> {
         let known = &self.applied.planes;
+        let is_known = |word: &str| word == "all" || known.iter().any(|plane| plane.name.as_str() == word);
+        if let Some(stranger) = words.iter().find(|word| !is_known(word)) {
+            return Err(self.no_such(stranger));
+        }
         if words.is_empty() || words.iter().any(|word| word == "all") {
             return Ok(known.iter().collect());
-        }
-        if let Some(stranger) = words.iter().find(|word| !known.iter().any(|plane| plane.name.as_str() == **word)) {
-            return Err(self.no_such(stranger));
         }
         Ok(known.iter().filter(|plane| words.iter().any(|word| word == plane.name.as_str())).collect())
     }
@@ -203,5 +204,10 @@ fn last_applied(scope: &Scope, error: &LoadError) -> Option<Applied> {
     };
     // Two manifests may share a state dir by mistake; the note of one says nothing of the other's planes.
     let mine = |applied: &Applied| Some(applied.manifest.as_path()) == named;
-    by_manifest().filter(mine).or_else(|| applied::by_signpost(named?)).or_else(by_environment)
+    // Where no manifest was found: one that was in a place where it would be found, and has planes that live.
+    let by_place = || {
+        let places = if scope.manifest.is_none() && named.is_none() { load::places() } else { Vec::new() };
+        places.iter().find_map(|path| applied::by_signpost(path).filter(applied::lives))
+    };
+    by_manifest().filter(mine).or_else(|| applied::by_signpost(named?)).or_else(by_environment).or_else(by_place)
 }

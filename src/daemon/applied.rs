@@ -70,14 +70,23 @@ pub fn lives_elsewhere(manifest: &Path, run_dir: &Path, state_dir: &Path) -> Opt
     (supervisor || !kept.is_empty()).then_some(Elsewhere { applied, supervisor, kept })
 }
 
+/// Whether a supervisor or a keeper of what was noted lives.
+pub fn lives(applied: &Applied) -> bool {
+    held(&rundir::daemon_lock(&applied.state_dir)).unwrap_or(false) || keeps_any(applied)
+}
+
+fn keeps_any(applied: &Applied) -> bool {
+    let lives =
+        |plane: &AppliedPlane| held(&PlaneDir::under(&applied.state_dir, &plane.name).keeper_lock()).unwrap_or(false);
+    applied.planes.iter().any(lives)
+}
+
 /// What a supervisor needs to greet the planes that live by a manifest which cannot be read now: its folders, and no plane to start.
 /// Nothing, when none of them lives.
 pub fn left_living(manifest: &Path) -> Option<Planes> {
     let defaults = super::load::default_dirs(manifest)?;
     let applied = by_signpost(manifest)?;
-    let lives =
-        |plane: &AppliedPlane| held(&PlaneDir::under(&applied.state_dir, &plane.name).keeper_lock()).unwrap_or(false);
-    applied.planes.iter().any(lives).then(|| Planes {
+    keeps_any(&applied).then(|| Planes {
         supervisor: Supervisor {
             manifest: applied.manifest,
             run_dir: applied.run_dir,

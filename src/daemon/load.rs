@@ -19,6 +19,9 @@ use crate::plane::{Account, Planes, Supervisor};
 /// The variable that names the manifest; every plane has it, so that it finds its supervisor.
 const VARIABLE: &str = crate::openclaw::environment::MANIFEST;
 
+/// The manifest of the current folder.
+const HERE: &str = "supervisor.toml";
+
 /// A manifest that holds.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -65,7 +68,7 @@ impl std::error::Error for LoadError {}
 /// The manifest to use, absolute: `flag`, else `$GATEWARD_MANIFEST`, else the first there is of `./supervisor.toml`,
 /// `$XDG_CONFIG_HOME/gateward/supervisor.toml` and `/etc/gateward/supervisor.toml`.
 pub fn find(flag: Option<&Path>) -> Result<PathBuf, Box<LoadError>> {
-    look(flag, &seal::process_environ(), Path::new("supervisor.toml"))
+    look(flag, &seal::process_environ(), Path::new(HERE))
 }
 
 /// The same, in this environment; `here` is the manifest of the current folder.
@@ -78,11 +81,7 @@ fn look(flag: Option<&Path>, environ: &BTreeMap<String, String>, here: &Path) ->
     if let Some((path, why)) = named {
         return if is_there(&path) { Ok(path) } else { Err(missing(&path, &why)) };
     }
-    let config = environ.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let config = config.or_else(|| home(environ).map(|home| home.join(".config")));
-    let mut looked = vec![absolute(here)];
-    looked.extend(config.map(|config| config.join("gateward/supervisor.toml")));
-    looked.push(PathBuf::from("/etc/gateward/supervisor.toml"));
+    let looked = usual(environ, here);
     match looked.iter().find(|path| is_there(path)) {
         Some(path) => Ok(path.clone()),
         None => {
@@ -93,6 +92,24 @@ fn look(flag: Option<&Path>, environ: &BTreeMap<String, String>, here: &Path) ->
             Err(Box::new(LoadError { manifest: None, source: None, mistakes: vec![mistake] }))
         }
     }
+}
+
+/// Where a manifest is looked for that nothing names, in order; nowhere, where the environment names one.
+pub fn places() -> Vec<PathBuf> {
+    let environ = seal::process_environ();
+    match environ.get(VARIABLE).filter(|value| !value.is_empty()) {
+        Some(_) => Vec::new(),
+        None => usual(&environ, Path::new(HERE)),
+    }
+}
+
+fn usual(environ: &BTreeMap<String, String>, here: &Path) -> Vec<PathBuf> {
+    let config = environ.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = config.or_else(|| home(environ).map(|home| home.join(".config")));
+    let mut looked = vec![absolute(here)];
+    looked.extend(config.map(|config| config.join("gateward/supervisor.toml")));
+    looked.push(PathBuf::from("/etc/gateward/supervisor.toml"));
+    looked
 }
 
 /// Reads and resolves the manifest at `path`. Never hangs on what is no file, and never reads more than a manifest can be.

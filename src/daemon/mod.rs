@@ -135,7 +135,7 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     let passed = crate::os::exe::passed();
     let lock = match Lock::take_or_keep(&rundir::daemon_lock(&state_dir), &passed) {
         Ok(lock) => lock,
-        Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
+        Err(held @ NotTaken::Held { .. }) => return Err(second(&held, &rundir::applied(&state_dir), manifest)),
         Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
     };
     // Two manifests may name one run dir: whoever binds the sockets there speaks for every plane behind them.
@@ -145,7 +145,7 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     make_folder(run_dir, access).map_err(host(doing()))?;
     let sockets = match Lock::take_or_keep(&rundir::sockets_lock(run_dir), &passed) {
         Ok(lock) => lock,
-        Err(held @ NotTaken::Held { .. }) => return Err(RunError::Second { holder: held.to_string() }),
+        Err(held @ NotTaken::Held { .. }) => return Err(second(&held, &rundir::breadcrumb(run_dir), manifest)),
         Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
     };
     if access.group().is_some() {
@@ -167,6 +167,13 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     LocalSet::new()
         .block_on(&runtime, supervise(planes, manner, lock, sockets))
         .map_err(host("listen for requests".into()))
+}
+
+/// That somebody has the place, and by which manifest, where that is another one; its note lies there.
+fn second(held: &NotTaken, note: &Path, own: &Path) -> RunError {
+    let other = applied::read(note).map(|note| note.manifest).filter(|manifest| manifest != own);
+    let by = other.map_or_else(String::new, |manifest| format!(", for manifest {}", manifest.display()));
+    RunError::Second { holder: format!("{held}{by}") }
 }
 
 /// What still lives under the folders that the manifest named before would be started a second time under the new ones.

@@ -12,7 +12,7 @@ mod clock;
 mod confine;
 mod drive;
 mod files;
-mod folders;
+pub mod folders;
 mod handing;
 mod hands;
 mod helpers;

@@ -22,7 +22,7 @@ pub struct Report {
 /// The daemon as the asker sees it.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SupervisorStatus {
-    /// Whether it answers.
+    /// Whether it is there; `trouble` says so when it does not answer.
     pub running: bool,
     /// Its process.
     pub pid: Option<i32>,
@@ -120,7 +120,7 @@ fn remarks(report: &Report, now: Timestamp) -> Vec<Remark> {
             remarks.push(about(text, tone(status)));
         }
         // What the plane itself tells is not told twice.
-        let changes = report.supervisor.changes.iter().filter(|change| change.why != status.why);
+        let changes = report.supervisor.changes.iter().filter(|change| !status.why.ends_with(&change.why));
         remarks.extend(changes.filter(|change| change.plane == status.name).map(pending));
         remarks.extend(status.notes.iter().map(|note| about(note.clone(), Tone::Faint)));
         if status.log_lines_lost > 0 {

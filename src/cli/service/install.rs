@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::systemctl::{is_there, systemctl};
 use super::there::{Living, There, living, names};
 use super::{Meant, remarks};
+use crate::cli::absent::is_same;
 use crate::cli::ask;
 use crate::cli::outcome::{Code, Failure, Outcome};
 use crate::cli::target::{Scope, Target};
@@ -159,12 +160,6 @@ fn nothing_is_left(manifest: &Path) -> Result<(), Failure> {
             format!("`gateward -m {} down` stops them gracefully; then uninstall again", manifest.display()),
         )),
     }
-}
-
-/// Whether both paths lead to one file; of a file that is gone the path alone tells.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    one == other || real(one) == real(other)
 }
 
 /// The unit of a package, if there is one.

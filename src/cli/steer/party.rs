@@ -155,8 +155,7 @@ impl<'a> Party<'a> {
             Stage::Following { .. } => Then::Follow,
             Stage::Keeping { .. } => {
                 let lock = rundir::daemon_lock(&self.target.applied.state_dir);
-                let so = "planes live on, and `gateward run` or its service greets them";
-                return self.end(at, Err(silence::hung("the supervisor", &lock, so)));
+                return self.end(at, Err(silence::hung("the supervisor", &lock, silence::PLANES_LIVE_ON)));
             }
             Stage::Fresh | Stage::Redialing { .. } | Stage::Over(_) => return,
         };

@@ -16,6 +16,9 @@ pub const QUIET: Duration = Duration::from_secs(4);
 /// How long a living process may take to say how it is.
 pub const PING: Duration = Duration::from_secs(6);
 
+/// What ending a supervisor means.
+pub const PLANES_LIVE_ON: &str = "planes live on, and `gateward run` or its service greets them";
+
 /// How long the other side has been silent.
 #[derive(Clone, Copy, Debug)]
 pub enum Silence {

@@ -3,6 +3,7 @@
 mod drain;
 mod every;
 mod group;
+mod honest;
 mod inside;
 mod logs;
 mod shown;

@@ -153,5 +153,5 @@ fn status_of_ten_planes_asks_them_all_at_once() {
         crate::support::processes::kill(plane.keeper_pid.expect("a keeper"), rustix::process::Signal::CONT);
     }
     assert!(took < Duration::from_secs(10), "{took:?}");
-    assert!(stopped.out.contains("its keeper does not answer"), "{}", stopped.out);
+    assert!(stopped.out.contains("is stopped (SIGSTOP), and does not answer"), "{}", stopped.out);
 }

@@ -1,0 +1,79 @@
+//! What is known of a supervisor that does not answer, from the lock that it holds and the note of what it applied.
+//!
+//! Signals nobody, and asks nobody.
+
+use std::path::{Path, PathBuf};
+
+use super::outcome::Told;
+use super::steer::silence;
+use super::target::Target;
+use crate::daemon::applied;
+use crate::os::lock::{held, holder_of};
+use crate::render::status::SupervisorStatus;
+use crate::rundir;
+use crate::socket::{CallError, CallFailure};
+
+/// A supervisor that is there, and does not answer where it was asked.
+pub struct There {
+    /// Its process, as far as the kernel tells.
+    pub pid: Option<i32>,
+    /// How it is, and what to do.
+    pub told: Told,
+}
+
+/// The supervisor that has the state dir of `target`, if there is one.
+pub fn found(target: &Target, error: &CallError) -> Option<There> {
+    let state_dir = &target.applied.state_dir;
+    let lock = rundir::daemon_lock(state_dir);
+    if !held(&lock).unwrap_or(false) {
+        return None;
+    }
+    let pid = holder_of(&lock);
+    let other = applied::read(&rundir::applied(state_dir)).map(|note| note.manifest);
+    let told = match (other.filter(|other| !is_same(other, &target.applied.manifest)), &error.kind) {
+        (Some(other), _) => Told::new(
+            format!("the supervisor{} of {} has the state dir {}", by(pid), other.display(), state_dir.display()),
+            format!(
+                "`gateward -m {} status` shows what it keeps; two manifests cannot share one state dir",
+                other.display()
+            ),
+        ),
+        (None, CallFailure::Absent | CallFailure::Deaf) => Told::new(
+            format!("the supervisor{} is there, and has no socket in {}", by(pid), target.applied.run_dir.display()),
+            "it only begins or ends, or binds a lost socket again: ask again in a moment",
+        ),
+        (
+            None,
+            CallFailure::Late
+            | CallFailure::NotAllowed
+            | CallFailure::HungUp
+            | CallFailure::Garbled(_)
+            | CallFailure::Io(_),
+        ) => silence::hung("the supervisor", &lock, silence::PLANES_LIVE_ON).told(),
+    };
+    Some(There { pid, told })
+}
+
+/// What a supervisor told, with a word on it where it is another manifest's.
+pub fn is_meant(target: &Target, told: SupervisorStatus) -> SupervisorStatus {
+    let (own, other) = (&target.applied.manifest, PathBuf::from(&told.manifest));
+    if is_same(own, &other) {
+        return told;
+    }
+    let trouble = format!(
+        "it is of {}, and not of {}, which names the same run dir: two manifests cannot share one",
+        other.display(),
+        own.display()
+    );
+    SupervisorStatus { trouble, ..told }
+}
+
+/// Whether both paths lead to one file; of a file that is gone the path alone tells.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    one == other || real(one) == real(other)
+}
+
+fn by(pid: Option<i32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (pid {pid})"))
+}
