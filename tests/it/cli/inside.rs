@@ -48,8 +48,9 @@ fn a_restart_of_ones_own_plane_is_answered_before_it_happens() {
 
 #[test]
 fn an_asker_that_is_of_the_plane_dies_with_it_and_its_ask_is_carried_out() {
-    let ask =
-        "[ -e asked ] && exec sleep 1000000; touch asked; $0 restart rescue > answer; touch survived; sleep 1000000";
+    // As a gateway does, the shell leaves once what it waits for has said what it has to say, and not before.
+    let ask = "[ -e asked ] && exec sleep 1000000; touch asked; trap 'exit 0' TERM; $0 restart rescue > answer; touch survived; \
+               sleep 1000000";
     let asking = TestPlane::plain("rescue", &["/bin/sh", "-c", ask, env!("CARGO_BIN_EXE_gateward")]);
     let mut gateward = Gateward::new("inside-asker", vec![quiet("main"), asking]);
     gateward.up();
