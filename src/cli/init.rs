@@ -7,6 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::absent::is_same;
 use super::check::unheld;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
@@ -171,6 +172,11 @@ fn tell(path: &Path, draft: &Draft) -> Outcome {
         Ok(loaded) => loaded,
         Err(error) => return Err(unheld(&error)),
     };
+    // Where it is not what every verb finds from here, it has to be named.
+    let gateward = match load::find(None) {
+        Ok(found) if is_same(&found, path) => "gateward".to_owned(),
+        Ok(_) | Err(_) => format!("gateward -m {}", path.display()),
+    };
     let depth = if draft.is_taken_in() { Depth::Live } else { Depth::Files };
     let mut found: Vec<Finding> = survey::prove(&loaded.planes, depth);
     let warnings = found.len();
@@ -179,10 +185,10 @@ fn tell(path: &Path, draft: &Draft) -> Outcome {
     if has_error(&found) {
         let sources = Sources::one(&loaded.planes.supervisor.manifest, &loaded.source);
         say(&format!("\n{}\n", findings(&found, &sources, stderr_look())));
-        say("nothing on this host was changed; mend what stands against it, then `gateward check` again\n");
+        say(&format!("nothing on this host was changed; mend what stands against it, then `{gateward} check` again\n"));
         return Ok(Code::Done);
     }
     let said = if warnings == 0 { "it holds" } else { "it holds, with warnings that `gateward check` shows" };
-    say(&format!("{said}; next: {}\n", draft.next()));
+    say(&format!("{said}; next: {}\n", draft.next(&gateward)));
     Ok(Code::Done)
 }

@@ -158,13 +158,16 @@ impl Draft {
         self.sketches.iter().map(|sketch| sketch.name.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// The command that comes next.
-    pub fn next(&self) -> String {
+    /// The command that comes next, where `gateward` and what names this manifest are these words.
+    pub fn next(&self, gateward: &str) -> String {
         match self.sketches.first() {
             Some(sketch) if sketch.found.is_none() => {
-                format!("`gateward exec {} -- openclaw setup` makes a plane's config, then `gateward run`", sketch.name)
+                format!(
+                    "`{gateward} exec {} -- openclaw setup` makes a plane's config, then `{gateward} run`",
+                    sketch.name
+                )
             }
-            Some(_) | None => "`gateward run`".to_owned(),
+            Some(_) | None => format!("`{gateward} run`"),
         }
     }
 }

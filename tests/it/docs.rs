@@ -199,6 +199,28 @@ impl Sandbox {
 }
 
 #[test]
+fn the_manifests_of_the_docs_follow_their_own_advice() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for page in ["README.md", "docs/rescue.md", "supervisor.example.toml"] {
+        let text = std::fs::read_to_string(top.join(page)).expect("a page");
+        let whole = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let world = Gateward::new("docs-advice", vec![TestPlane::practice("main")]);
+        let manifest = whole.filter(|_| page.ends_with(".md")).unwrap_or(&text);
+        world.scratch().write("supervisor.toml", manifest);
+        let checked = world.run(&["check", "--no-live", "--json"]);
+        let codes: Vec<String> = checked.json()["findings"].as_array().expect("findings").iter().map(code).collect();
+        // What a host has, or has not yet, is not the page's; everything else is.
+        let of_hosts = ["config-missing", "runtime-missing", "program-missing", "pass-env-unset", "limit-unavailable"];
+        let own: Vec<_> = codes.iter().filter(|code| !of_hosts.contains(&code.as_str())).collect();
+        assert!(own.is_empty() && codes.iter().any(|code| code == "config-missing"), "{page}: {codes:?}\n{checked:#?}");
+    }
+}
+
+fn code(finding: &serde_json::Value) -> String {
+    finding["code"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
 fn what_is_marked_says_why_and_nothing_else_is_left_out() {
     let mut marked = 0;
     for page in pages() {
