@@ -87,6 +87,8 @@ pub struct Daemon {
     pub(super) trouble: String,
     pub(super) troubles: BTreeMap<PlaneName, String>,
     pub(super) deaths: BTreeMap<PlaneName, u32>,
+    /// Why we ended a keeper, until the next one is told.
+    pub(super) ended: BTreeMap<PlaneName, String>,
     /// Planes whose keeper is being looked after.
     pub(super) doubted: BTreeSet<PlaneName>,
     /// Planes whose keeper, of another release, was asked to leave at its next spawn, and whether it has said that it does.

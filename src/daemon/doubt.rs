@@ -59,6 +59,7 @@ impl Daemon {
             Found::Ended { saw } => {
                 self.voice.say(&format!("{plane}: {saw}; it was ended"));
                 self.note(Some(plane), "keeper-hung", &saw, "ended it, and its gateway with it", "another one begins");
+                self.ended.insert(plane.clone(), saw);
                 Answer::Accepted { replaces: None, note: "its keeper hung and is replaced".into() }
             }
             Found::Unreachable { why } => {

@@ -236,6 +236,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         trouble: String::new(),
         troubles: BTreeMap::new(),
         deaths: BTreeMap::new(),
+        ended: BTreeMap::new(),
         yielding: BTreeMap::new(),
         begun: format!("{:.3}", core::now()),
         program: crate::os::exe::called_by()?,

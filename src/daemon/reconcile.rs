@@ -216,7 +216,7 @@ impl Daemon {
             },
         };
         let started = sealed.map_err(|error| format!("{error}; {}", error.hint)).and_then(|sealed| {
-            let brief = Brief { sealed, found_empty };
+            let brief = Brief { sealed, found_empty, ended_before: self.ended.remove(name) };
             let announcement = self.keepers.start(&brief).map_err(|error| error.to_string())?;
             Ok((brief.sealed, announcement))
         });

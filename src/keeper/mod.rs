@@ -206,12 +206,13 @@ fn keeper(
     // One that was killed since the look, or before a look that this one was not told of, has left its file.
     let is_first = before.as_ref().is_none_or(|before| before.boot != boot) && !tenure.is_unreadable();
     let swept = is_first && brief.is_empty_at(process::since_boot());
+    let ended = brief.ended_before;
     let mut hands = hands(brief.sealed, folder, lock, boot, tenure, inputs)?;
     if swept {
         hands.broom.trust_the_look();
     }
     hands.journal.let_read(access.group());
-    let (life, first) = life(&mut hands, before, boot);
+    let (life, first) = life(&mut hands, before, boot, ended.as_deref());
     Ok((Box::new(Keeper::new(hands, life)), first))
 }
 
@@ -262,7 +263,7 @@ fn hands(
 }
 
 /// The operator's word holds; without one, `autostart` decides. What a keeper that died has left is told and counted.
-fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<Order>) {
+fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str, ended: Option<&str>) -> (Life, Vec<Order>) {
     let rules = Rules::from(&hands.sealed.plane);
     let wanted = hands.memory.wanted();
     let seed = u64::from(std::process::id()) << 32 | u64::from(hands.sealed.plane.port.unwrap_or_default());
@@ -278,14 +279,18 @@ fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str) -> (Life, Vec<Ord
                 code: None,
                 signal: Some(libc::SIGKILL),
                 at: hands.clock.stamp(),
-                meaning: format!("ended with its keeper (pid {}), which died", before.pid),
+                meaning: format!(
+                    "ended with its keeper (pid {}), which {}",
+                    before.pid,
+                    if ended.is_some() { "hung, and was ended by the supervisor" } else { "died" }
+                ),
             }),
             None => before.last_exit.clone(),
         };
     }
     let first = if wanted.is_none() && !autostart { life.begin_at_rest(now) } else { life.begin(now) };
     if let Some(before) = before {
-        hands.record(before.told(boot, &life.coming(now)));
+        hands.record(before.told(boot, &life.coming(now), ended));
     }
     (life, first)
 }

@@ -113,9 +113,13 @@ impl Tenure {
         }
     }
 
-    /// For the journal.
-    pub fn told(&self, boot: &str, follows: &str) -> Record {
-        let how = if self.boot == boot { "died without a word" } else { "ended with the host" };
+    /// For the journal. `ended` says why the supervisor ended that keeper, if it did.
+    pub fn told(&self, boot: &str, follows: &str, ended: Option<&str>) -> Record {
+        let how = match ended {
+            Some(why) => format!("was ended by the supervisor ({why})"),
+            None if self.boot == boot => "died without a word".to_owned(),
+            None => "ended with the host".to_owned(),
+        };
         let what = match self.living {
             Some((incarnation, _)) => format!("and incarnation {incarnation} of the gateway with it"),
             None => "while nothing ran".to_owned(),
@@ -156,8 +160,9 @@ mod tests {
         let (second, left) = TenureFile::new(path.clone(), "boot-1");
         let left = left.expect("the first did not leave");
         assert_eq!((left.pid, left.boot.as_str(), left.living), (std::process::id(), "boot-1", None));
-        assert!(left.told("boot-1", "").saw.ends_with("died without a word, while nothing ran"));
-        assert!(left.told("boot-2", "").saw.contains("ended with the host"));
+        assert!(left.told("boot-1", "", None).saw.ends_with("died without a word, while nothing ran"));
+        assert!(left.told("boot-2", "", None).saw.contains("ended with the host"));
+        assert!(left.told("boot-1", "", Some("it hung")).saw.contains("was ended by the supervisor (it hung)"));
         second.end().expect("removed");
         assert_eq!(TenureFile::new(path, "boot-1").1, None);
     }

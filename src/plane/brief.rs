@@ -20,6 +20,9 @@ pub struct Brief {
     /// host bore a cookie of this supervisor. Time since boot, suspension included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found_empty: Option<Duration>,
+    /// Why the daemon has ended the keeper before, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_before: Option<String>,
 }
 
 impl Brief {
@@ -35,7 +38,8 @@ mod tests {
 
     #[test]
     fn only_a_fresh_look_is_believed() {
-        let brief = |found_empty| Brief { sealed: crate::plane::testing::sealed("main"), found_empty };
+        let brief =
+            |found_empty| Brief { sealed: crate::plane::testing::sealed("main"), found_empty, ended_before: None };
         let second = Duration::from_secs;
         assert!(!brief(None).is_empty_at(second(100)), "nobody has looked");
         assert!(brief(Some(second(100))).is_empty_at(second(100)));

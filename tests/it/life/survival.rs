@@ -55,6 +55,8 @@ fn a_stopped_keeper_is_found_and_replaced_and_the_other_plane_is_left() {
     assert_eq!(world.plane("rescue").pid, rescue.pid);
     let events = world.run(&["events"]).code(0).out;
     assert!(events.contains("keeper-hung") && events.contains("SIGSTOP"), "{events}");
+    let why = world.run(&["why", "main"]).code(0).out;
+    assert!(why.contains("was ended by the supervisor") && why.contains("SIGSTOP"), "{why}");
 }
 
 #[test]
@@ -67,6 +69,8 @@ fn an_adopted_keeper_that_is_stopped_is_found_by_the_next_supervisor() {
     world.up();
     let again = world.until("main", SOON, "another keeper", |plane| up(plane) && plane.keeper_pid != main.keeper_pid);
     assert_eq!(again.incarnation, 2);
+    let why = world.run(&["why", "main"]).code(0).out;
+    assert!(why.contains("was ended by the supervisor") && why.contains("hung"), "{why}");
 }
 
 #[test]
