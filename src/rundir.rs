@@ -77,7 +77,12 @@ pub fn breadcrumb(run_dir: &Path) -> PathBuf {
 pub fn signpost(default_state_dir: &Path, manifest: &Path) -> PathBuf {
     let digest = Sha256::digest(manifest.as_os_str().as_encoded_bytes());
     let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    default_state_dir.join("manifests").join(format!("{name}.json"))
+    signposts(default_state_dir).join(format!("{name}.json"))
+}
+
+/// The folder of all [`signpost`]s.
+pub fn signposts(default_state_dir: &Path) -> PathBuf {
+    default_state_dir.join("manifests")
 }
 
 /// What the files [`applied`], [`breadcrumb`] and [`signpost`] hold; written by the daemon whenever it has applied a manifest.

@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, overrides_with = "live")]
     no_live: bool,
     /// Explain a code and do nothing else
-    #[arg(long, value_name = "CODE", exclusive = true)]
+    #[arg(long, value_name = "CODE", exclusive = true, add = super::completions::codes())]
     explain: Option<String>,
     /// Print JSON
     #[arg(long, conflicts_with = "format")]

@@ -10,9 +10,11 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 
 use super::args::Words;
-use super::outcome::{Code, Failure, Outcome};
+use super::outcome::{self, Failure, Outcome};
 use super::target::{Scope, Target};
 use super::terminal::print;
+use crate::collision::codes::Code;
+use crate::runtime::Runtimes;
 
 /// The variable with which the shell's script asks us for candidates.
 const VARIABLE: &str = "GATEWARD_COMPLETE";
@@ -53,7 +55,7 @@ pub fn run(args: &Args) -> Outcome {
     let mut script = Vec::new();
     shell.write_registration(VARIABLE, "gateward", "gateward", "gateward", &mut script).map_err(Failure::Output)?;
     print(&String::from_utf8_lossy(&script))?;
-    Ok(Code::Done)
+    Ok(outcome::Code::Done)
 }
 
 /// Answers a shell that asks for candidates, and ends the process; returns when none asks.
@@ -63,14 +65,41 @@ pub fn answer_shell() {
     }
 }
 
-/// Completes to names of planes.
+/// Completes to names of planes, and `all`.
 pub fn planes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| fitting(typed, names().into_iter().chain(["all".to_owned()])))
+}
+
+/// Completes to names of planes, for verbs on one.
+pub fn plane() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| fitting(typed, names()))
+}
+
+/// Completes to codes of findings.
+pub fn codes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| fitting(typed, Code::all().map(|row| row.word.to_owned())))
+}
+
+/// Completes to the releases that are installed.
+pub fn releases() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
-        let Some(typed) = typed.to_str() else { return Vec::new() };
-        let Ok(target) = Target::quietly(&Scope { manifest: manifest_on_the_line() }) else { return Vec::new() };
-        let names = target.applied.planes.iter().map(|plane| plane.name.to_string()).chain(["all".to_owned()]);
-        names.filter(|name| name.starts_with(typed)).map(CompletionCandidate::new).collect()
+        let found = std::fs::read_dir(Runtimes::of_host().root()).into_iter().flatten().flatten();
+        let names = found.filter_map(|entry| entry.file_name().into_string().ok());
+        fitting(typed, names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit())))
     })
+}
+
+fn names() -> Vec<String> {
+    let target = Target::quietly(&Scope { manifest: manifest_on_the_line() });
+    target.map_or_else(
+        |_| Vec::new(),
+        |target| target.applied.planes.iter().map(|plane| plane.name.to_string()).collect(),
+    )
+}
+
+fn fitting(typed: &OsStr, words: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> {
+    let Some(typed) = typed.to_str() else { return Vec::new() };
+    words.into_iter().filter(|word| word.starts_with(typed)).map(CompletionCandidate::new).collect()
 }
 
 /// The manifest that the line being completed names.

@@ -37,7 +37,7 @@ The plane's state dir is made where it is not there yet, as a start makes it.
 The exit code is that of the command; 127 when there is no such command, 126 when it may not be executed; otherwise 1, 4 and 6 as \
 elsewhere.")]
 pub struct Args {
-    #[arg(value_name = "PLANE", help = "The plane, by name", add = super::completions::planes())]
+    #[arg(value_name = "PLANE", help = "The plane, by name", add = super::completions::plane())]
     plane: String,
     /// The command and its arguments, looked up on the plane's PATH
     #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = true)]

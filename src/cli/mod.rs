@@ -12,6 +12,7 @@ mod completions;
 mod demo;
 mod down;
 mod edited;
+mod elsewhere;
 mod events;
 mod exec;
 mod goal;
@@ -65,7 +66,7 @@ pub fn run() -> ExitCode {
     let words = match Words::try_parse() {
         Ok(words) => words,
         Err(error) => {
-            let error = without_far_fetched(error);
+            let error = elsewhere::pointed(without_far_fetched(error));
             // Help is data and goes to stdout; everything else to stderr; nobody is left to tell when that fails.
             let _ = error.print();
             let code = if error.use_stderr() { outcome::Code::Usage } else { outcome::Code::Done };

@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "dry_run")]
     exec: bool,
     /// Go ahead in spite of findings with this code; may be given more than once
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", add = super::completions::codes())]
     allow: Vec<String>,
     /// Print JSON
     #[arg(long)]

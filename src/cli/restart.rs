@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long)]
     force: bool,
     /// Go ahead in spite of findings with this code; may be given more than once
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", add = super::completions::codes())]
     allow: Vec<String>,
     #[command(flatten)]
     pub(super) manner: Manner,

@@ -73,6 +73,7 @@ Examples:
 Exit codes: 0 removed; 1 a plane runs on it, or it is not there.")]
     Remove {
         /// The release
+        #[arg(add = super::completions::releases())]
         version: String,
     },
 }

@@ -260,7 +260,10 @@ fn watch(args: &Args, target: &Target, planes: &[&AppliedPlane]) -> Outcome {
 /// Writes over what was drawn before; gives the lines drawn now.
 pub fn redraw(text: &str, drawn: usize, rows: usize) -> Result<usize, Failure> {
     let room = rows.saturating_sub(1).max(2);
-    let lines: Vec<&str> = text.lines().take(room).collect();
+    let all = text.lines().count();
+    let cut = format!("… and {} more lines than this terminal has", all.saturating_sub(room - 1));
+    let mut lines: Vec<&str> = text.lines().take(if all > room { room - 1 } else { room }).collect();
+    lines.extend((all > room).then_some(cut.as_str()));
     let back = if drawn == 0 { String::new() } else { format!("\x1b[{drawn}A") };
     let body: String = lines.iter().map(|line| format!("{line}\x1b[K\n")).collect();
     let mut stdout = io::stdout().lock();

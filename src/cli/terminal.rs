@@ -33,7 +33,8 @@ pub fn stderr_look() -> Look {
 
 /// Columns and rows of a terminal; nothing on a pipe or in a file.
 pub fn size_of(stream: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<(usize, usize)> {
-    if !stream.is_terminal() {
+    // One that understands nothing but lines is written to like a pipe.
+    if !stream.is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
         return None;
     }
     let size = rustix::termios::tcgetwinsize(stream).ok()?;

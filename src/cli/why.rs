@@ -26,7 +26,7 @@ Examples:
 
 Exit codes: 0 it is up; 3 it is not; 4 no such plane; 5 neither supervisor nor keeper answers.")]
 pub struct Args {
-    #[arg(value_name = "PLANE", help = "The plane, by name", add = super::completions::planes())]
+    #[arg(value_name = "PLANE", help = "The plane, by name", add = super::completions::plane())]
     plane: String,
     /// How many of the last decisions to tell
     #[arg(short = 'n', long, value_name = "N", default_value_t = 12)]

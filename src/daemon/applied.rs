@@ -21,9 +21,24 @@ pub fn write(planes: &Planes) {
     {
         tracing::warn!(%error, path = %path.display(), "where the supervisor is could not be noted");
     }
+    if let Some(folder) = super::load::default_dirs(&supervisor.manifest) {
+        prune(&rundir::signposts(&folder.state_dir));
+    }
     for path in [rundir::applied(&supervisor.state_dir), rundir::breadcrumb(&supervisor.run_dir)] {
         if let Err(error) = replace(&path, &note) {
             tracing::warn!(%error, path = %path.display(), "what was applied could not be noted");
+        }
+    }
+}
+
+/// Takes away the notes of manifests that are gone and by which nothing lives: nobody would ask for them again.
+fn prune(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_over = |note: Applied| !note.manifest.exists() && !lives(&note);
+        if path.extension().is_some_and(|ending| ending == "json") && read(&path).is_some_and(is_over) {
+            // One that stays is tried again.
+            let _ = std::fs::remove_file(&path);
         }
     }
 }
@@ -118,4 +133,32 @@ fn replace(path: &Path, note: &Applied) -> std::io::Result<()> {
     let beside = path.with_extension("new");
     std::fs::write(&beside, serde_json::to_vec_pretty(note)?)?;
     std::fs::rename(&beside, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::lock::Lock;
+
+    #[test]
+    fn notes_go_with_their_manifests_but_not_while_anything_lives_by_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |inside: &str| folder.path().join(inside);
+        std::fs::write(at("there.toml"), "").expect("a manifest");
+        std::fs::write(at("foreign.json"), "{}").expect("no note");
+        for name in ["there", "gone", "alive"] {
+            let state_dir = at(name);
+            std::fs::create_dir(&state_dir).expect("a state dir");
+            let (manifest, run_dir) = (at(&format!("{name}.toml")), state_dir.clone());
+            let note = Applied { manifest, run_dir, state_dir, socket_group: None, planes: Vec::new() };
+            replace(&at(&format!("{name}.json")), &note).expect("a note");
+        }
+        let held = Lock::take(&rundir::daemon_lock(&at("alive"))).expect("nobody has it");
+        prune(folder.path());
+        let is_left = |name: &str| at(&format!("{name}.json")).exists();
+        assert_eq!(["there", "gone", "alive", "foreign"].map(is_left), [true, false, true, true]);
+        drop(held);
+        prune(folder.path());
+        assert!(!is_left("alive"));
+    }
 }

@@ -80,8 +80,14 @@ fn kind(kind: Kind) -> Value {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Port => json!({ "type": "integer", "minimum": 1, "maximum": 65535 }),
         Kind::Count { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
-        Kind::Duration { .. } => {
-            json!({ "type": "string", "minLength": 2, "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$" })
+        Kind::Duration { min } => {
+            let mut form =
+                json!({ "type": "string", "minLength": 2, "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$" });
+            if min > 0 {
+                // A pattern cannot tell lengths apart, but what may not be nothing has a digit that is not 0.
+                form["allOf"] = json!([{ "pattern": "[1-9]" }]);
+            }
+            form
         }
         Kind::Size { .. } => json!({ "type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB|TiB)$" }),
         Kind::Umask => json!({ "type": "string", "pattern": "^0?[0-7]{1,3}$" }),
@@ -121,6 +127,8 @@ mod tests {
                 assert!(!property["default"].is_null(), "{} = {text}", key.name);
             }
         }
+        let restart = &plane["restart"]["properties"];
+        assert_eq!(restart["min_delay"]["allOf"], json!([{ "pattern": "[1-9]" }]));
         assert_eq!(plane["restart"]["properties"]["policy"]["enum"], json!(["always", "on-failure", "never"]));
     }
 

@@ -106,6 +106,9 @@ fn plane_names_complete_as_they_are() {
     assert_eq!(complete(&["restart", "re"]), "rescue");
     assert_eq!(complete(&["restart", ""]).lines().take(3).collect::<Vec<_>>(), ["main", "rescue", "all"]);
     assert_eq!(complete(&["resta"]), "restart");
+    assert_eq!(complete(&["why", ""]).lines().take(3).filter(|word| *word == "all").count(), 0);
+    assert_eq!(complete(&["check", "--explain", "path-nes"]), "path-nested");
+    assert_eq!(complete(&["start", "main", "--allow", "base-port-he"]), "base-port-held");
     let script = gateward.run(&["completions", "bash"]).code(0).out;
     assert!(script.contains("complete ") && script.contains("GATEWARD_COMPLETE"), "{script}");
 }
@@ -117,7 +120,18 @@ fn manual_pages_are_written_for_every_verb() {
     gateward.run(&["man", "--dir", &folder.display().to_string()]).code(0);
     let restart = std::fs::read_to_string(folder.join("gateward-restart.1")).expect("a page");
     assert!(restart.contains("gateward restart main"), "{restart}");
-    assert!(gateward.run(&["man"]).code(0).out.contains(".TH gateward 1"));
+    let first = gateward.run(&["man"]).code(0).out;
+    for section in [".TH gateward 1", ".SH ENVIRONMENT", ".SH FILES", ".SH EXIT STATUS"] {
+        assert!(first.contains(section), "{section}: {first}");
+    }
+    let exec = std::fs::read_to_string(folder.join("gateward-exec.1")).expect("a page");
+    for words in [".SH EXAMPLES", ".SH EXIT STATUS", "\\-\\- \\fICMD\\fR..."] {
+        assert!(exec.contains(words), "{words}: {exec}");
+    }
+    let pages = std::fs::read_dir(&folder).expect("pages").flatten();
+    for page in pages.map(|entry| std::fs::read_to_string(entry.path()).expect("a page")) {
+        assert!(!page.contains(".SH EXTRA"), "{page}");
+    }
 }
 
 #[test]

@@ -47,6 +47,13 @@ fn with_words_that_make_no_sense() {
     let gateward = Gateward::new("wrong-words", vec![quiet("main")]);
     same!("words_no_plane", transcript(&gateward, &["restart"]));
     same!("words_no_verb", transcript(&gateward, &["retsart", "main"]));
+    // Words of other tools lead to ours.
+    for (theirs, ours) in
+        [("ps", "status"), ("up", "run"), ("tail", "logs"), ("shutdown", "down"), ("version", "--version")]
+    {
+        let said = gateward.run(&[theirs]).code(2);
+        assert!(said.err.contains(&format!("exists: '{ours}'")), "{theirs}: {}", said.err);
+    }
     same!("words_exec_nothing", transcript(&gateward, &["exec", "main"]));
     same!("words_since", transcript(&gateward, &["logs", "--since", "yesterday"]));
     same!("words_count", transcript(&gateward, &["logs", "-n", "many"]));
