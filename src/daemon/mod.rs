@@ -197,11 +197,8 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
     crate::socket::give_again(&rundir::keeper_sockets(&supervisor.run_dir), access);
     let place = rundir::sockets_lock(&supervisor.run_dir);
-    let listener = Listener::bind(
-        &rundir::daemon_socket(&supervisor.run_dir),
-        access,
-        &[rundir::daemon_lock(&supervisor.state_dir)],
-    )?;
+    let watched = [rundir::daemon_lock(&supervisor.state_dir)];
+    let listener = Listener::bind(&rundir::daemon_socket(&supervisor.run_dir), access, &watched)?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
     let nudge = listener.nudge();
