@@ -178,7 +178,7 @@ impl Hands {
                 .map(Witness::Cgroup)
                 .or_else(|| process::host_memory_counter().map(Witness::Host)),
         };
-        self.host_kills = host_kills();
+        self.host_kills = process::host_memory_kills();
         self.memory_kills = witness.and_then(|witness| {
             let count = self.killed_beside(&witness)?;
             Some((witness, count))
@@ -196,7 +196,7 @@ impl Hands {
     pub fn killer(&self) -> Exit {
         let Some((witness, before)) = &self.memory_kills else { return Exit::PerhapsOutOfMemory };
         match (self.killed_beside(witness), witness) {
-            (Some(now), Witness::Cgroup(_)) if now == *before && host_kills() != self.host_kills => {
+            (Some(now), Witness::Cgroup(_)) if now == *before && process::host_memory_kills() != self.host_kills => {
                 Exit::PerhapsOutOfMemory
             }
             (Some(now), _) if now == *before => Exit::Signal(libc::SIGKILL),
@@ -204,10 +204,6 @@ impl Hands {
             (Some(_), Witness::Host(_)) | (None, _) => Exit::PerhapsOutOfMemory,
         }
     }
-}
-
-fn host_kills() -> Option<u64> {
-    process::memory_kills(&process::host_memory_counter()?)
 }
 
 /// The launch of a sealed plane's gateway, without its cookie.

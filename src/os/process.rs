@@ -207,14 +207,23 @@ pub fn memory_counter(pid: i32) -> Option<PathBuf> {
     memory_events(&groups).into_iter().map(PathBuf::from).find(|file| memory_kills(file).is_some())
 }
 
+/// The host's counters of memory, `oom_kill` among them.
+const OF_HOST: &str = "/proc/vmstat";
+
 /// Where it counts those of the whole host; `None` where the kernel does not tell.
 pub fn host_memory_counter() -> Option<PathBuf> {
-    Some(PathBuf::from("/proc/vmstat")).filter(|file| memory_kills(file).is_some())
+    Some(PathBuf::from(OF_HOST)).filter(|file| memory_kills(file).is_some())
+}
+
+/// How many there are by now on the whole host; `None` where the kernel does not tell.
+pub fn host_memory_kills() -> Option<u64> {
+    memory_kills(std::path::Path::new(OF_HOST))
 }
 
 /// How many there are by now; `None` where that is not told.
 pub fn memory_kills(counter: &std::path::Path) -> Option<u64> {
-    killed(&std::fs::read_to_string(counter).ok()?)
+    // Between a death and the successor: one read, since the host's file is some kilobytes.
+    killed(&String::from_utf8_lossy(&read_whole(std::fs::File::open(counter).ok()?, 16 << 10).ok()?))
 }
 
 /// The files in which the cgroups of a process, as /proc/PID/cgroup names them, may count such kills.

@@ -219,7 +219,7 @@ fn exec_of_what_is_nowhere_names_the_folders_of_the_path_that_are_closed_to_the_
     let mut world = world("user-exec", vec![plane], &[("main", "games")]);
     world.up();
     world.until("main", SOON, "up", up);
-    let said = world.run(&["exec", "main", "--", "no-such-program"]).code(1).err;
+    let said = world.run(&["exec", "main", "--", "no-such-program"]).code(127).err;
     assert!(said.contains("`no-such-program` is not on the PATH of plane main"), "{said}");
     assert!(said.contains(&format!("closed to user games: {}", bin.display())), "{said}");
     assert!(!said.contains("os error"), "{said}");
