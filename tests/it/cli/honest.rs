@@ -164,3 +164,24 @@ fn why_knows_what_keeps_a_plane_from_having_a_keeper() {
         );
     }
 }
+
+#[test]
+fn a_program_is_looked_for_on_the_path_of_the_supervisor_that_runs() {
+    let plane = TestPlane::plain("main", &["only-there", "1000000"]);
+    let world = Gateward::new("honest-path", vec![plane]);
+    let folder = world.scratch().folder("programs");
+    std::os::unix::fs::symlink("/bin/sleep", folder.join("only-there")).expect("a program");
+    let with = format!("{}:/usr/bin:/bin", folder.display());
+    let mut world = world.dirty(&[("PATH", &with)]);
+    world.up();
+    world.until_ready("main");
+    let mut elsewhere = world.command(&["check", "--no-live"]);
+    let checked = said(elsewhere.env("PATH", "/usr/bin:/bin").output().expect("our binary runs")).code(0);
+    assert!(!checked.out.contains("program-missing"), "{checked:?}");
+    world.run(&["down"]).code(0);
+    world.ended();
+    // With nobody to ask, the shell's own stands in for it.
+    let mut alone = world.command(&["check", "--no-live"]);
+    let checked = said(alone.env("PATH", "/usr/bin:/bin").output().expect("our binary runs")).code(7);
+    assert!(checked.out.contains("program-missing"), "{checked:?}");
+}
