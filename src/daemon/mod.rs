@@ -211,8 +211,6 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     ));
     listen_for_signals(&inputs)?;
 
-    let mut voice = voice::Voice::default();
-    voice.counts(&planes);
     let daemon = core::Daemon {
         id: identity::of(&supervisor)?,
         own: seal::own_environ(),
@@ -243,7 +241,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         sockets,
         nudge,
         journal: journal(&supervisor.state_dir, access),
-        voice,
+        voice: voice::Voice::of(&planes),
         manner,
         down: None,
         watch: watch::Watch::new(inputs.clone()),

@@ -63,7 +63,8 @@ pub fn whose() -> Whose {
 }
 
 /// What decides beside the variables that planes are given: where folders are, and what `~` is.
-const OF_FOLDERS: [&str; 4] = ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"];
+const OF_FOLDERS: [&str; 6] =
+    ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "GATEWARD_RUNTIMES_DIR"];
 
 /// What of a supervisor's environment has a meaning for planes which are passed these names.
 pub fn given_of(own: &BTreeMap<String, String>, names: &BTreeSet<String>) -> BTreeMap<String, String> {
@@ -119,7 +120,7 @@ pub(super) fn program(plane: &Plane, own: &BTreeMap<String, String>) -> Result<(
                 ),
             }),
         },
-        Launch::Runtime { name, version } => match Runtimes::of_host().bin(version) {
+        Launch::Runtime { name, version } => match Runtimes::in_environ(own).bin(version) {
             Some(bin) => Ok((bin.join("openclaw"), Some(bin))),
             None => Err(SealError {
                 message: format!("runtime `{name}` of plane {}, OpenClaw {version}, is not installed", plane.name),

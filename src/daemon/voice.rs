@@ -38,6 +38,13 @@ struct Said {
 }
 
 impl Voice {
+    /// That has said nothing yet, of these planes.
+    pub fn of(planes: &Planes) -> Self {
+        let mut voice = Self::default();
+        voice.counts(planes);
+        voice
+    }
+
     /// Counts these planes from now on, and of others those that live.
     pub fn counts(&mut self, planes: &Planes) {
         self.planes = planes.planes.iter().map(|(plane, _)| plane.name.clone()).collect();

@@ -18,6 +18,7 @@ mod remove;
 mod users;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use install::InstallError;
@@ -57,6 +58,11 @@ impl Runtimes {
     /// `$XDG_DATA_HOME/gateward/runtimes`, else `~/.local/share/gateward/runtimes`.
     pub fn of_host() -> Self {
         Self { root: place::of_host() }
+    }
+
+    /// Those that a supervisor of this user with this environment finds.
+    pub fn in_environ(environ: &BTreeMap<String, String>) -> Self {
+        Self { root: place::in_environ(environ) }
     }
 
     /// Those under `root`, an absolute folder that need not exist yet.

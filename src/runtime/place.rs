@@ -1,14 +1,22 @@
 //! Where releases are kept on this host. Makes no folder.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The folder of all releases for the present user and environment.
 pub fn of_host() -> PathBuf {
-    let home =
-        || crate::os::accounts::by_uid(crate::os::accounts::own_uid()).ok().flatten().map(|account| account.home);
     decide(rustix::process::geteuid().is_root(), |name| env::var_os(name), home)
+}
+
+/// The same for the present user in this environment.
+pub fn in_environ(environ: &BTreeMap<String, String>) -> PathBuf {
+    decide(rustix::process::geteuid().is_root(), |name| environ.get(name).map(OsString::from), home)
+}
+
+fn home() -> Option<PathBuf> {
+    crate::os::accounts::by_uid(crate::os::accounts::own_uid()).ok().flatten().map(|account| account.home)
 }
 
 /// The folder of the host itself, which only root writes to.

@@ -178,6 +178,9 @@ fn a_program_is_looked_for_on_the_path_of_the_supervisor_that_runs() {
     let mut elsewhere = world.command(&["check", "--no-live"]);
     let checked = said(elsewhere.env("PATH", "/usr/bin:/bin").output().expect("our binary runs")).code(0);
     assert!(!checked.out.contains("program-missing"), "{checked:?}");
+    let mut elsewhere = world.command(&["check", "--no-live"]);
+    elsewhere.env("PATH", "/usr/bin:/bin").env("GATEWARD_RUNTIMES_DIR", "/nowhere");
+    said(elsewhere.output().expect("our binary runs")).code(0);
     world.run(&["down"]).code(0);
     world.ended();
     // With nobody to ask, the shell's own stands in for it.

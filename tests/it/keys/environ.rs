@@ -240,6 +240,10 @@ fn exec_passes_on_what_the_supervisor_has_and_not_the_shell_that_asks() {
     let alone = exec(&world);
     assert_eq!(alone.out, format!("the shell's/the shell's/sk-file-0123456789 /vt100\n0027\n{state}\n"));
     assert!(alone.err.contains("of pass_env PASSED_KEY, UNSET_HERE: taken from this shell"), "{}", alone.err);
+    // What the shell has not is not said to be taken from it.
+    let bare = world.run(&["exec", "main", "--", "true"]).code(0);
+    assert!(bare.err.contains("of pass_env PASSED_KEY: taken from this shell"), "{}", bare.err);
+    assert!(bare.err.contains("of pass_env UNSET_HERE: not set in this shell, and left out"), "{}", bare.err);
 }
 
 #[test]
