@@ -43,6 +43,9 @@ pub struct Watch {
 struct Known {
     /// Names whose change may change a proof.
     names: BTreeSet<PathBuf>,
+    /// Names of folders that gateways work in: a gateway sets their modes and times again and again, and only what comes, goes or
+    /// is exchanged there may change a proof.
+    places: BTreeSet<PathBuf>,
     /// Folders in which everything new is to be watched as well.
     growing: BTreeSet<PathBuf>,
 }
@@ -74,10 +77,10 @@ impl Watch {
     /// Watches what these planes read, if it is wanted. Gives whether a folder is watched that was not before: what happened
     /// there since it was read has been seen by nobody.
     pub fn renew(&mut self, planes: &Planes, wanted: bool) -> Fresh {
-        let (Trail { names, folders, above }, growing) = if wanted { trail(planes) } else { Default::default() };
+        let Trails { files, places, growing } = if wanted { trails(planes) } else { Trails::default() };
         // The real folders alone: the kernel takes two names of one folder for one watch.
-        let folders: BTreeSet<PathBuf> =
-            folders.into_iter().chain(above.into_iter().filter(|folder| may_be_moved(folder))).collect();
+        let above = files.above.into_iter().chain(places.above).filter(|folder| may_be_moved(folder));
+        let folders: BTreeSet<PathBuf> = files.folders.into_iter().chain(places.folders).chain(above).collect();
         if let Some(watcher) = &mut self.watcher {
             for folder in self.folders.difference(&folders) {
                 // It may be gone, and its watch with it.
@@ -92,7 +95,7 @@ impl Watch {
         let fresh = if folders.is_subset(&self.folders) { Fresh::No } else { Fresh::Yes };
         self.folders = folders;
         if let Ok(mut known) = self.known.write() {
-            *known = Known { names, growing };
+            *known = Known { names: files.names, places: places.names, growing };
         }
         fresh
     }
@@ -104,7 +107,11 @@ impl Known {
         let appears = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)));
         let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|facts| facts.is_symlink());
         let grows = |path: &Path| path.parent().is_some_and(|folder| self.growing.contains(folder));
-        event.paths.iter().any(|path| concerns(&self.names, path) || appears && (grows(path) || is_link(path)))
+        let goes = matches!(event.kind, EventKind::Remove(_));
+        event.paths.iter().any(|path| {
+            let is_exchanged = (appears || goes) && concerns(&self.places, path);
+            concerns(&self.names, path) || is_exchanged || appears && (grows(path) || is_link(path))
+        })
     }
 }
 
@@ -118,18 +125,24 @@ fn may_be_moved(folder: &Path) -> bool {
     folder.components().count() > 2
 }
 
-fn trail(planes: &Planes) -> (Trail, BTreeSet<PathBuf>) {
-    let mut trail = Trail::default();
-    trail.add(&planes.supervisor.manifest);
-    let mut growing = BTreeSet::new();
+/// What is watched.
+#[derive(Default)]
+struct Trails {
+    files: Trail,
+    places: Trail,
+    growing: BTreeSet<PathBuf>,
+}
+
+fn trails(planes: &Planes) -> Trails {
+    let Trails { mut files, mut places, mut growing } = Trails::default();
+    files.add(&planes.supervisor.manifest);
     // A plain plane has no config of OpenClaw's, and the folder where one would be is no business of ours.
     let reads = |plane: &Plane| plane.contract == Contract::Openclaw;
     for plane in planes.planes.iter().map(|(plane, _)| plane).filter(|plane| reads(plane)) {
-        trail.add(&plane.config);
-        trail.add(&plane.state_dir.join(".env"));
-        plane.workspace.iter().for_each(|workspace| trail.add(workspace));
-        let parts = super::survey::parts(&plane.state_dir);
-        parts.iter().for_each(|part| trail.add(part));
+        files.add(&plane.config);
+        files.add(&plane.state_dir.join(".env"));
+        plane.workspace.iter().for_each(|workspace| places.add(workspace));
+        super::survey::parts(&plane.state_dir).iter().for_each(|part| places.add(part));
         let folders = [plane.state_dir.join("agents"), plane.state_dir.join("browser")];
         growing.extend(folders.iter().filter_map(|folder| folder.canonicalize().ok()));
     }
@@ -137,16 +150,16 @@ fn trail(planes: &Planes) -> (Trail, BTreeSet<PathBuf>) {
     let environ = |plane: &Plane| environ(plane, &planes.supervisor, &host);
     let declared = super::survey::configs::declared(planes.planes.iter().map(|(plane, _)| plane), environ);
     for one in declared.values() {
-        one.files.iter().for_each(|file| trail.add(&file.path));
+        one.files.iter().for_each(|file| files.add(&file.path));
         for agent in &one.agents {
-            trail.add(&agent.workspace.value);
-            trail.add(&agent.agent_dir.value);
+            places.add(&agent.workspace.value);
+            places.add(&agent.agent_dir.value);
         }
         // A log is written all the time, and watched is the folder that a name stands in.
         let quiet = one.surfaces.iter().filter(|surface| surface.kind != SurfaceKind::LogFile);
-        quiet.for_each(|surface| trail.add(&surface.path.value));
+        quiet.for_each(|surface| places.add(&surface.path.value));
     }
-    (trail, growing)
+    Trails { files, places, growing }
 }
 
 async fn settle(mut changed: mpsc::UnboundedReceiver<Vec<PathBuf>>, inputs: mpsc::UnboundedSender<Input>) {
@@ -158,5 +171,26 @@ async fn settle(mut changed: mpsc::UnboundedReceiver<Vec<PathBuf>>, inputs: mpsc
         if inputs.send(Input::Edited(paths.into_iter().collect())).is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{CreateKind, MetadataKind, RemoveKind, RenameMode};
+
+    use super::*;
+
+    #[test]
+    fn a_gateway_at_work_in_its_folders_causes_no_proof_and_an_exchange_of_one_does() {
+        let set = |path: &str| BTreeSet::from([PathBuf::from(path)]);
+        let known = Known { names: set("/p/openclaw.json"), places: set("/p/state"), growing: BTreeSet::new() };
+        let is_told = |kind: EventKind, path: &str| known.is_told_of(&notify::Event::new(kind).add_path(path.into()));
+        let mode = EventKind::Modify(ModifyKind::Metadata(MetadataKind::Any));
+        assert!(!is_told(mode, "/p/state"), "its mode is set at each start of a database");
+        assert!(is_told(mode, "/p/openclaw.json"), "who may read a config is proved");
+        assert!(is_told(EventKind::Create(CreateKind::Any), "/p/state"));
+        assert!(is_told(EventKind::Remove(RemoveKind::Any), "/p/state"));
+        assert!(is_told(EventKind::Modify(ModifyKind::Name(RenameMode::To)), "/p/state"));
+        assert!(!is_told(EventKind::Create(CreateKind::Any), "/p/else"));
     }
 }
