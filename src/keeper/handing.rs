@@ -21,10 +21,10 @@ impl Hands {
         let Some(ended) = self.clean.filter(|ended| ended.incarnation == incarnation) else {
             return unknown("its end was not seen".into());
         };
-        if self.clock.now().saturating_sub(ended.at) >= handoff::ROW_LIVES {
+        if self.clock.now().saturating_sub(ended.at) >= handoff::WORTH_ASKING {
             return unknown(format!(
-                "{} s have passed since, and OpenClaw keeps none for longer",
-                handoff::ROW_LIVES.as_secs()
+                "{} s have passed since",
+                handoff::WORTH_ASKING.as_secs()
             ));
         }
         match self.handoffs {
@@ -78,8 +78,10 @@ impl Hands {
 impl Keeper {
     /// The answer. A store that could not be opened is asked again while there may still be one, and nothing boots.
     pub(super) fn consumed(&mut self, incarnation: u64, helped: &Helped) -> Vec<Event> {
+        let clean = self.hands.clean.filter(|ended| ended.incarnation == incarnation);
+        let pid = clean.map_or(0, |ended| ended.pid);
         let handoff = match &helped.exit {
-            Ok(exit) => handoff::consumed(exit.code, &helped.stdout, &helped.stderr),
+            Ok(exit) => handoff::consumed(pid, exit.code, &helped.stdout, &helped.stderr),
             Err(error) => Handoff::Unknown(error.clone()),
         };
         let now = self.hands.clock.now();
@@ -87,7 +89,7 @@ impl Keeper {
         let clean = self.hands.clean.as_mut().filter(|ended| ended.incarnation == incarnation);
         match (&handoff, clean) {
             (Handoff::Unknown(why), Some(ended))
-                if !boots && now.saturating_sub(ended.at) < handoff::ROW_LIVES && ended.asked_again < ASKED_AGAIN =>
+                if !boots && now.saturating_sub(ended.at) < handoff::WORTH_ASKING && ended.asked_again < ASKED_AGAIN =>
             {
                 ended.asked_again += 1;
                 tracing::info!(incarnation, why, "the handoff is asked for again");

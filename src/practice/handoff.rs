@@ -101,11 +101,11 @@ mod tests {
         let row = json!({"pid": 7, "expiresAt": 1000, "reason": "restart", "source": "sigusr2"});
         let of = |row: Option<&Value>, pid, now| {
             let (verdict, used) = judge(row, pid, now);
-            (consumed(Some(0), &verdict.to_string(), ""), used)
+            (consumed(pid.try_into().expect("a pid"), Some(0), &verdict.to_string(), ""), used)
         };
         assert_eq!(of(Some(&row), 7, 999), (Handoff::Accepted("restart (sigusr2)".into()), true));
         assert_eq!(of(Some(&row), 8, 999), (Handoff::Nothing("rejected: pid-mismatch".into()), false));
-        assert_eq!(of(Some(&row), 7, 1000), (Handoff::Nothing("rejected: expired".into()), false));
+        assert_eq!(of(Some(&row), 7, 1000), (Handoff::Accepted("restart, asked about late".into()), false));
         assert_eq!(of(None, 7, 0), (Handoff::Nothing("none: missing".into()), false));
     }
 }
