@@ -22,10 +22,7 @@ impl Hands {
             return unknown("its end was not seen".into());
         };
         if self.clock.now().saturating_sub(ended.at) >= handoff::WORTH_ASKING {
-            return unknown(format!(
-                "{} s have passed since",
-                handoff::WORTH_ASKING.as_secs()
-            ));
+            return unknown(format!("{} s have passed since", handoff::WORTH_ASKING.as_secs()));
         }
         match self.handoffs {
             Handoffs::Spoken => self.start_consume(ended),
@@ -89,7 +86,9 @@ impl Keeper {
         let clean = self.hands.clean.as_mut().filter(|ended| ended.incarnation == incarnation);
         match (&handoff, clean) {
             (Handoff::Unknown(why), Some(ended))
-                if !boots && now.saturating_sub(ended.at) < handoff::WORTH_ASKING && ended.asked_again < ASKED_AGAIN =>
+                if !boots
+                    && now.saturating_sub(ended.at) < handoff::WORTH_ASKING
+                    && ended.asked_again < ASKED_AGAIN =>
             {
                 ended.asked_again += 1;
                 tracing::info!(incarnation, why, "the handoff is asked for again");
