@@ -32,6 +32,12 @@ pub fn want(run_dir: &Path, plane: &PlaneName) -> PathBuf {
     run_dir.join("wants").join(plane.as_str())
 }
 
+/// The word of such a file's `text`, where it was written in this boot.
+pub fn wanted<'a>(text: &'a str, boot: &str) -> Option<&'a str> {
+    let (word, written) = text.trim_end().split_once(' ')?;
+    (written == boot).then_some(word)
+}
+
 /// The last incarnation's number, while the state dir does not take it.
 pub fn incarnation(run_dir: &Path, plane: &PlaneName) -> PathBuf {
     run_dir.join("incarnations").join(plane.as_str())

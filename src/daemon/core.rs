@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 
 use super::follow::Meeting;
 use super::input::{Input, Met, Purpose, Told};
@@ -70,6 +71,8 @@ pub struct Daemon {
     pub(super) applied: BTreeMap<PlaneName, Sealed>,
     pub(super) pending: Vec<(PlaneName, Vec<PlaneName>)>,
     pub(super) staggering: bool,
+    /// For planes that others wait for: the end of that wait.
+    pub(super) bounds: BTreeMap<PlaneName, JoinHandle<()>>,
     /// For starts that others are in the way of: who must have ended first.
     pub(super) waiting: BTreeMap<PlaneName, BTreeSet<PlaneName>>,
     /// What stands against the manifest, and against changes while planes live by another definition.

@@ -76,7 +76,7 @@ pub enum Input {
     },
     /// It is time to look again at the host, which kept a plane from starting.
     LookAgain,
-    /// A plane has waited as long for those it comes after as they may take to start.
+    /// A plane that others wait for has had the time that it may take to start.
     Overdue {
         /// Which.
         plane: PlaneName,

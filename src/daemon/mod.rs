@@ -221,6 +221,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         applied: BTreeMap::new(),
         pending: Vec::new(),
         staggering: false,
+        bounds: BTreeMap::new(),
         waiting: BTreeMap::new(),
         findings: Vec::new(),
         host: Vec::new(),

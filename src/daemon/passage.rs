@@ -1,8 +1,8 @@
 //! Lets the users of planes through to what is theirs below the supervisor's own folder: installed releases, and the state of
 //! plain planes. Through, and not in: nobody may list it, and whatever lies in it keeps its own rights.
 
-use std::fs::{Metadata, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::fs::{DirBuilder, Metadata, Permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use crate::os::accounts::own_uid;
@@ -16,8 +16,13 @@ pub fn open(planes: &Planes) {
     let state_dir = &planes.supervisor.state_dir;
     through(state_dir);
     let plain = state_dir.join("plain");
+    // Made before any keeper works, which would all make it at once, and some as theirs alone. One that cannot be made is told by
+    // the keeper that needs it.
+    if planes.planes.iter().any(|(plane, _)| plane.state_dir.starts_with(&plain)) {
+        let _ = DirBuilder::new().mode(0o711).create(&plain);
+    }
     let is_own = |facts: Metadata| facts.is_dir() && facts.uid() == own_uid();
-    // A keeper of an earlier release, or somebody's narrow mask, may have closed it; what is not there is made open.
+    // A keeper of an earlier release, or somebody's narrow mask, may have closed it.
     if std::fs::symlink_metadata(&plain).is_ok_and(is_own) {
         through(&plain);
     }

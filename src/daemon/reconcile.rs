@@ -3,6 +3,7 @@
 //! Decides nothing that `plan` has not decided; a plane that is left is not touched.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::core::{Daemon, refused};
@@ -77,9 +78,9 @@ impl Daemon {
             self.waiting.insert(plane.name.clone(), before);
             if !self.pending.iter().any(|(name, _)| *name == plane.name) {
                 self.pending.push((plane.name.clone(), plane.after.clone()));
-                self.bound(&plane.name, &plane.after);
             }
         }
+        self.bound_all();
         self.waiting
             .retain(|name, before| !before.is_empty() && self.pending.iter().any(|(pending, _)| pending == name));
         self.start_due();
@@ -122,28 +123,43 @@ impl Daemon {
         }
     }
 
-    /// Nobody waits longer for a plane than that plane may be starting without any progress.
-    fn bound(&self, name: &PlaneName, after: &[PlaneName]) {
-        let Some(most) = after.iter().filter_map(|name| Some(self.planes.get(name)?.health.startup)).max() else {
-            return;
-        };
-        let (plane, inputs) = (name.clone(), self.inputs.clone());
-        tokio::task::spawn_local(async move {
+    /// Sees that there is a bound to the wait for every plane that has its keeper already and is not as far as it comes.
+    fn bound_all(&mut self) {
+        let awaited: BTreeSet<PlaneName> = self.pending.iter().flat_map(|(_, after)| after.iter().cloned()).collect();
+        let is_coming = |name: &PlaneName| self.keeping.contains(name);
+        let is_bounded = |name: &PlaneName| self.bounds.get(name).is_some_and(|bound| !bound.is_finished());
+        let free: Vec<PlaneName> = awaited.into_iter().filter(|name| is_coming(name) && !is_bounded(name)).collect();
+        free.iter().for_each(|name| self.bound(name));
+    }
+
+    /// Nobody waits longer for a plane, from its own start on, than that plane may be starting without any progress.
+    fn bound(&mut self, awaited: &PlaneName) {
+        if let Some(before) = self.bounds.remove(awaited) {
+            before.abort();
+        }
+        let is_awaited = self.pending.iter().any(|(_, after)| after.contains(awaited));
+        let Some(plane) = self.planes.get(awaited).filter(|_| is_awaited) else { return };
+        let (most, plane, inputs) = (plane.health.startup, awaited.clone(), self.inputs.clone());
+        let bound = tokio::task::spawn_local(async move {
             tokio::time::sleep(most).await;
             // The loop is gone only when the daemon leaves.
             let _ = inputs.send(Input::Overdue { plane });
         });
+        self.bounds.insert(awaited.clone(), bound);
     }
 
-    /// Lets a plane that still waits wait no longer.
-    pub(super) fn overdue(&mut self, name: &PlaneName) {
-        let Some((_, after)) = self.pending.iter_mut().find(|(pending, _)| pending == name) else { return };
-        let after = std::mem::take(after);
-        let late: Vec<&str> = after.iter().map(PlaneName::as_str).collect();
-        if !late.is_empty() {
-            let saw = format!("{} did not become ready within health.startup", late.join(", "));
+    /// Lets nobody wait any longer for a plane that had its time.
+    pub(super) fn overdue(&mut self, late: &PlaneName) {
+        let is_coming = self.standing().get(late) == Some(&plan::Standing::Coming);
+        let mut freed = Vec::new();
+        for (name, after) in self.pending.iter_mut().filter(|(_, after)| is_coming && after.contains(late)) {
+            after.retain(|awaited| awaited != late);
+            freed.push(name.clone());
+        }
+        for name in freed {
+            let saw = format!("{late} did not become ready within health.startup");
             self.voice.say(&format!("{name}: {saw}; it is started all the same"));
-            self.note(Some(name), "overdue", &saw, "start", "it waits for nobody any more");
+            self.note(Some(&name), "overdue", &saw, "start", &format!("it waits for {late} no more"));
         }
         self.start_due();
     }
@@ -159,9 +175,11 @@ impl Daemon {
         let found_empty = if due.len() > 1 { self.found_empty(&due) } else { None };
         for name in due {
             self.pending.retain(|(pending, _)| *pending != name);
+            let starts = self.starts_by_itself(&name);
             self.keep_as_found(&name, found_empty);
+            self.bound(&name);
             let stagger = self.planes.supervisor.stagger;
-            if !stagger.is_zero() && !self.pending.is_empty() {
+            if starts && !stagger.is_zero() && !self.pending.is_empty() {
                 self.staggering = true;
                 let inputs = self.inputs.clone();
                 tokio::task::spawn_local(async move {
@@ -170,6 +188,18 @@ impl Daemon {
                 });
                 return;
             }
+        }
+    }
+
+    /// Whether its keeper will start it, and not only keep it: what an operator wanted last goes before `autostart`.
+    fn starts_by_itself(&self, name: &PlaneName) -> bool {
+        let supervisor = &self.planes.supervisor;
+        let wants = [rundir::want(&supervisor.run_dir, name), PlaneDir::new(supervisor, name).want()];
+        let boot = process::boot_id().unwrap_or_default();
+        let is_up = |want: &PathBuf| Some(rundir::wanted(&std::fs::read_to_string(want).ok()?, &boot)? == "up");
+        match wants.iter().find_map(is_up) {
+            Some(is_up) => is_up,
+            None => self.planes.get(name).is_some_and(|plane| plane.autostart),
         }
     }
 

@@ -63,13 +63,17 @@ pub fn make(plane: &Plane) -> Result<(), Unmade> {
         return Err(Unmade { text, errno: None });
     }
     let done = match &plane.account {
-        None => {
-            let is_own = |path: &Path| path.starts_with(&plane.home) || path.starts_with(&plane.state_dir);
-            way_to(&plane.state_dir, is_own).and_then(|()| private(&plane.state_dir))
-        }
+        None => with_own_rights(plane),
+        // Root gets everywhere by itself, and others have to pass where it was.
+        Some(account) if account.uid == 0 => with_own_rights(plane),
         Some(account) => for_account(plane, account),
     };
     done.map_err(|cause| Unmade::new(&plane.state_dir, &cause))
+}
+
+fn with_own_rights(plane: &Plane) -> io::Result<()> {
+    let is_own = |path: &Path| path.starts_with(&plane.home) || path.starts_with(&plane.state_dir);
+    way_to(&plane.state_dir, is_own).and_then(|()| private(&plane.state_dir))
 }
 
 fn private(path: &Path) -> io::Result<()> {

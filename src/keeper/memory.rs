@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::life::order::Want;
+use crate::rundir;
 
 /// Both files of one plane.
 #[derive(Debug)]
@@ -36,10 +37,9 @@ impl Memory {
 
     fn written(&self, want: &Path) -> Option<Want> {
         let text = std::fs::read_to_string(want).ok()?;
-        let (word, boot) = text.trim_end().split_once(' ')?;
-        match word {
-            "up" if boot == self.boot => Some(Want::Up),
-            "down" if boot == self.boot => Some(Want::Down),
+        match rundir::wanted(&text, &self.boot)? {
+            "up" => Some(Want::Up),
+            "down" => Some(Want::Down),
             _ => None,
         }
     }

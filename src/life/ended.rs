@@ -89,7 +89,7 @@ impl Life {
             StopCause::Unhealthy(how) | StopCause::Stuck(how) => {
                 let unclean = (drain != Drain::Seen).then_some(since);
                 let words = why.ours().unwrap_or_else(|| how.clone());
-                self.paced(since, unclean, words, now)
+                self.paced(unclean, words, now)
             }
         }
     }
@@ -133,15 +133,14 @@ impl Life {
             | Meaning::AskedFailed
             | Meaning::Ended => match policy {
                 Policy::Never => park(words, policy),
-                Policy::Always | Policy::OnFailure => {
-                    self.paced(since, meaning.unclean().then_some(counted), words, now)
-                }
+                Policy::Always | Policy::OnFailure => self.paced(meaning.unclean().then_some(counted), words, now),
             },
         }
     }
 
-    fn paced(&mut self, since: Moment, unclean: Option<Moment>, words: String, now: Moment) -> Next {
-        let verdict = self.pace.died(since, now, unclean);
+    /// Time that it only took to start was never up, and makes nothing stable.
+    fn paced(&mut self, unclean: Option<Moment>, words: String, now: Moment) -> Next {
+        let verdict = self.pace.died(self.up_since.unwrap_or(now), now, unclean);
         self.after_verdict(verdict, words, now)
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Pending {
     since: Moment,
     ended: Moment,
     came: Came,
+    /// When it came up; its end, where it never did.
+    up_since: Moment,
     question: Question,
     count: Count,
 }
@@ -57,8 +59,9 @@ impl Life {
         };
         let paced = self.pace.would_give_up(now) || self.pace.is_restless(since, now, came);
         let at_once = self.rules.restart.policy == Policy::Always && !second && !paced;
+        let up_since = self.up_since.unwrap_or(now);
         let question = if at_once { Question::Held } else { Question::Put };
-        self.handoff = Some(Pending { incarnation, since, ended: now, came, question, count: Count::Open });
+        self.handoff = Some(Pending { incarnation, since, ended: now, came, up_since, question, count: Count::Open });
         if at_once {
             return Next::Spawn;
         }
@@ -78,8 +81,8 @@ impl Life {
     pub(super) fn count_pending(&mut self) {
         if let Some(pending) = self.handoff.as_mut().filter(|pending| pending.count == Count::Open) {
             pending.count = Count::Done;
-            let (since, ended) = (pending.since, pending.ended);
-            self.pace.died(since, ended, None);
+            let (up_since, ended) = (pending.up_since, pending.ended);
+            self.pace.died(up_since, ended, None);
         }
     }
 
@@ -126,7 +129,7 @@ impl Life {
         let policy = self.rules.restart.policy;
         let awaited = self.is_awaiting_answer();
         let verdict = match pending.count {
-            Count::Open => self.pace.died(pending.since, pending.ended, None),
+            Count::Open => self.pace.died(pending.up_since, pending.ended, None),
             Count::Done => Verdict::AtOnce,
         };
         if !awaited {

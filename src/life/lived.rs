@@ -28,6 +28,7 @@ impl Life {
         let took = now.saturating_sub(*since);
         self.phase = Phase::Up { incarnation, since: *since, signs: Signs::Serving { failures: 0 } };
         self.waits = 0;
+        self.up_since = Some(now);
         self.record("started", format!("started after {:.1} s", took.as_secs_f64()), "up", "liveness is watched");
         self.put_question();
     }

@@ -104,6 +104,8 @@ pub struct Life {
     /// Whose wish the next spawn is.
     origin: Origin,
     waits: u32,
+    /// When the incarnation spawned last came up; none before.
+    up_since: Option<Moment>,
     /// A clean exit of which it is not known yet whether it was a handoff.
     handoff: Option<handed::Pending>,
     orders: Vec<Order>,
@@ -123,6 +125,7 @@ impl Life {
             restarts: 0,
             origin: Origin::Asked,
             waits: 0,
+            up_since: None,
             handoff: None,
             orders: Vec::new(),
         }
@@ -294,6 +297,7 @@ impl Life {
 
     fn spawn(&mut self, now: Moment) {
         self.incarnation += 1;
+        self.up_since = None;
         let incarnation = self.incarnation;
         match std::mem::replace(&mut self.origin, Origin::Own) {
             Origin::Asked => self.restarts = 0,

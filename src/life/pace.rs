@@ -159,7 +159,7 @@ impl Pace {
         self.rules.max_deaths > 0 && count >= self.rules.max_deaths
     }
 
-    /// A death at `now` of an incarnation spawned at `since`. `counted` is the moment under which OpenClaw counts an
+    /// A death at `now` of an incarnation that was up from `since`. `counted` is the moment under which OpenClaw counts an
     /// unclean end, `None` for a clean one.
     pub fn died(&mut self, since: Moment, now: Moment, counted: Option<Moment>) -> Verdict {
         let stable = now.saturating_sub(since) >= self.rules.stable;

@@ -46,6 +46,38 @@ fn exit_78_parks_until_a_file_changes() {
 }
 
 #[test]
+fn a_start_that_hangs_for_longer_than_a_stable_time_was_never_up_and_backs_off() {
+    let mut life = life();
+    life.begin(S(0));
+    for attempt in 1..=2 {
+        let begun = S(1000 * u64::from(attempt));
+        life.handle(Event::DeadlinePassed, begun);
+        let hung = spawned(&mut life, begun);
+        let deadline = life.deadline().expect("a start has one").at;
+        assert!(deadline >= begun + S(60), "longer than restart.stable");
+        life.handle(Event::DeadlinePassed, deadline);
+        life.handle(Event::Drained { incarnation: hung }, deadline);
+        died(&mut life, hung, Exit::Signal(15), Meaning::Ended, deadline + S(1));
+        swept(&mut life, deadline + S(1));
+        let Phase::Waiting { because: Wait::Backoff(_), attempt: told, .. } = life.phase() else {
+            panic!("{:?}", life.phase());
+        };
+        assert_eq!(*told, attempt);
+    }
+}
+
+#[test]
+fn the_time_that_a_start_took_does_not_make_what_died_right_after_it_stable() {
+    let mut life = life();
+    life.begin(S(0));
+    let slow = spawned(&mut life, S(0));
+    life.handle(Event::Started { incarnation: slow }, S(55));
+    died(&mut life, slow, Exit::Code(1), Meaning::Crash, S(65));
+    swept(&mut life, S(65));
+    assert!(matches!(life.phase(), Phase::Waiting { attempt: 1, .. }), "up for 10 s: {:?}", life.phase());
+}
+
+#[test]
 fn a_clean_exit_is_respawned_at_once_and_asked_about_when_the_successor_has_started() {
     let mut life = life();
     let first = up(&mut life, S(0));

@@ -53,6 +53,32 @@ fn a_plane_past_its_ceiling_is_told_of_and_holds_the_chain_no_longer() {
 }
 
 #[test]
+fn the_bound_of_a_chain_runs_from_the_start_of_the_plane_that_is_waited_for() {
+    // Each is ready well within its own time; all together take longer than the bound of any.
+    let slow = |name: &str| {
+        let limits = "interval = \"200ms\"\ntimeout = \"400ms\"\nstartup = \"20s\"";
+        TestPlane::practice(name).table("health", limits).env("PRACTICE_BOOT_MS", "12000")
+    };
+    let chain = vec![after("staging", "[\"main\"]"), slow("main").key("after", "[\"rescue\"]"), slow("rescue")];
+    let mut world = Gateward::with_supervisor("after-chain", "stagger = \"1s\"\n", chain);
+    world.up();
+    world.until("staging", SOON, "up", up);
+    let starts = ["rescue", "main", "staging"].map(|name| started(world.plane(name).keeper_pid.expect("a keeper")));
+    assert!(starts.is_sorted(), "{starts:?}");
+    let events = world.run(&["events"]).code(0).out;
+    assert!(!events.contains("\"overdue\""), "{events}");
+}
+
+#[test]
+fn planes_that_are_not_started_cost_no_stagger() {
+    let resting = ["one", "two", "three"].map(|name| sleeper(name).key("autostart", "false"));
+    let planes = resting.into_iter().chain([sleeper("last")]).collect();
+    let mut world = Gateward::with_supervisor("stagger-rest", "stagger = \"300s\"\n", planes);
+    world.up();
+    world.until("last", SOON, "up without one of three pauses of 300 s", up);
+}
+
+#[test]
 fn a_dependency_that_is_up_and_lacks_a_channel_holds_nobody() {
     let rescue = slow("rescue").env("PRACTICE_READY_FAILING", "telegram").table("log", "keep = 1");
     let main = after("main", "[\"rescue\"]");

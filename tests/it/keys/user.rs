@@ -206,6 +206,28 @@ fn a_plain_plane_with_a_user_finds_its_way_past_one_of_roots_that_came_first() {
 }
 
 #[test]
+fn a_plane_of_the_user_root_that_comes_first_leaves_the_way_open_for_the_others() {
+    if !is_root("run planes as other accounts") {
+        return;
+    }
+    let sleeps =
+        |name: &str, user: &str| TestPlane::plain(name, &["/bin/sleep", "1000000"]).key("user", &format!("\"{user}\""));
+    let planes = vec![sleeps("main", "root"), sleeps("rescue", "games").key("after", "[\"main\"]")];
+    let mut world = world("user-root-first", planes, &[]);
+    let text = by_default(&world);
+    world.scratch().write("supervisor.toml", &text);
+    world.up();
+    for plane in ["main", "rescue"] {
+        world.until(plane, SOON, "up", up);
+    }
+    let modes = ["", "main", "rescue"].map(|inside| {
+        let facts = fs::metadata(world.scratch().join("state/plain").join(inside)).expect("facts");
+        facts.mode() & 0o7777
+    });
+    assert_eq!(modes, [0o711, 0o700, 0o700]);
+}
+
+#[test]
 fn exec_of_what_is_nowhere_names_the_folders_of_the_path_that_are_closed_to_the_user() {
     if !is_root("run planes as other accounts") {
         return;
