@@ -17,6 +17,7 @@ use crate::daemon::load;
 use crate::daemon::survey::existing::{self, Profile};
 use crate::daemon::survey::{self, Depth};
 use crate::plane::PlaneName;
+use crate::plane::shell::word;
 use crate::render::findings::{findings, has_error};
 use crate::render::manifest::{Draft, Found, Sketch};
 use crate::render::sources::Sources;
@@ -175,7 +176,7 @@ fn tell(path: &Path, draft: &Draft) -> Outcome {
     // Where it is not what every verb finds from here, it has to be named.
     let gateward = match load::find(None) {
         Ok(found) if is_same(&found, path) => "gateward".to_owned(),
-        Ok(_) | Err(_) => format!("gateward -m {}", path.display()),
+        Ok(_) | Err(_) => format!("gateward -m {}", word(path)),
     };
     let depth = if draft.is_taken_in() { Depth::Live } else { Depth::Files };
     let mut found: Vec<Finding> = survey::prove(&loaded.planes, depth);

@@ -15,6 +15,7 @@ use super::steer::silence;
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, size_of, stdout_look};
 use crate::plane::PlaneName;
+use crate::plane::shell::word;
 use crate::render::status::{Report, SupervisorStatus, status, unknown};
 use crate::render::text::Look;
 use crate::rundir::AppliedPlane;
@@ -73,7 +74,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
 pub fn nobody(target: &Target) -> Failure {
     Failure::NobodyAnswers(Told::new(
         format!("neither supervisor nor keeper answers in {}", target.applied.run_dir.display()),
-        format!("start it with `gateward -m {} run`, or its service", target.applied.manifest.display()),
+        format!("start it with `gateward -m {} run`, or its service", word(&target.applied.manifest)),
     ))
 }
 

@@ -2,6 +2,7 @@
 //! linked or mounted inside a state dir or a workspace.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::claim::{Claim, Claims, PathRole, Relation};
 use super::codes::Code;
@@ -12,7 +13,8 @@ use super::paths::apart;
 use super::remedy::steps;
 use super::suggest::Suggest;
 use super::surroundings::{EntryKind, Surroundings};
-use super::wording::{finding, listed, names, shown};
+use super::wording::{finding, listed, names, own_copy, shown};
+use crate::plane::shell::word;
 
 /// For each such path: the planes that have it in common, and those in whose folders it lies.
 pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
@@ -135,13 +137,13 @@ fn in_common(claims: &Claims, role: PathRole, of: &[&Claim], around: &Surroundin
 /// Files of two states that are one file each.
 fn hard_links(claims: &Claims, of: &[&Claim]) -> Finding {
     let owners = distinct(of.iter().map(|claim| claim.by));
-    let mut paths: Vec<String> = of.iter().filter_map(|claim| Some(shown(claim.path()?.1))).collect();
+    let mut paths: Vec<&Path> = of.iter().filter_map(|claim| Some(claim.path()?.1)).collect();
     paths.sort();
-    let surface = paths[0].clone();
+    let surface = shown(paths[0]);
+    let told: Vec<String> = paths.iter().map(|path| shown(path)).collect();
     let message =
-        format!("{} have files of their states in common, by links: {}", names(claims, &owners), listed(&paths));
-    let last = &paths[paths.len() - 1];
-    let hint = format!("make each a file of its own: cp {last} {last}.own && mv {last}.own {last}");
+        format!("{} have files of their states in common, by links: {}", names(claims, &owners), listed(&told));
+    let hint = format!("make each a file of its own: {}", own_copy(paths[paths.len() - 1]));
     finding(claims, Code::StatePartShared, surface, of.iter().copied()).saying(message).hinting(hint)
 }
 
@@ -216,7 +218,7 @@ fn part(claims: &Claims, claim: &Claim) -> Code {
 fn is_mount(claim: &Claim, around: &Surroundings) -> bool {
     let known = claim.path().and_then(|(_, path)| Some((path, around.identity(path)?)));
     known.is_some_and(|(path, identity)| {
-        let below = |canonical: &std::path::Path| canonical.file_name() == path.file_name();
+        let below = |canonical: &Path| canonical.file_name() == path.file_name();
         identity.within.as_ref().is_some_and(|within| below(&identity.canonical) && !below(&within.path))
             || identity.canonical == path
     })
@@ -224,7 +226,7 @@ fn is_mount(claim: &Claim, around: &Surroundings) -> bool {
 
 /// The command that undoes a link or a mount.
 fn undo(claim: &Claim, around: &Surroundings) -> String {
-    let path = claim.path().map(|(_, path)| shown(path)).unwrap_or_default();
+    let path = claim.path().map(|(_, path)| word(path)).unwrap_or_default();
     if is_mount(claim, around) { format!("umount {path}") } else { format!("rm {path}") }
 }
 

@@ -14,7 +14,7 @@ use super::keys::Key;
 use super::remedy::{is_at_home, movers, steps};
 use super::suggest::Suggest;
 use super::surroundings::{EntryKind, Surroundings};
-use super::wording::{finding, listed, names, shown};
+use super::wording::{finding, listed, names, own_copy, shown};
 
 /// Everything that is wrong between the paths of different planes.
 pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
@@ -137,14 +137,14 @@ impl<'a> Ground<'a> {
         let message =
             format!("{} have one {what}, {surface}{}", names(all, owners), self.unlike(of).unwrap_or_default());
         let hint = match self.hard_link(of) {
-            Some(link) => format!("make {link} a file of its own: cp {link} {link}.own && mv {link}.own {link}"),
+            Some(link) => format!("make {} a file of its own: {}", shown(link), own_copy(link)),
             None => steps(all, &movers(all, &involved), suggest),
         };
         finding(all, code, surface, involved).saying(message).hinting(hint)
     }
 
     /// The path to be made a file of its own, where only a hard link makes one of two.
-    fn hard_link(&self, of: &[usize]) -> Option<String> {
+    fn hard_link(&self, of: &[usize]) -> Option<&Path> {
         let by_name = |index: &usize| Key::by_name(self.path(*index), self.around);
         let by_place = |index: &usize| self.around.identity(self.path(*index)).and_then(Key::by_place);
         let keeper = of.iter().min_by_key(|index| self.claims[**index].by)?;
@@ -154,7 +154,7 @@ impl<'a> Ground<'a> {
         let other = of.iter().filter(|index| self.claims[**index].by != self.claims[*keeper].by);
         let mut other = other.peekable();
         other.peek()?;
-        other.find(is_other).map(|index| shown(self.path(*index)))
+        other.find(is_other).map(|index| self.path(*index))
     }
 
     /// How paths that are spelled differently come to be one.

@@ -7,6 +7,7 @@ use super::group::distinct;
 use super::suggest::{Suggest, near};
 use super::wording::{NAMED, shown};
 use crate::plane::Role;
+use crate::plane::shell::steers;
 
 /// The claims of each owner but one. Who keeps the surface is the plane that it belongs to by its place, else one of role
 /// main, else the first by name.
@@ -125,7 +126,12 @@ pub(super) fn repeated(all: &Claims, by: usize, repeat: &Repeat, port: u16, sugg
 
 /// A path as TOML and JSON write it.
 pub(super) fn quoted(path: &std::path::Path) -> String {
-    format!("{:?}", path.display().to_string())
+    let escape = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if steers(c) && u32::from(c) <= 0xffff => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("\"{}\"", path.display().to_string().chars().map(escape).collect::<String>())
 }
 
 /// How to change a claim to `value`: where the key stands and what to write.

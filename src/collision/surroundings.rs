@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::host::Live;
 use crate::plane::PlaneName;
+use crate::plane::shell::word;
 
 /// The host as it was when looked at.
 #[derive(Clone, Debug, Default)]
@@ -174,7 +175,8 @@ impl Privilege {
     }
 
     /// The command that takes it away.
-    pub fn remedy(self, program: &str) -> String {
+    pub fn remedy(self, program: &Path) -> String {
+        let program = word(program);
         match self {
             Self::SetUid => format!("chmod u-s {program}"),
             Self::SetGid => format!("chmod g-s {program}"),

@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::manifest::error::{Code, Mistake};
 use crate::manifest::quantity::spoken_size;
 use crate::plane::Place;
+use crate::plane::shell::word;
 
 /// The most bytes that are read. The largest manifest that makes sense has some hundred planes and a tenth of this.
 pub const CAP: u64 = 1 << 20;
@@ -130,7 +131,7 @@ fn refused(path: &Path, error: &io::Error) -> Fault {
     if error.raw_os_error() == Some(libc::ELOOP) {
         return Fault::new(
             "is a loop of symbolic links",
-            format!("look at where it points to: `ls -l {}`", path.display()),
+            format!("look at where it points to: `ls -l {}`", word(path)),
         );
     }
     match error.kind() {

@@ -9,6 +9,7 @@ use crate::manifest::given::{EnvFile, NoText};
 use crate::manifest::keys::At;
 use crate::manifest::words::is_env_name;
 use crate::plane::Place;
+use crate::plane::shell::word;
 
 /// A variable with the place of its line.
 pub type Variable = (At<String>, String);
@@ -57,7 +58,7 @@ fn open_to_others(path: &Path, file: &EnvFile, owners: &[u32], named: &Place) ->
     if file.mode & 0o077 != 0 {
         let message =
             format!("the `env_file` `{shown}` is open to others than its owner (mode {:04o})", file.mode & 0o7777);
-        mistakes.push(Mistake::new(Code::EnvFileOpen, message, format!("run `chmod 600 {shown}`")));
+        mistakes.push(Mistake::new(Code::EnvFileOpen, message, format!("run `chmod 600 {}`", word(path))));
     }
     if !owners.contains(&file.uid) {
         let message = format!("the `env_file` `{shown}` belongs to user id {}, who could change it", file.uid);

@@ -7,6 +7,7 @@ mod brief;
 mod name;
 mod place;
 mod rules;
+pub mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

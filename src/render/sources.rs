@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::plane::Place;
+use crate::plane::shell::steers;
 
 /// Files by absolute path, and the folder from which their names are shown.
 #[derive(Clone, Debug, Default)]
@@ -111,16 +112,7 @@ fn tame(c: char) -> char {
         // U+2400 … U+2421 are pictures of exactly these.
         '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('�'),
         '\u{7f}' => '␡',
-        // C1 controls, and whatever turns the direction of a line, ends it, or has no picture and no width.
-        '\u{80}'..='\u{9f}'
-        | '\u{ad}'
-        | '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => '�',
+        c if steers(c) => '�',
         _ => c,
     }
 }

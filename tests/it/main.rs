@@ -22,6 +22,7 @@ mod heeded;
 mod runtime;
 mod service;
 mod practice;
+mod quoted;
 mod verify;
 mod life;
 mod keys;

@@ -16,6 +16,7 @@ use crate::cli::target::{Scope, Target};
 use crate::cli::terminal::{print, say};
 use crate::cli::trouble;
 use crate::daemon::load;
+use crate::plane::shell::word;
 use crate::render::service::{Kind, UNIT};
 use crate::wire::{Answer, Ask};
 
@@ -157,7 +158,7 @@ fn nothing_is_left(manifest: &Path) -> Result<(), Failure> {
         }
         Living::Left(planes) => Err(Failure::failed(
             format!("the unit does not run, and {} of {} live on without it", names(&planes), manifest.display()),
-            format!("`gateward -m {} down` stops them gracefully; then uninstall again", manifest.display()),
+            format!("`gateward -m {} down` stops them gracefully; then uninstall again", word(manifest)),
         )),
     }
 }

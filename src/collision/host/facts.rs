@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::plane::PlaneName;
+use crate::plane::shell::word;
 
 /// What runs and listens.
 #[derive(Clone, Debug, Default)]
@@ -119,13 +120,13 @@ impl Process {
 
     /// What ends it, or whoever answers for it.
     pub fn remedy(&self) -> String {
-        let name = |manifest: &Option<PathBuf>| manifest.as_ref().map(|path| format!(" -m {}", path.display()));
+        let name = |manifest: &Option<PathBuf>| manifest.as_ref().map(|path| format!(" -m {}", word(path)));
         match (&self.belongs, &self.unit) {
             (Belongs::Foreign { plane, manifest }, _) => {
-                format!("gateward{} stop {plane}", name(manifest).unwrap_or_default())
+                format!("gateward{} stop {}", name(manifest).unwrap_or_default(), word(plane))
             }
             (Belongs::Ours(plane), _) => format!("gateward stop {plane}"),
-            (Belongs::Nobody, Some(unit)) if unit.ends_with(".service") => format!("systemctl stop {unit}"),
+            (Belongs::Nobody, Some(unit)) if unit.ends_with(".service") => format!("systemctl stop {}", word(unit)),
             (Belongs::Nobody, Some(_) | None) => format!("kill {}", self.pid),
         }
     }
@@ -178,7 +179,7 @@ impl Scope {
         match self {
             Self::System => "sudo systemctl".to_owned(),
             Self::OwnUser => "systemctl --user".to_owned(),
-            Self::User(name) => format!("sudo systemctl --user --machine={name}@.host"),
+            Self::User(name) => format!("sudo systemctl --user --machine={}", word(format!("{name}@.host"))),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
 use crate::collision::wording::{finding, names, shown};
 use crate::plane::PlaneName;
+use crate::plane::shell::word;
 
 /// Who else owns what the planes claim.
 pub(super) fn findings(claims: &Claims, live: &Live) -> Vec<Finding> {
@@ -62,8 +63,8 @@ fn native(claims: &Claims, service: &Service) -> Option<Finding> {
     );
     let systemctl = service.scope.systemctl();
     let hint = match service.standing {
-        Standing::Running | Standing::Enabled => format!("{systemctl} disable --now {}", service.unit),
-        Standing::Installed => format!("rm {} && {systemctl} daemon-reload", shown(&service.file)),
+        Standing::Running | Standing::Enabled => format!("{systemctl} disable --now {}", word(&service.unit)),
+        Standing::Installed => format!("rm {} && {systemctl} daemon-reload", word(&service.file)),
     };
     Some(finding(claims, code, service.unit.clone(), involved).saying(message).hinting(hint))
 }

@@ -11,6 +11,7 @@ use crate::collision::wording::{listed, shown};
 use crate::openclaw::config::declared::{Declared, FileRole};
 use crate::openclaw::config::problem::ProblemCode;
 use crate::plane::Launch;
+use crate::plane::shell::word;
 
 /// Whether the configuration could be read well enough to hold what it does not say against it.
 pub(super) fn is_readable(declared: &Declared) -> bool {
@@ -71,12 +72,12 @@ pub(super) fn rights(subject: &Subject, declared: Option<&Declared>) -> Vec<Find
     let name = &subject.plane.name;
     let state_dir = subject.plane.state_dir.as_path();
     if let Some(entry) = mode(state_dir).filter(|entry| entry.kind == EntryKind::Folder && entry.mode & 0o077 != 0) {
-        let surface = shown(state_dir);
+        let (surface, at) = (shown(state_dir), word(state_dir));
         let message = format!("others than its user can enter the state dir of `{name}`: mode {:04o}", entry.mode);
         let one = subject.finding(Code::StateDirOpen, &surface).at(subject.places.of("state_dir"), "");
         let hint = match foreign_to(subject, state_dir) {
-            Some(user) => format!("chown -R {user} {surface} && chmod 700 {surface}"),
-            None => format!("chmod 700 {surface}"),
+            Some(user) => format!("chown -R {} {at} && chmod 700 {at}", word(user)),
+            None => format!("chmod 700 {at}"),
         };
         found.push(one.saying(message).hinting(hint));
     }
@@ -90,7 +91,7 @@ pub(super) fn rights(subject: &Subject, declared: Option<&Declared>) -> Vec<Find
             entry.mode
         );
         let one = subject.finding(Code::EnvFileOpen, &surface).at(subject.places.of("state_dir"), "");
-        found.push(one.saying(message).hinting(format!("chmod 600 {surface}")));
+        found.push(one.saying(message).hinting(format!("chmod 600 {}", word(&file.path))));
     }
     found
 }
@@ -112,7 +113,7 @@ pub(super) fn launcher(subject: &Subject) -> Option<Finding> {
          outlive its keeper",
         launcher.privilege.as_str()
     );
-    let hint = launcher.privilege.remedy(&surface);
+    let hint = launcher.privilege.remedy(&launcher.program);
     let key = if matches!(subject.plane.launch, Launch::Command(_)) { "command" } else { "runtime" };
     let one = subject.finding(Code::LauncherPrivileged, surface).at(subject.places.of(key), "");
     Some(one.saying(message).hinting(hint))
@@ -125,7 +126,7 @@ pub(super) fn forbidden(subject: &Subject) -> Option<Finding> {
     let user = subject.plane.account.as_ref().map_or("", |account| account.name.as_str());
     let surface = shown(closed);
     let message = format!("user {user} of `{name}` may not execute its program: {surface} is closed to it");
-    let hint = format!("`chmod o+x {surface}`, or install the program where {user} may go");
+    let hint = format!("`chmod o+x {}`, or install the program where {user} may go", word(closed));
     let key = if matches!(subject.plane.launch, Launch::Command(_)) { "command" } else { "runtime" };
     let one = subject.finding(Code::ProgramForbidden, surface).at(subject.places.of("user"), "");
     Some(one.at(subject.places.of(key), "").saying(message).hinting(hint))
@@ -151,7 +152,7 @@ pub(super) fn cwd(subject: &Subject) -> Option<Finding> {
     let is_written = plane.cwd != plane.state_dir;
     let (what, hint) = match subject.around.cwds.get(&plane.name)? {
         NoCwd::ReadOnly => return read_only(subject),
-        NoCwd::Missing => ("is not there".to_owned(), format!("mkdir -p {surface}")),
+        NoCwd::Missing => ("is not there".to_owned(), format!("mkdir -p {}", word(&plane.cwd))),
         NoCwd::NoFolder if is_written => {
             ("is no folder".to_owned(), "name a folder in `cwd`, or leave it out".to_owned())
         }
@@ -162,14 +163,14 @@ pub(super) fn cwd(subject: &Subject) -> Option<Finding> {
             // What is the plane's own is given to its user, and not opened to everybody.
             let is_own = closed.starts_with(&plane.state_dir);
             let own = closed.starts_with(&plane.state_dir).then(|| foreign_to(subject, closed)).flatten();
-            let closed = shown(closed);
+            let (closed, at) = (shown(closed), word(closed));
             let whom = user.map_or_else(|| "whoever runs gateward".to_owned(), |user| format!("user {user}"));
             (
                 format!("cannot be entered: {closed} is closed to {whom}"),
                 match own {
-                    Some(user) => format!("`chown {user} {closed}`, or name another folder"),
-                    None if is_own => format!("`chmod 700 {closed}`, or name another folder"),
-                    None => format!("`chmod o+x {closed}`, or name another folder"),
+                    Some(user) => format!("`chown {} {at}`, or name another folder", word(user)),
+                    None if is_own => format!("`chmod 700 {at}`, or name another folder"),
+                    None => format!("`chmod o+x {at}`, or name another folder"),
                 },
             )
         }
@@ -185,7 +186,8 @@ fn read_only(subject: &Subject) -> Option<Finding> {
     let surface = shown(&plane.state_dir);
     let (whom, hint) = match &plane.account {
         Some(account) => {
-            (format!("user {}", account.name), format!("`chown -R {} {surface}`, or name another folder", account.name))
+            let give = format!("chown -R {} {}", word(&account.name), word(&plane.state_dir));
+            (format!("user {}", account.name), format!("`{give}`, or name another folder"))
         }
         None => ("whoever runs gateward".to_owned(), "give it to that user, or name another folder".to_owned()),
     };

@@ -11,6 +11,7 @@ use crate::daemon::seal;
 use crate::openclaw::config::declared::Declared;
 use crate::openclaw::config::{self, Subject};
 use crate::openclaw::ports;
+use crate::plane::shell::word;
 
 /// One profile with a config of its own.
 #[derive(Clone, Debug)]
@@ -209,7 +210,7 @@ fn two_owners(service: &Service) -> String {
         Standing::Enabled => "is enabled for",
         Standing::Installed => "is installed for",
     };
-    let off = format!("{} disable --now {}", service.scope.systemctl(), service.unit);
+    let off = format!("{} disable --now {}", service.scope.systemctl(), word(&service.unit));
     format!(
         "The native service {} {how} this gateway now. It would have two owners, so switch the service off before gateward \
          starts it: {off}",

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::collision::codes::Code;
 use crate::collision::finding::{Finding, Severity};
 use crate::plane::Place;
+use crate::render::sources::tamed;
 
 /// A SARIF log of one run.
 pub fn sarif(findings: &[Finding]) -> Value {
@@ -85,7 +86,8 @@ fn command(finding: &Finding) -> String {
 }
 
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let text: Vec<_> = text.split('\n').map(tamed).collect();
+    text.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
@@ -104,6 +106,15 @@ mod tests {
             "::error title=port-family-overlap,file=/etc/supervisor.toml,line=2,col=8::the port families of `main` and \
              `rescue` overlap in 18809–18899%0Ahint: under [planes.rescue] say `port = 18929`\n"
         );
+    }
+
+    #[test]
+    fn nothing_in_it_steers_whoever_reads_a_log() {
+        let mut finding = overlap().saying("a\u{1b}[31m\u{202e}\rb");
+        finding.at[0].file = "/a\u{1b}]0;x\n::error::/m.toml".into();
+        let told = github(&[finding]);
+        assert!(!told.trim_end().chars().any(crate::plane::shell::steers), "{told:?}");
+        assert!(told.contains("::a␛[31m�␍b%0A") && told.contains("file=/a␛]0;x%0A%3A%3Aerror"), "{told}");
     }
 
     #[test]

@@ -1,0 +1,92 @@
+//! Words of a command that somebody may copy into a shell: whatever an agent called its files, each stays one word.
+//!
+//! Runs nothing, and knows no command.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// `word` as a shell takes it for exactly itself: bare where that is safe, else in `'…'`; in `$'…'`, as bash, zsh and ksh
+/// read it, where it holds what a terminal would act on, is no text, or would not survive being wrapped.
+pub fn word(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref();
+    let Some(text) = word.to_str().filter(|text| !text.chars().any(steers) && !text.contains("  ")) else {
+        return escaped(word.as_bytes());
+    };
+    let is_bare = |c: char| c.is_alphanumeric() || "/._-+@%:,=".contains(c);
+    let starts_bare = text.starts_with(|c: char| c.is_alphanumeric() || "/._-+@%".contains(c));
+    if starts_bare && text.chars().all(is_bare) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    let mut out = "$'".to_owned();
+    for byte in bytes {
+        match byte {
+            b'\'' | b'\\' => out.extend(['\\', char::from(*byte)]),
+            b'!'..=b'~' => out.push(char::from(*byte)),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// Whether a character acts on a terminal: a control, or one that turns the direction of a line, ends it, or has neither
+/// picture nor width.
+pub fn steers(c: char) -> bool {
+    matches!(c,
+        '\u{0}'..='\u{1f}'
+        | '\u{7f}'..='\u{9f}'
+        | '\u{ad}'
+        | '\u{61c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::{steers, word};
+
+    #[test]
+    fn only_what_needs_it_is_quoted() {
+        assert_eq!(word("/home/me/.openclaw-main/a_b.json"), "/home/me/.openclaw-main/a_b.json");
+        assert_eq!(word("/a/m; touch PWNED"), "'/a/m; touch PWNED'");
+        assert_eq!(word("/a/it's"), r"'/a/it'\''s'");
+        assert_eq!(word("/a/\u{1b}[31m\u{202e}x"), r"$'/a/\x1b[31m\xe2\x80\xaex'");
+        assert_eq!(word("/a/x  y"), r"$'/a/x\x20\x20y'");
+        assert_eq!(word(""), "''");
+        assert_eq!(word("~/x"), "'~/x'");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_shell_takes_every_word_for_itself(
+            odd in prop::collection::vec(prop_oneof![
+                prop::sample::select(b" ;$`'\"\\&|<>(){}[]*?!#~=\n\t\x1b-ab/".to_vec()),
+                1_u8..=255,
+            ], 0..12),
+        ) {
+            let odd = OsString::from_vec(odd);
+            let quoted = word(&odd);
+            prop_assert!(!quoted.chars().any(steers), "{quoted:?}");
+            let run = Command::new("bash").args(["-c", &format!("printf '%s|' {quoted}")]).output().expect("bash runs");
+            let mut expected = odd.into_vec();
+            expected.push(b'|');
+            prop_assert_eq!(run.stdout, expected, "{}", quoted);
+        }
+    }
+}
