@@ -6,6 +6,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -17,8 +18,8 @@ use super::terminal::say;
 use super::trouble;
 use crate::daemon::seal;
 use crate::keeper::folders;
-use crate::os::assume;
-use crate::plane::{Launch, PlaneName, Sealed};
+use crate::os::{accounts, assume};
+use crate::plane::{Launch, Plane, PlaneName, Sealed};
 
 /// Of the terminal and not of any plane, so they come from the asker.
 const OF_THE_TERMINAL: [&str; 2] = ["TERM", "COLORTERM"];
@@ -49,7 +50,26 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::find(scope)?;
     let name = target.one(&args.plane)?.name.clone();
     let sealed = in_force(&target, &name)?;
+    if sealed.plane.account.is_none() {
+        as_the_supervisor(&target, &sealed.plane)?;
+    }
     Err(replace(&args.command, &sealed))
+}
+
+/// Root who steers another user's supervisor must leave nothing of root's in a plane without a user of its own: it becomes that
+/// user first. The owner of the run dir is who runs the supervisor, or did.
+fn as_the_supervisor(target: &Target, plane: &Plane) -> Result<(), Failure> {
+    let folders = [&target.applied.run_dir, &target.applied.state_dir];
+    let owner = folders.into_iter().find_map(|folder| Some(std::fs::metadata(folder).ok()?.uid()));
+    let Some(uid) = owner.filter(|uid| *uid != accounts::own_uid()) else { return Ok(()) };
+    let cannot = |why: String, hint: &str| {
+        let name = &plane.name;
+        Failure::failed(format!("cannot become user {uid}, whose supervisor has plane {name}: {why}"), hint)
+    };
+    let entry = accounts::by_uid(uid).map_err(|error| cannot(error.to_string(), ""))?;
+    let entry = entry.ok_or_else(|| cannot("this host has no such account".to_owned(), "run this as that user"))?;
+    assume::account(&entry.name, entry.uid, entry.gid)
+        .map_err(|error| cannot(error.to_string(), "run this as that user, or as root"))
 }
 
 /// With what the plane is started: its keeper knows, or the supervisor. Where neither answers, what the manifest says.

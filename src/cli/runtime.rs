@@ -4,11 +4,12 @@
 //! are to run on it is read off the manifest, where there is one.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::json;
 
 use super::outcome::{Code, Failure, Outcome, Told};
-use super::target::Scope;
+use super::target::{Scope, Target};
 use super::{terminal, trouble};
 use crate::daemon::load;
 use crate::daemon::survey::held;
@@ -101,10 +102,33 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let living = || Runtimes::of_host().users();
     match &args.what {
         What::Install { version } => install(version),
-        // A manifest that does not hold is told of by other verbs; what is installed is shown all the same.
-        What::List { json } => list(*json, &Owners { living: living(), ..manifest(scope).unwrap_or_default() }),
+        What::List { json } => list(*json, &Owners { living: living(), ..as_known(scope) }),
         What::Remove { version } => remove(version, &Owners { living: living(), ..manifest(scope)? }),
     }
+}
+
+/// What is installed is shown also where the manifest does not hold: keepers still tell what they would start.
+fn as_known(scope: &Scope) -> Owners {
+    let failure = match manifest(scope) {
+        Ok(owners) => return owners,
+        Err(failure) => failure,
+    };
+    match Target::find(scope) {
+        Ok(target) => Owners { kept: kept(&target.applied.run_dir), ..Owners::default() },
+        Err(_) => {
+            let told = failure.told().message;
+            let first = told.lines().next().unwrap_or_default();
+            let first = first.strip_prefix("error: ").unwrap_or(first);
+            terminal::say(&format!(
+                "warning: {first}\n hint: which planes are given a release is not known without it\n"
+            ));
+            Owners::default()
+        }
+    }
+}
+
+fn kept(run_dir: &Path) -> InUse {
+    by_release(held::held(run_dir).iter().map(|one| &one.sealed.plane))
 }
 
 /// The planes that the manifest gives a release to, and those whose keepers would start them on one. Without a manifest there
@@ -116,10 +140,9 @@ fn manifest(scope: &Scope) -> Result<Owners, Failure> {
         Err(error) => return Err(trouble::manifest(&error)),
     };
     let planes = load::read(&path).map_err(|error| trouble::manifest(&error))?.planes;
-    let held = held::held(&planes.supervisor.run_dir);
     Ok(Owners {
         living: InUse::new(),
-        kept: by_release(held.iter().map(|one| &one.sealed.plane)),
+        kept: kept(&planes.supervisor.run_dir),
         given: by_release(planes.planes.iter().map(|(plane, _)| plane)),
     })
 }

@@ -15,6 +15,9 @@ use tokio::time::timeout;
 /// More of a body than this is not read: the longest real one, `/readyz` with its numbers, has under 2 KiB.
 const BODY_CAP: usize = 64 << 10;
 
+/// How a target that takes no connection is told.
+pub const UNREACHED: &str = "could not be reached";
+
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
@@ -42,7 +45,7 @@ pub async fn get(target: &Target, budget: Duration) -> Result<Answered, String> 
 }
 
 async fn exchange(target: &Target) -> Result<Answered, String> {
-    let stream = TcpStream::connect(target.address).await.map_err(|error| format!("could not be reached: {error}"))?;
+    let stream = TcpStream::connect(target.address).await.map_err(|error| format!("{UNREACHED}: {error}"))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| format!("failed: {error}"))?;
@@ -52,7 +55,10 @@ async fn exchange(target: &Target) -> Result<Answered, String> {
         .body(Empty::<Bytes>::new())
         .map_err(|error| format!("is no path: {error}"))?;
     let converse = async {
-        let answer = sender.send_request(request).await.map_err(|error| format!("failed: {error}"))?;
+        let answer = sender.send_request(request).await.map_err(|error| match error.is_parse() {
+            true => format!("was not answered in HTTP: {error}"),
+            false => format!("failed: {error}"),
+        })?;
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), BODY_CAP).collect().await;
         let body = body.map_err(|error| format!("broke off: {error}"))?.to_bytes();
@@ -116,6 +122,13 @@ mod tests {
         drop(listener);
         let error = get(&Target { address, path: "/healthz".into() }, BUDGET).await.expect_err("nobody listens");
         assert!(error.starts_with("/healthz could not be reached"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_in_another_tongue_is_told_as_one() {
+        let target = serving("220 mail.example.test ESMTP\r\n").await;
+        let error = get(&target, BUDGET).await.expect_err("no HTTP");
+        assert!(error.starts_with("/healthz was not answered in HTTP: "), "{error}");
     }
 
     #[tokio::test]

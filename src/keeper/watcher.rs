@@ -189,7 +189,11 @@ async fn ask(round: Round, plane: &Plane, seen: &mut Seen) {
                 Some(Err(error)) => Err(error),
                 None => return,
             };
-            seen.startup = answer.as_ref().ok().map(plain_startup);
+            seen.startup = match &answer {
+                Ok(answered) => Some(plain_startup(answered)),
+                Err(error) if is_reached(&seen.listener, error) => Some(Err(format!("health.url {error}"))),
+                Err(_) => None,
+            };
             let answer = alive(answer);
             seen.ready = Some(Ok(Readiness { ready: answer.is_ok(), ..Readiness::default() }));
             seen.live = Some(answer);
@@ -229,6 +233,15 @@ async fn ask_gateway(round: Round, plane: &Plane, seen: &mut Seen, budget: Durat
             seen.live = Some(alive(live));
             seen.ready = Some(ready.and_then(readiness));
         }
+    }
+}
+
+/// Somebody took the connection, whatever came of it then.
+fn is_reached(listener: &Listener, error: &str) -> bool {
+    match listener {
+        Listener::Own { .. } => true,
+        Listener::NotExpected => !error.contains(probe::UNREACHED),
+        Listener::Nobody | Listener::Foreign(_) => false,
     }
 }
 
@@ -322,6 +335,15 @@ mod tests {
             let told = format!("health.url answers HTTP {status}; only 2xx counts");
             assert_eq!(plain_startup(&answered(status, "")), Err(told));
         }
+    }
+
+    #[test]
+    fn only_who_took_the_connection_is_told_as_listening() {
+        let (refused, garbled) = ("/ could not be reached: refused", "/ was not answered in HTTP: invalid version");
+        let own = Listener::Own { pid: 7 };
+        let cases = [(&own, garbled), (&Listener::NotExpected, garbled), (&Listener::NotExpected, refused)];
+        assert_eq!(cases.map(|(listener, error)| is_reached(listener, error)), [true, true, false]);
+        assert!(!is_reached(&Listener::Nobody, garbled));
     }
 
     #[test]

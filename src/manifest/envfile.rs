@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::manifest::error::{Code, Mistake};
 use crate::manifest::given::{EnvFile, NoText};
 use crate::manifest::keys::At;
+use crate::manifest::values::LONGEST_TEXT;
 use crate::manifest::words::is_env_name;
 use crate::plane::Place;
 use crate::plane::shell::word;
@@ -93,7 +94,14 @@ fn variable(line: &str) -> Line<'_> {
         return Line::Wrong(format!("the value of `{name}` in this `env_file` holds a NUL character"));
     }
     let quoted = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-    Line::Variable(name, quoted('"').or_else(|| quoted('\'')).unwrap_or(value))
+    let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
+    let length = name.len() + 1 + value.len();
+    if length > LONGEST_TEXT {
+        return Line::Wrong(format!(
+            "`{name}` in this `env_file` is {length} bytes long with its name, and the kernel takes {LONGEST_TEXT} at most"
+        ));
+    }
+    Line::Variable(name, value)
 }
 
 #[cfg(test)]
@@ -119,6 +127,18 @@ mod tests {
         let pairs: Vec<_> = read.iter().map(|(name, value)| (name.value.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("A", "1"), ("B", " x # y "), ("C", "it''s"), ("D", ""), ("E", "a=b")]);
         assert_eq!(read[1].0.place.line, 4);
+    }
+
+    #[test]
+    fn a_value_that_no_program_can_be_given_is_told_by_its_name() {
+        let read = |length: usize| {
+            let text = format!("KEY={}\n", "v".repeat(length));
+            read(Path::new("/e"), &file(&text, 0o100600), &[7], &named())
+                .map_err(|mistakes| mistakes[0].message.clone())
+        };
+        assert_eq!(read(131_067).map(|variables| variables.len()), Ok(1));
+        let told = "`KEY` in this `env_file` is 131072 bytes long with its name, and the kernel takes 131071 at most";
+        assert_eq!(read(131_068), Err(told.to_owned()));
     }
 
     #[test]

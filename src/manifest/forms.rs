@@ -63,6 +63,13 @@ pub(crate) fn url(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Opti
         let host_fits = !host.is_empty() && !host.contains('@') && !text.contains(char::is_whitespace);
         host_fits && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
     });
+    let host = text.strip_prefix("http://").and_then(|rest| rest.split(['/', '?', '#']).next()).map(host_of);
+    if let (true, Some(host)) = (fits, host.filter(|host| !is_numeric(host))) {
+        let message = format!("`{}` is the name of a host, and a probe waits for no name server", shown_key(host));
+        let hint = "write `localhost`, or the address in numbers: `http://127.0.0.1:PORT/PATH`".to_owned();
+        reader.tell(Code::BadValue, value.span(), message, hint, "never looked up");
+        return None;
+    }
     if !fits {
         // Not quoted: it may hold a password.
         let message = "this is not an address that can be probed".to_owned();
@@ -70,4 +77,16 @@ pub(crate) fn url(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Opti
         reader.tell(Code::BadValue, value.span(), message, hint, "");
     }
     fits.then_some(text)
+}
+
+/// The host of an authority, without its port.
+fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        Some(_) | None => authority,
+    }
+}
+
+fn is_numeric(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }

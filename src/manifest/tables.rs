@@ -91,7 +91,7 @@ table! {
     max_delay: Time<10>, Shared, Value("\"5m\""),
         "The longest wait.";
     stable: Time<0>, Shared, Value("\"60s\""),
-        "Up for so long: the count of early deaths starts afresh, and that of restarts which the gateway asks for itself: sooner, the fourth in a row waits too.";
+        "Up for so long, without the time it took to start: the count of early deaths starts afresh, and that of restarts which the gateway asks for itself: sooner, the fourth in a row waits too.";
     max_deaths: Count<0, 1000>, Shared, Value("0"),
         "So many deaths within `window` park the plane. 0 never gives up and stays at `max_delay`.";
     window: Time<100>, Shared, Value("\"10m\""),
@@ -110,7 +110,7 @@ table! {
     startup: Time<100>, Shared, Value("\"10m\""),
         "So long without any progress of a start restarts the plane.";
     url: HttpUrl, Shared, Prose("no probe"),
-        "Contract `plain` only: an `http://` address that answers 2xx while the process is well.";
+        "Contract `plain` only: an `http://` address that answers 2xx while the process is well. Its host is `localhost` or in numbers: no name is looked up.";
 }
 
 table! {

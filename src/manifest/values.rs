@@ -134,6 +134,9 @@ value! {
     HttpUrl(String), Kind::Url, url
 }
 
+/// The longest argument, or variable with its name: of the 32 pages of Linux's MAX_ARG_STRLEN one byte ends it.
+pub const LONGEST_TEXT: usize = 131_071;
+
 /// An integer from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count<const MIN: i64, const MAX: i64>(
@@ -306,6 +309,19 @@ fn no_nul(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>, text: &str) -> 
         let message = format!("`{}` holds a NUL character, which no program can be given", reader.key());
         reader.tell(Code::BadValue, value.span(), message, "take the `\\u0000` out".to_owned(), "");
     }
+    fits && is_short(reader, value, text.len())
+}
+
+/// Tells of a text that the kernel would hand to no program.
+fn is_short(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>, length: usize) -> bool {
+    let fits = length <= LONGEST_TEXT;
+    if !fits {
+        let message = format!("`{}` is {length} bytes long, and no program could be started with it", reader.key());
+        let hint = format!(
+            "the kernel takes {LONGEST_TEXT} bytes at most, a variable's name and `=` among them; put it into a file and name that"
+        );
+        reader.tell(Code::OutOfRange, value.span(), message, hint, "too long");
+    }
     fits
 }
 
@@ -317,7 +333,13 @@ fn command(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Vec<
         let hint = "write the program and its first arguments: `command = [\"/usr/bin/program\", \"argument\"]`";
         reader.tell(Code::BadValue, value.span(), "`command` names no program".to_owned(), hint.to_owned(), "");
     }
-    named.then_some(words)
+    let literal = words.first().is_some_and(|program| program.value.starts_with('$'));
+    if literal {
+        let message = "`command` begins with a variable, and none is put in its place".to_owned();
+        let hint = "write `~/…` for the home folder, the whole path, or a name that PATH has".to_owned();
+        reader.tell(Code::BadValue, value.span(), message, hint, "taken literally");
+    }
+    (named && !literal).then_some(words)
 }
 
 fn env(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Vec<(At<String>, String)>> {
@@ -348,5 +370,6 @@ fn variable(reader: &mut Reader<'_>, name: &Spanned<DeString<'_>>, value: &Spann
         reader.tell(Code::WrongType, value.span(), message, "write the value in quotes".to_owned(), "not a string");
         return None;
     };
-    (no_nul(reader, value, text) && named).then(|| text.clone().into_owned())
+    let short = no_nul(reader, value, text) && is_short(reader, value, name.get_ref().len() + 1 + text.len());
+    (short && named).then(|| text.clone().into_owned())
 }

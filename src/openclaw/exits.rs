@@ -191,9 +191,9 @@ impl Meaning {
             Self::Config => "refused its config",
             Self::Conflict => "found its port or state dir held by another process",
             Self::Crash => "crashed",
-            Self::Killed => "was killed from outside",
+            Self::Killed => "was killed by a signal that gateward did not send",
             Self::OutOfMemory => "was killed by the kernel for want of memory",
-            Self::PerhapsOutOfMemory => "was killed from outside, by somebody or by the kernel for want of memory",
+            Self::PerhapsOutOfMemory => "was killed, by somebody or by the kernel for want of memory",
         }
     }
 

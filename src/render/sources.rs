@@ -106,6 +106,11 @@ pub fn tamed(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| tame(c) == c) { Cow::Borrowed(text) } else { text.chars().map(tame).collect() }
 }
 
+/// Whether a terminal would obey it rather than show it.
+pub fn is_wild(c: char) -> bool {
+    tame(c) != c
+}
+
 /// One character, or the one shown in its stead.
 fn tame(c: char) -> char {
     match c {

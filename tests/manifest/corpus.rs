@@ -77,3 +77,22 @@ fn a_flood_of_mistakes_is_cut() {
     let mistakes = outcome.unwrap_err();
     assert!(mistakes.len() <= 101 && mistakes.last().unwrap().code == Code::TooMany, "{}", mistakes.len());
 }
+
+#[test]
+fn what_the_kernel_hands_to_no_program_is_told_with_its_name() {
+    let told = |line: &str| {
+        let text = format!("[planes.main]\nport = 18789\n{line}\n");
+        judge(&text, Rank::User).1.map(drop).map_err(|mistakes| {
+            mistakes.into_iter().map(|mistake| (mistake.code, mistake.key, mistake.message)).collect::<Vec<_>>()
+        })
+    };
+    let of = |length: usize| "v".repeat(length);
+    // The name, `=`, and one byte that ends it.
+    assert_eq!(told(&format!("env = {{ KEY = \"{}\" }}", of(131_067))), Ok(()));
+    let mistakes = told(&format!("env = {{ KEY = \"{}\" }}", of(131_068))).expect_err("too long");
+    let message = "`KEY` is 131072 bytes long, and no program could be started with it".to_owned();
+    assert_eq!(mistakes, [(Code::OutOfRange, "planes.main.env.KEY".to_owned(), message)]);
+    assert_eq!(told(&format!("args = [\"{}\"]", of(131_071))), Ok(()));
+    let mistakes = told(&format!("args = [\"{}\"]", of(131_072))).expect_err("too long");
+    assert_eq!((mistakes.len(), mistakes[0].0), (1, Code::OutOfRange));
+}

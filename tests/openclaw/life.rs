@@ -49,7 +49,7 @@ fn every_config_that_the_gateway_refuses_parks_it_and_a_good_one_brings_it_back(
         assert_eq!(parked.last_exit.expect("it ended").code, Some(78), "{what}");
         assert!(parked.why.contains("gateward exec main -- openclaw doctor"), "{}", parked.why);
     }
-    assert!(world.run(&["why", "main", "-n", "50"]).code(3).out.contains("signal 1 (SIGHUP): was killed from outside"));
+    assert!(world.run(&["why", "main", "-n", "50"]).code(3).out.contains("signal 1 (SIGHUP): was killed by a signal"));
     std::fs::remove_file(&path).expect("removed");
     incarnation += 1;
     let parked = world.until("main", REFUSED, "parked without a config", |plane| {

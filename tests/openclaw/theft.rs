@@ -68,7 +68,9 @@ fn what_others_hold_is_waited_for_by_name_and_the_breaker_is_shown() {
             kill(plane.pid.expect("it runs"), Signal::KILL);
             let back = world.until("main", REFUSED, "held back", |plane| plane.why.contains("held back"));
             assert!(back.until.is_some(), "status names the minute: {back:#?}");
-            assert!(back.last_exit.expect("it ended").meaning.contains("killed from outside"));
+            assert!(
+                back.last_exit.expect("it ended").meaning.contains("killed by a signal that gateward did not send")
+            );
         }
     }
     let suppressed = world.plane("main");

@@ -2,10 +2,11 @@
 //!
 //! Woken by the kernel where it watches the folders; looks by itself where it cannot.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
@@ -21,6 +22,9 @@ use crate::cli::terminal::say;
 /// the limit of watches.
 const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
+/// From one word on lost files to the next.
+const BETWEEN_LOSSES: Duration = Duration::from_secs(3);
+
 /// So long the rest of a line may be under way that was read while it was written.
 const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
 
@@ -31,6 +35,7 @@ pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
     let mut watch = Watch::new(merge);
     // How much there was of lines without an end when we last came to wait.
     let mut begun = 0;
+    let mut losses = Losses::default();
     loop {
         let mut printed = 0_u32;
         while let Some((at, line)) = merge.next().map_err(failed)? {
@@ -46,11 +51,7 @@ pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
             let before = source.waits();
             match source.turn().map_err(failed)? {
                 Turned::Fully => {}
-                Turned::WithLoss(files) => say(&format!(
-                    "{}: {} of its log removed before it was read (log.keep, log.max_size); lines are missing here\n",
-                    source.owner,
-                    files_were(files)
-                )),
+                Turned::WithLoss(files) => losses.add(&source.owner, files),
                 Turned::PerhapsWithLoss => say(&format!(
                     "{}: its file was rotated away while it was read; lines may be missing here\n",
                     source.owner
@@ -58,6 +59,7 @@ pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
             }
             turned |= source.waits() > before;
         }
+        losses.say_due();
         if turned {
             continue;
         }
@@ -69,11 +71,49 @@ pub fn follow(merge: &mut Merge, printer: &mut Printer) -> Result<(), Failure> {
         }
         begun = if printer.shows_parts() { merge.rest_size() } else { 0 };
         printer.flush()?;
-        let longest = (begun > 0).then_some(MOMENT);
+        let longest = if begun > 0 { Some(MOMENT) } else { losses.is_untold().then_some(LOOK) };
         if watch.wait(merge, &interrupt, longest).map_err(failed)? == Woken::ToEnd {
             return Ok(());
         }
     }
+}
+
+/// Files that were gone before they were read: a flood removes some at every look, and its whole is what matters.
+#[derive(Default)]
+struct Losses {
+    untold: BTreeMap<String, u64>,
+    told: Option<Instant>,
+}
+
+impl Losses {
+    fn add(&mut self, owner: &str, files: u64) {
+        *self.untold.entry(owner.to_owned()).or_default() += files;
+    }
+
+    fn is_untold(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    fn say_due(&mut self) {
+        if self.is_untold() && self.told.is_none_or(|told| told.elapsed() >= BETWEEN_LOSSES) {
+            self.told = Some(Instant::now());
+            for (owner, files) in std::mem::take(&mut self.untold) {
+                say(&lost(&owner, files));
+            }
+        }
+    }
+}
+
+impl Drop for Losses {
+    fn drop(&mut self) {
+        self.told = None;
+        self.say_due();
+    }
+}
+
+fn lost(owner: &str, files: u64) -> String {
+    let files = if files == 1 { "1 file of its log was".to_owned() } else { format!("{files} files of its log were") };
+    format!("{owner}: {files} removed before it could be read (log.keep, log.max_size); lines are missing here\n")
 }
 
 /// So many files, and what they were.
@@ -146,5 +186,26 @@ impl Watch {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(inotify, &mut buffer);
         while events.next().is_ok() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_of_a_burst_are_told_once_and_summed() {
+        let mut losses = Losses::default();
+        losses.add("main", 1);
+        losses.say_due();
+        assert!(!losses.is_untold(), "the first at once");
+        for _ in 0..3 {
+            losses.add("main", 2);
+            losses.say_due();
+        }
+        assert_eq!(losses.untold, BTreeMap::from([("main".to_owned(), 6)]));
+        let words = "removed before it could be read (log.keep, log.max_size); lines are missing here\n";
+        assert_eq!(lost("main", 1), format!("main: 1 file of its log was {words}"));
+        assert_eq!(lost("main", 6), format!("main: 6 files of its log were {words}"));
     }
 }

@@ -9,7 +9,7 @@ use super::source::{End, Line};
 use super::times::When;
 use crate::cli::outcome::Failure;
 use crate::cli::terminal::stdout_look;
-use crate::render::sources::tamed;
+use crate::render::sources::{is_wild, tamed};
 
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,8 @@ impl Printer {
                 When::At(at) => Some(format!("{at:.3}")),
                 When::By(_) => None,
             };
-            serde_json::to_writer(&mut self.out, &Object { at, plane: &self.names[source], line: &text, unfinished })?;
+            let object = Object { at, plane: &self.names[source], line: &text, unfinished };
+            object.serialize(&mut serde_json::Serializer::with_formatter(&mut self.out, Escaping))?;
             return self.out.write_all(b"\n");
         }
         if self.inside.is_some_and(|inside| inside != source) {
@@ -127,6 +128,23 @@ impl Printer {
     }
 }
 
+/// JSON that steers no terminal: what JSON lets pass and a terminal obeys is escaped, which means the same to who reads it.
+struct Escaping;
+
+impl serde_json::ser::Formatter for Escaping {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, odd)) = rest.char_indices().find(|(_, c)| is_wild(*c)) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            for unit in odd.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + odd.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
 fn is_object(line: &[u8]) -> bool {
     line.first() == Some(&b'{') && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
 }
@@ -147,6 +165,16 @@ fn prefixes(names: &[String], shape: Shape, colour: bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_holds_nothing_that_a_terminal_obeys_and_means_the_same() {
+        let line = "a\u{9b}31m\u{202e}\u{7f}\u{e0041}\u{1b}\"ä";
+        let mut out = Vec::new();
+        line.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Escaping)).expect("a string");
+        let text = String::from_utf8(out).expect("text");
+        assert_eq!(text, r#""a\u009b31m\u202e\u007f\udb40\udc41\u001b\"ä""#);
+        assert_eq!(serde_json::from_str::<String>(&text).expect("JSON"), line);
+    }
 
     #[test]
     fn several_planes_are_told_apart() {

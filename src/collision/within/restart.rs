@@ -7,12 +7,15 @@ use std::time::Duration;
 use super::Subject;
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
-use crate::plane::Restart;
+use crate::plane::{Contract, Policy, Restart};
 
 /// A window that nothing counts in, or that the deaths that park can never all fall into.
 pub(super) fn idle(subject: &Subject) -> Option<Finding> {
     let (name, rules) = (&subject.plane.name, &subject.plane.restart);
     let is_written = |key: &str| subject.places.keys.contains_key(key);
+    if rules.policy == Policy::Never {
+        return beside_never(subject);
+    }
     let (key, message, hint) = match rules.max_deaths {
         0 if is_written("restart.window") => (
             "restart.window",
@@ -33,6 +36,27 @@ pub(super) fn idle(subject: &Subject) -> Option<Finding> {
     };
     let one = subject.finding(Code::RestartIdle, key).at(subject.places.of(key), "");
     Some(one.saying(message).hinting(hint.to_owned()))
+}
+
+/// What is written beside a policy under which no death is followed by a start. The delays still pace an OpenClaw gateway that has
+/// itself restarted, or that finds its port held.
+fn beside_never(subject: &Subject) -> Option<Finding> {
+    let keys: &[&str] = match subject.plane.contract {
+        Contract::Openclaw => &["max_deaths", "window"],
+        Contract::Plain => &["max_deaths", "window", "min_delay", "max_delay", "stable"],
+    };
+    let keys = keys.iter().map(|key| format!("restart.{key}"));
+    let idle: Vec<String> = keys.filter(|key| subject.places.keys.contains_key(key)).collect();
+    let first = idle.first()?;
+    let does = if idle.len() == 1 { "does" } else { "do" };
+    let quoted: Vec<String> = idle.iter().map(|key| format!("`{key}`")).collect();
+    let message = format!(
+        "{} of `{}` {does} nothing, as `restart.policy` is `never`: no death is followed by a start",
+        quoted.join(", "),
+        subject.plane.name
+    );
+    let one = subject.finding(Code::RestartIdle, first).at(subject.places.of(first), "");
+    Some(one.saying(message).hinting("take them out, or choose another `restart.policy`".to_owned()))
 }
 
 /// The shortest time from the first to the last of `max_deaths` deaths: after the first one may be spawned at once, and of
@@ -68,5 +92,26 @@ mod tests {
         // 1 s, then 1.5 s, then 3 s.
         assert_eq!(surface(5, 6), None);
         assert_eq!(surface(5, 5).as_deref(), Some("restart.max_deaths"));
+    }
+
+    #[test]
+    fn beside_policy_never_what_does_nothing_is_named_and_nothing_else_is_said() {
+        let (mut plane, _) = testing::plane("main", 21_000);
+        plane.restart =
+            Restart { policy: Policy::Never, max_deaths: 5, window: Duration::from_secs(1), ..Restart::default() };
+        let around = Surroundings::default();
+        let mut places = Places::default();
+        assert_eq!(idle(&Subject { plane: &plane, places: &places, around: &around }), None);
+        for (key, line) in [("restart.max_deaths", 1), ("restart.min_delay", 2), ("restart.window", 3)] {
+            places.keys.insert(key.to_owned(), Place { file: "/m.toml".into(), line, column: 1, width: 1 });
+        }
+        let mut said = |contract| {
+            plane.contract = contract;
+            idle(&Subject { plane: &plane, places: &places, around: &around }).expect("a finding").message
+        };
+        let ends = "of `main` do nothing, as `restart.policy` is `never`: no death is followed by a start";
+        assert_eq!(said(Contract::Openclaw), format!("`restart.max_deaths`, `restart.window` {ends}"));
+        let plain = "`restart.max_deaths`, `restart.window`, `restart.min_delay`";
+        assert_eq!(said(Contract::Plain), format!("{plain} {ends}"));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -303,4 +304,27 @@ fn manifest(world: &Gateward) -> String {
         at("main/home"),
         at("main/state")
     )
+}
+
+#[test]
+fn exec_by_root_on_a_supervisor_of_another_user_is_done_as_that_user() {
+    if !is_root("steer somebody else's supervisor") {
+        return;
+    }
+    let mut world = Gateward::new("exec-root", vec![sleeper("main")]);
+    let nobody = gateward::os::accounts::by_name("nobody").expect("a look").expect("an account");
+    give(world.scratch().path(), nobody.uid, nobody.gid);
+    world.run_as(nobody.uid, nobody.gid);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let script = "id -u; id -g; grep Groups /proc/self/status; : >left";
+    let mut by_root = world.command(&["exec", "main", "--", "sh", "-c", script]);
+    let said = said(by_root.uid(0).gid(0).output().expect("our binary runs")).code(0);
+    let groups: Vec<String> =
+        gateward::os::accounts::groups_of("nobody", nobody.gid).iter().map(u32::to_string).collect();
+    let told: Vec<&str> = said.out.split_whitespace().collect();
+    assert_eq!(told[..3], [&*nobody.uid.to_string(), &*nobody.gid.to_string(), "Groups:"], "{}", said.out);
+    assert_eq!(told[3..], groups, "{}", said.out);
+    let left = fs::metadata(world.scratch().join("main/state/left")).expect("in the working folder");
+    assert_eq!((left.uid(), left.gid()), (nobody.uid, nobody.gid));
 }

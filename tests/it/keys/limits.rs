@@ -132,7 +132,7 @@ fn a_kill_from_outside_is_no_want_of_memory_and_the_limits_are_read_back() {
     assert_eq!(read("cgroup.procs"), main.pid.expect("it runs").to_string());
     crate::support::processes::kill(main.pid.expect("it runs"), rustix::process::Signal::KILL);
     let parked = world.until("main", SOON, "parked", |plane| plane.state == State::Parked);
-    assert_eq!(parked.last_exit.expect("it ended").meaning, "was killed from outside");
+    assert_eq!(parked.last_exit.expect("it ended").meaning, "was killed by a signal that gateward did not send");
 }
 
 #[test]

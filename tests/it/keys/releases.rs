@@ -95,6 +95,16 @@ fn main_runs_on_one_release_and_staging_on_another_and_neither_is_removed() {
     // A manifest that cannot be read may give it to anybody.
     world.scratch().write("supervisor.toml", "not TOML");
     runtime(&world, &["remove", "2026.9.6"]).code(6);
+    world.run(&["stop", "all"]).code(0);
+    let shown = runtime(&world, &["list"]).code(0);
+    assert!(shown.out.contains("main (not running), staging (not running)"), "{shown:?}");
+    assert!(
+        shown.err.contains("supervisor.toml cannot be used (1 mistake); going by what was last applied"),
+        "{shown:?}"
+    );
+    fs::remove_file(world.manifest()).expect("it was there");
+    let shown = runtime(&world, &["list"]).code(0);
+    assert!(shown.err.starts_with("warning: ") && shown.err.contains("supervisor.toml"), "{shown:?}");
     assert!(releases.path().join("2026.9.6").exists());
 }
 

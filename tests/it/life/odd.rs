@@ -122,7 +122,7 @@ fn a_gateway_that_the_kernel_took_for_want_of_memory_is_told_from_one_that_was_k
         world.until("other", SOON, "several probes", |plane| plane.uptime_s > Some(then + 1)).pid.expect("it runs");
     kill(pid, Signal::KILL);
     let parked = world.until("other", SOON, "parked", |plane| plane.state == State::Parked);
-    assert!(parked.last_exit.expect("it ended").meaning.contains("killed from outside"));
+    assert!(parked.last_exit.expect("it ended").meaning.contains("killed by a signal that gateward did not send"));
     assert!(!is_alive(pid));
 }
 
