@@ -348,19 +348,16 @@ fn env(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Vec<(At<
         return None;
     };
     let mut out = Vec::new();
-    let mut whole = true;
     for (name, value) in entries {
         reader.secrets.push(value.span());
         let read = reader.within(name, value, |reader| variable(reader, name, value));
-        match read {
-            Some(text) => {
-                let name = At { value: name.get_ref().clone().into_owned(), place: reader.place(name.span()) };
-                out.push((name, text));
-            }
-            None => whole = false,
+        // What is wrong with one was told; the others are judged all the same.
+        if let Some(text) = read {
+            let name = At { value: name.get_ref().clone().into_owned(), place: reader.place(name.span()) };
+            out.push((name, text));
         }
     }
-    whole.then_some(out)
+    Some(out)
 }
 
 fn variable(reader: &mut Reader<'_>, name: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Option<String> {

@@ -96,3 +96,11 @@ fn what_the_kernel_hands_to_no_program_is_told_with_its_name() {
     let mistakes = told(&format!("args = [\"{}\"]", of(131_072))).expect_err("too long");
     assert_eq!((mistakes.len(), mistakes[0].0), (1, Code::OutOfRange));
 }
+
+#[test]
+fn a_bad_name_in_env_hides_nothing_of_what_else_is_wrong_there() {
+    let text = "[planes.main]\nport = 18789\nenv = { \"1a\" = \"x\", HOME = \"/y\" }\n";
+    let mistakes = judge(text, Rank::User).1.expect_err("two mistakes");
+    let codes: Vec<Code> = mistakes.iter().map(|mistake| mistake.code).collect();
+    assert_eq!(codes, [Code::BadEnvName, Code::IdentityTwice]);
+}
