@@ -4,7 +4,7 @@ use super::claim::{Claim, Claims, Surface};
 use super::codes::Code;
 use super::finding::Finding;
 use super::group::{distinct, runs};
-use super::remedy::{movers, step, steps};
+use super::remedy::{advice, movers, step, steps};
 use super::suggest::Suggest;
 use super::surroundings::{Ephemeral, Surroundings};
 use super::wording::{finding, names};
@@ -106,7 +106,7 @@ fn close(claims: &Claims, bases: &[(u16, Vec<&Claim>)], suggest: &mut Suggest) -
                 names(claims, &owners),
                 next - base
             );
-            let hint = format!("when convenient, {}", elsewhere(claims, &both, suggest));
+            let hint = format!("when convenient, {}", advice(claims, &movers(claims, &both), suggest));
             let surface = format!("{base}, {next}");
             found.push(finding(claims, Code::PortFamilyClose, surface, both).saying(message).hinting(hint));
         }
@@ -147,7 +147,7 @@ fn ephemeral(
         ephemeral.range.end()
     );
     let or = reservation.map(|all| format!("; or reserve the ports: sysctl net.ipv4.ip_local_reserved_ports={all}"));
-    let hint = format!("{}{}", step(claims, claim, suggest), or.unwrap_or_default());
+    let hint = format!("{}{}", advice(claims, &[claim], suggest), or.unwrap_or_default());
     Some(finding(claims, Code::PortFamilyEphemeral, format!("{base}–{last}"), [claim]).saying(message).hinting(hint))
 }
 

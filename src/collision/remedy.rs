@@ -63,14 +63,7 @@ pub(super) fn step(all: &Claims, claim: &Claim, suggest: &mut Suggest) -> String
             let free = suggest.path(all, claim).map(|path| quoted(&path));
             change(all, claim, free.as_deref(), suggest)
         }
-        Surface::Family(base) => {
-            let Some(free) = suggest.base(all, by, near(*base)) else { return change(all, claim, None, suggest) };
-            let mut step = change(all, claim, Some(&free.to_string()), suggest);
-            for repeat in &all.claimant(claim).repeats {
-                step.push_str(&format!(" and {}", repeated(all, by, repeat, free, suggest)));
-            }
-            step
-        }
+        Surface::Family(base) => moved(all, claim, suggest.base(all, by, near(*base)), suggest),
         Surface::Pin(pin, _) => {
             // Of several words of a command line one cannot be said by itself.
             let is_settable = !claim.key.ends_with("mcpArgs");
@@ -87,6 +80,30 @@ pub(super) fn step(all: &Claims, claim: &Claim, suggest: &mut Suggest) -> String
         }
         Surface::Browser(_) | Surface::Credential(..) | Surface::Runtime(_) => change(all, claim, None, suggest),
     }
+}
+
+/// The steps of a warning about base ports: of `movers` each is offered one, and nothing else counts on its being followed.
+pub(super) fn advice(all: &Claims, movers: &[&Claim], suggest: &mut Suggest) -> String {
+    let mut steps: Vec<String> = Vec::new();
+    for claim in movers {
+        let Surface::Family(base) = claim.surface else { continue };
+        let free = suggest.advised_base(all, claim.by, near(base));
+        steps.push(moved(all, claim, free, suggest));
+    }
+    let more = steps.len().saturating_sub(NAMED - 1);
+    steps.truncate(NAMED - 1);
+    let rest = if more == 0 { String::new() } else { format!(" (and so on for {more} more)") };
+    format!("{}{rest}", steps.join("; "))
+}
+
+/// Another base port, wherever it is said.
+fn moved(all: &Claims, claim: &Claim, free: Option<u16>, suggest: &Suggest) -> String {
+    let Some(free) = free else { return change(all, claim, None, suggest) };
+    let mut step = change(all, claim, Some(&free.to_string()), suggest);
+    for repeat in &all.claimant(claim).repeats {
+        step.push_str(&format!(" and {}", repeated(all, claim.by, repeat, free, suggest)));
+    }
+    step
 }
 
 /// Another HOME. What follows HOME by default is held where it is.

@@ -30,6 +30,8 @@ pub(super) struct Suggest<'a> {
     offered: Vec<(Key, Option<usize>)>,
     /// Base ports offered before: a plane that must move for two reasons moves once.
     moved: Vec<(usize, u16)>,
+    /// Base ports offered for warnings alone: nothing else may take it for granted that such an offer is followed.
+    advised: Vec<(usize, u16)>,
     /// Single ports offered before, by what says the present one: it is told the same in every finding.
     pinned: Vec<(Claim, u16)>,
     /// State dirs offered before: what is offered later for that plane goes there.
@@ -65,6 +67,7 @@ impl<'a> Suggest<'a> {
             told: Vec::new(),
             offered: Vec::new(),
             moved: Vec::new(),
+            advised: Vec::new(),
             pinned: Vec::new(),
             state_dirs: Vec::new(),
             leaving: Vec::new(),
@@ -76,13 +79,30 @@ impl<'a> Suggest<'a> {
     /// A base port whose family is 120 from every other and holds no port that is pinned, ephemeral or listened on; the
     /// next above `near`, else the lowest. One plane is offered one.
     pub(super) fn base(&mut self, claims: &Claims, by: usize, near: u16) -> Option<u16> {
-        if let Some((_, base)) = self.moved.iter().find(|(owner, _)| *owner == by) {
-            return Some(*base);
+        if let Some(base) = offer(&self.moved, by) {
+            return Some(base);
         }
-        self.left = self.left.checked_sub(1)?;
-        let base = self.ports.get_or_insert_with(|| Ports::new(claims, self.around)).base(by, near)?;
+        let base = match offer(&self.advised, by) {
+            Some(base) => base,
+            None => self.fresh_base(claims, by, near)?,
+        };
         self.moved.push((by, base));
         Some(base)
+    }
+
+    /// The same for a warning, which may stand: who does not heed it stays where it is.
+    pub(super) fn advised_base(&mut self, claims: &Claims, by: usize, near: u16) -> Option<u16> {
+        if let Some(base) = offer(&self.moved, by).or_else(|| offer(&self.advised, by)) {
+            return Some(base);
+        }
+        let base = self.fresh_base(claims, by, near)?;
+        self.advised.push((by, base));
+        Some(base)
+    }
+
+    fn fresh_base(&mut self, claims: &Claims, by: usize, near: u16) -> Option<u16> {
+        self.left = self.left.checked_sub(1)?;
+        self.ports.get_or_insert_with(|| Ports::new(claims, self.around)).base(by, near)
     }
 
     /// A port for what a pin is for: a browser's in the plane's own family, as it will be, any other in no family.
@@ -92,7 +112,7 @@ impl<'a> Suggest<'a> {
             return Some(*offered);
         }
         self.left = self.left.checked_sub(1)?;
-        let moved = self.moved.iter().find(|(owner, _)| *owner == claim.by).map(|(_, base)| *base);
+        let moved = offer(&self.moved, claim.by);
         let ports = self.ports.get_or_insert_with(|| Ports::new(claims, self.around));
         let offered = match (pin, moved.or(claims.claimant(claim).base)) {
             (Pin::Browser | Pin::Attaches, Some(base)) => ports.cdp(claim.by, base).or_else(|| ports.single(port))?,
@@ -107,7 +127,7 @@ impl<'a> Suggest<'a> {
         let of =
             |offers: &[(usize, PathBuf)]| offers.iter().find(|(owner, _)| *owner == by).map(|(_, path)| path.clone());
         Offered {
-            base: self.moved.iter().find(|(owner, _)| *owner == by).map(|(_, base)| *base),
+            base: offer(&self.moved, by),
             state_dir: of(&self.state_dirs).filter(|_| self.leaving.contains(&by)),
             config: of(&self.configs),
             workspace: of(&self.workspaces),
@@ -265,6 +285,10 @@ impl<'a> Suggest<'a> {
             None => vec![Key::spelled(path)],
         }
     }
+}
+
+fn offer(offers: &[(usize, u16)], by: usize) -> Option<u16> {
+    offers.iter().find(|(owner, _)| *owner == by).map(|(_, base)| *base)
 }
 
 /// Without the slash that joining nothing would leave.

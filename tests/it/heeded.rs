@@ -353,4 +353,38 @@ proptest! {
             told(&standing), told(&found.iter().collect::<Vec<_>>()), before.told(), after.told()
         );
     }
+
+    #[test]
+    fn the_hint_of_one_error_of_ports_is_enough_for_that_error(
+        generated in (plane("main"), plane("rescue"), plane("staging")),
+    ) {
+        let (a, b, c) = generated;
+        let scratch = Scratch::new("heeded");
+        let before = World::new(vec![a, b, c], scratch.path());
+        let found = before.checked(scratch.path());
+        for finding in found.iter().filter(|finding| finding["severity"] == "error") {
+            let steps = Step::all(hint(finding));
+            let code = finding["code"].as_str().expect("a code");
+            // A file that only another hint makes cannot be edited yet, and what two planes read cannot say two things.
+            let is_there = |step: &Step| match &step.at {
+                Place::Plane(_) => true,
+                Place::File(path) => {
+                    let readers = before.planes.keys().filter(|name| before.config(name).as_ref() == Some(path)
+                        || path.ends_with(".env") && before.state_dir(name).join(".env") == *path);
+                    let is_known = before.configs.contains_key(path) || before.environments.contains_key(path);
+                    is_known && readers.count() == 1
+                }
+            };
+            if !(code.starts_with("port-") || code == "config-port-differs") || steps.is_empty()
+                || !steps.iter().all(is_there) {
+                continue;
+            }
+            let left = before.heeded(std::slice::from_ref(finding)).checked(scratch.path());
+// Other numbers in it do not make it another error.
+            let said = |one: &Value| one["message"].as_str().expect("a message").split(" says ").next().map(str::to_owned);
+            let same = |other: &&Value| head(other) == head(finding) && said(other) == said(finding);
+            let standing = left.iter().find(same);
+            prop_assert!(standing.is_none(), "{}: {}\n{}", code, hint(finding), before.told());
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! Names that agents choose, in the commands of hints: each is one argument to a shell, whatever it holds.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::process::Command;
 
+use gateward::plane::shell::{steers, word};
+use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::support::Scratch;
@@ -52,5 +56,25 @@ fn a_command_in_a_hint_names_exactly_the_link_that_it_is_about() {
             .expect("bash runs");
         assert_eq!(String::from_utf8_lossy(&run.stdout), format!("{}\n", link.display()), "{hint}");
         assert!(!scratch.path().join("PWNED").exists(), "{hint}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_shell_takes_every_word_for_itself(
+        odd in prop::collection::vec(prop_oneof![
+            prop::sample::select(b" ;$`'\"\\&|<>(){}[]*?!#~=\n\t\x1b-ab/".to_vec()),
+            1_u8..=255,
+        ], 0..12),
+    ) {
+        let odd = OsString::from_vec(odd);
+        let quoted = word(&odd);
+        prop_assert!(!quoted.chars().any(steers), "{:?}", quoted);
+        let run = Command::new("bash").args(["-c", &format!("printf '%s|' {quoted}")]).output().expect("bash runs");
+        let mut expected = odd.into_vec();
+        expected.push(b'|');
+        prop_assert_eq!(run.stdout, expected, "{}", quoted);
     }
 }

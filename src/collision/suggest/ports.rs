@@ -46,8 +46,7 @@ impl Ports {
     /// Gives out a base port for a plane.
     pub(super) fn base(&mut self, by: usize, near: u16) -> Option<u16> {
         let base = self.bases.take(near)?;
-        // Whoever moves leaves its family.
-        self.families.retain(|(_, owner)| *owner != by);
+        // Whoever moves may not have done so yet: its old family stays its own.
         let at = self.families.partition_point(|(other, _)| *other < base);
         self.families.insert(at, (base, by));
         Some(base)

@@ -25,9 +25,15 @@ fn port(subject: &Subject, said: &Said<u16>, claimed: &Claimed<'_>) -> Option<Fi
     let surface = said.value.to_string();
     let message = format!("`{}` of `{name}` says port {}, the manifest says {port}", said.key, said.value);
     let Claimed { claims, by, suggest } = *claimed;
-    let then = suggest.offered(by).base.unwrap_or(port);
+    let offered = suggest.offered(by).base;
+    // Where the manifest's own port is to change as well, each of the two hints says both: either may be followed alone.
+    let first = offered.map(|base| format!("under [planes.{name}] say `port = {base}` and "));
+    let then = offered.unwrap_or(port);
     let hint = match gather::repeat(said) {
-        Some(repeat) => format!("{}, or take it out", repeated(claims, by, &repeat, then, suggest)),
+        Some(repeat) => {
+            let first = first.unwrap_or_default();
+            format!("{first}{}, or take it out", repeated(claims, by, &repeat, then, suggest))
+        }
         None => format!("take `{}` out of the plane's environment", said.key),
     };
     let one = subject.finding(Code::ConfigPort, surface).at(subject.places.of("port"), format!("`{name}`: {port}"));
