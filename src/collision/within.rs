@@ -7,6 +7,7 @@ use super::surroundings::Surroundings;
 use crate::openclaw::config::declared::Declared;
 use crate::plane::{Places, Plane, Planes};
 
+mod arguments;
 mod files;
 mod gateway;
 mod limits;
@@ -54,8 +55,9 @@ pub(super) fn findings(
         found.extend(files::problems(&subject, declared));
         if files::is_readable(declared) {
             found.extend(gateway::contradictions(&subject, declared, claimed));
-            found.extend(gateway::exposure(&subject, &declared.gateway));
-            found.extend(gateway::mode(&subject, &declared.gateway));
+            let told = arguments::told(&subject, &declared.gateway);
+            found.extend(gateway::exposure(&subject, &told));
+            found.extend(gateway::mode(&subject, &told));
             found.extend(names::browser_profiles(&subject, &declared.browser));
         }
     }

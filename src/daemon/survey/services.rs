@@ -59,6 +59,8 @@ fn gathered(folders: Vec<Folder>) -> Vec<(Service, Unit)> {
             }
             let standing = if living.get_or_insert_with(living_units).contains(&name) {
                 Standing::Running
+            } else if is_masked(&file) {
+                continue;
             } else if is_enabled(&path, &name) {
                 Standing::Enabled
             } else {
@@ -273,6 +275,12 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// Whether it is switched off for good: such a unit cannot be started, and to remove it would bring back what it hides.
+fn is_masked(file: &Path) -> bool {
+    fs::canonicalize(file).is_ok_and(|real| real == Path::new("/dev/null"))
+        || fs::metadata(file).is_ok_and(|facts| facts.is_file() && facts.len() == 0)
+}
+
 /// Whether a target or another unit wants it; units that are enabled for every user are linked beside their own folder.
 fn is_enabled(folder: &Path, name: &str) -> bool {
     let Ok(entries) = fs::read_dir(folder) else { return false };
@@ -325,6 +333,9 @@ mod tests {
         fs::write(at("my-bot.service"), format!("{marked}gateway\n")).expect("a file");
         fs::write(at("my-node.service"), format!("{marked}node\n")).expect("a file");
         assert_eq!(units(folder.path()), [at("my-bot.service"), at("openclaw-gateway-main.service")]);
+        let masked = at("openclaw-gateway-off.service");
+        std::os::unix::fs::symlink("/dev/null", &masked).expect("a link");
+        assert!(is_masked(&masked) && !is_masked(&at("my-bot.service")));
         assert!(!is_enabled(folder.path(), "openclaw-gateway-main.service"));
         fs::create_dir(at("default.target.wants")).expect("a folder");
         let link = at("default.target.wants").join("openclaw-gateway-main.service");
