@@ -26,7 +26,7 @@ use crate::daemon::load::Loaded;
 use crate::daemon::survey::{self, Depth, held};
 use crate::plane::PlaneName;
 use crate::render::text::Tone;
-use crate::wire::{Ask, RefusedBefore, Restart, Start};
+use crate::wire::{Answer, Ask, RefusedBefore, Restart, Start, State};
 
 /// The longest look at the host before a start; a keeper looks once more before it spawns.
 const LOOK: Duration = Duration::from_secs(10);
@@ -102,6 +102,7 @@ impl Change<'_> {
     /// The planes that must not be started while findings stand against them.
     fn refused(&self, target: &Target, planes: &[PlaneName], found: &[Finding]) -> Vec<Fate> {
         let all = trouble::standing(found, planes, self.allow);
+        let up = self.already_up(target, planes, &all);
         // Every finding is shown once, though it may stand against several planes.
         let mut findings = if all.is_empty() { String::new() } else { trouble::shown(&all, target) };
         let fate = |plane: &PlaneName| {
@@ -115,9 +116,23 @@ impl Change<'_> {
                 }),
             })
         };
-        let fates: Vec<Fate> = planes.iter().filter_map(fate).collect();
+        let fates: Vec<Fate> = planes.iter().filter(|plane| !up.contains(plane)).filter_map(fate).collect();
         self.keep_in_the_journal(target, &fates);
         fates
+    }
+
+    /// Those of `planes` that a start leaves as they are, so that nothing can stand against it.
+    fn already_up(&self, target: &Target, planes: &[PlaneName], standing: &[&Finding]) -> Vec<PlaneName> {
+        if standing.is_empty() || !matches!(self.ask, Ask::Start(_)) {
+            return Vec::new();
+        }
+        let questions = planes.iter().map(|plane| (target.keeper(plane), Ask::Status)).collect();
+        let answers = ask::all(questions, ask::BUDGET).unwrap_or_default();
+        let answered = planes.iter().zip(answers).filter_map(|(plane, answer)| match answer {
+            Ok(Answer::Plane(status)) if matches!(status.state, State::Up | State::Starting) => Some(plane.clone()),
+            Ok(_) | Err(_) => None,
+        });
+        answered.collect()
     }
 
     /// What the keeper of `plane` is asked. Of the codes allowed it is told those that stand against the plane, for the

@@ -10,8 +10,9 @@ use super::target::{Scope, Target};
 use super::terminal::{print, print_json, say, stdout_look};
 use super::trouble;
 use crate::collision::finding::{Finding, Severity};
+use crate::plane::PlaneName;
 use crate::render::plan::{Mood, plan};
-use crate::wire::{Answer, Ask, Plan, Reload};
+use crate::wire::{Answer, Ask, Plan, Reload, State};
 
 /// How long the proof before a reload may take: each plane's own `config validate` is part of it.
 const PROOF: Duration = Duration::from_secs(300);
@@ -83,13 +84,24 @@ fn tell(done: &Plan, args: &Args, target: &Target) -> Outcome {
     if args.json {
         print_json(done)?;
     } else {
-        print(&plan(done, mood, stdout_look()))?;
+        print(&plan(done, &at_rest(target, &done.replace), mood, stdout_look()))?;
     }
     if done.blocked.is_empty() {
         note_standing(target);
         return Ok(Code::Done);
     }
     Err(blocked(done, target))
+}
+
+/// Those of `planes` that nobody wants up: what is new about them waits for their next start.
+fn at_rest(target: &Target, planes: &[PlaneName]) -> Vec<PlaneName> {
+    let questions = planes.iter().map(|plane| (target.keeper(plane), Ask::Status)).collect();
+    let answers = ask::all(questions, ask::BUDGET).unwrap_or_default();
+    let stopped = planes.iter().zip(answers).filter_map(|(plane, answer)| match answer {
+        Ok(Answer::Plane(status)) if !status.wanted && status.state == State::Stopped => Some(plane.clone()),
+        Ok(_) | Err(_) => None,
+    });
+    stopped.collect()
 }
 
 /// Says what stands against planes that had nothing to change: the next start that is asked for is refused for it.

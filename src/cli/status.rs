@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::absent;
 use super::args::PLANES;
@@ -254,7 +255,20 @@ fn watch(args: &Args, target: &Target, planes: &[&AppliedPlane]) -> Outcome {
                 said = text;
             }
         }
-        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+        pause(&stdout, next.saturating_duration_since(Instant::now()))?;
+    }
+}
+
+/// Waits, unless the reader of `stdout` goes: a table that does not change would never find out.
+fn pause(stdout: &io::Stdout, time: Duration) -> Result<(), Failure> {
+    let time = Timespec::try_from(time).map_err(|_| Failure::failed("cannot wait so long", ""))?;
+    let mut look = [PollFd::new(stdout, PollFlags::empty())];
+    // Interrupted, as by a window that changes its size, it looks again sooner.
+    match poll(&mut look, Some(&time)) {
+        Ok(_) if look[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => {
+            Err(Failure::Output(io::ErrorKind::BrokenPipe.into()))
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Broom {
     sweep: Option<Sweep>,
     /// What this sweep has sent SIGKILL, by pid and start.
     ended: BTreeMap<(i32, u64), Leftover>,
+    /// What was in the group of a gateway that has ended, and is killed with that group before the sweep.
+    grouped: Vec<Leftover>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +84,15 @@ impl Broom {
     /// A broom for a plane whose cookies begin with `prefix` (`<id>/<plane>/`).
     pub fn new(prefix: &str, lock_path: PathBuf) -> Self {
         let cookie = format!("{}={prefix}", crate::openclaw::environment::COOKIE);
-        Self { cookie, lock_path, lock: None, predecessor: Predecessor::Unswept, sweep: None, ended: BTreeMap::new() }
+        Self {
+            cookie,
+            lock_path,
+            lock: None,
+            predecessor: Predecessor::Unswept,
+            sweep: None,
+            ended: BTreeMap::new(),
+            grouped: Vec::new(),
+        }
     }
 
     /// The host has been looked at for bearers of the plane's cookie, and there was none. Whoever has the plane's lock is ended
@@ -96,10 +106,18 @@ impl Broom {
         self.lock.as_ref()
     }
 
+    /// Names who outlived the ended and unreaped `leader` in its group, for the record of the sweep to come.
+    pub fn name_group(&mut self, leader: i32) {
+        match sweep::group(leader) {
+            Ok(found) => self.grouped = found,
+            Err(error) => tracing::warn!(%error, leader, "the gateway's group could not be listed"),
+        }
+    }
+
     /// Begins a sweep.
     pub fn begin(&mut self, now: Moment) {
         self.sweep = Some(Sweep { began: now, next: now });
-        self.ended.clear();
+        self.ended = std::mem::take(&mut self.grouped).into_iter().map(|one| ((one.pid, one.start), one)).collect();
     }
 
     /// What outlived the gateway and was ended by the sweep that is over, one for each that lived; told once.

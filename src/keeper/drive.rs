@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::asks::{self, Sort, Validate, Verdict, Waiting};
-use super::hands::{self, CleanExit, Custody, Handoffs, Hands};
+use super::hands::{self, Custody, Handoffs, Hands};
 use super::input::{Errand, Helped, Input};
 use super::perform::Onward;
 use crate::life::event::{AskId, Asking, Event, Haste};
@@ -302,39 +302,6 @@ impl Keeper {
     fn refuse_definition(&mut self, reply: Reply, by: &str, message: &str) -> Vec<Event> {
         self.hands.record(self.life.turned_away(Asking::Replace, by, message));
         asks::refuse(reply, message)
-    }
-
-    /// The gateway has ended: its last words are read and its group is signalled while its pid is still its own.
-    fn ended(&mut self, incarnation: u64) -> Vec<Event> {
-        let Some(running) = self.hands.running.as_ref().filter(|running| running.incarnation == incarnation) else {
-            return Vec::new();
-        };
-        let exit = match reap::peek(&running.pidfd) {
-            Ok(Some(exit)) => exit,
-            Ok(None) => return Vec::new(),
-            Err(error) => {
-                tracing::error!(%error, pid = running.pid, "the gateway's end could not be read");
-                return Vec::new();
-            }
-        };
-        let pid = running.pid;
-        if exit.code == Some(0) && !matches!(self.life.phase(), Phase::Stopping { .. }) {
-            self.hands.notice_left_behind(incarnation);
-        }
-        if let Err(error) = crate::os::signals::kill_group(pid, libc::SIGKILL) {
-            tracing::warn!(%error, pid, "the gateway's group could not be signalled");
-        }
-        self.hands.logbook.drain();
-        if let Err(error) = reap::reap(pid) {
-            tracing::error!(%error, pid, "the gateway could not be reaped");
-        }
-        self.hands.running = None;
-        if exit.code == Some(0) {
-            let at = self.hands.clock.now();
-            self.hands.clean = Some(CleanExit { incarnation, pid, at, asked_again: 0 });
-        }
-        self.hands.known.pid = None;
-        vec![self.judge(incarnation, exit)]
     }
 
     fn children_changed(&mut self) -> Vec<Event> {

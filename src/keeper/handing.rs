@@ -8,6 +8,7 @@ use super::hands::{self, CleanExit, Handoffs, Hands};
 use super::input::{Errand, Helped};
 use crate::life::event::{Event, Told};
 use crate::life::phase::Phase;
+use crate::openclaw::exits::Meaning;
 use crate::openclaw::handoff::{self, Handoff};
 use crate::plane::Contract;
 
@@ -95,8 +96,23 @@ impl Keeper {
                 self.hands.consume(incarnation).into_iter().collect()
             }
             (Handoff::Unknown(_) | Handoff::Accepted(_) | Handoff::Nothing(_), _) => {
+                if let Handoff::Accepted(reason) = &handoff {
+                    self.it_was_wanted(incarnation, reason);
+                }
                 vec![Event::HandoffTold { incarnation, told: hands::told(handoff) }]
             }
+        }
+    }
+
+    /// What `status` calls the last end is told anew, unless another has come since.
+    fn it_was_wanted(&mut self, incarnation: u64, reason: &str) {
+        let successor = self.life.living().filter(|living| *living == incarnation + 1);
+        let last = self.life.incarnation() == incarnation || successor == Some(self.life.incarnation());
+        if let Some(exit) = self.hands.known.last_exit.as_mut()
+            && last
+            && exit.meaning == Meaning::Clean.sentence()
+        {
+            exit.meaning = format!("restarted itself ({reason})");
         }
     }
 

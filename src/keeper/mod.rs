@@ -11,6 +11,7 @@ mod clear;
 mod clock;
 mod confine;
 mod drive;
+mod ending;
 mod files;
 pub mod folders;
 mod handing;

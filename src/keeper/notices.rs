@@ -141,10 +141,10 @@ impl Hands {
         Some(over)
     }
 
-    /// A launcher that forked and went: what it left behind is the gateway, and is ended like any leftover.
-    pub(super) fn notice_left_behind(&mut self, incarnation: u64) {
-        let Some(left) = self.sealed.plane.port.and_then(proof::left_listening) else { return };
-        let saw = format!("what was spawned has ended, and left {} listening on its port", proof::describe(left));
+    /// A launcher that forked and went: what it left behind is the gateway, and is ended like any leftover. Gives its name.
+    pub(super) fn notice_left_behind(&mut self, incarnation: u64) -> Option<String> {
+        let left = proof::describe(self.sealed.plane.port.and_then(proof::left_listening)?);
+        let saw = format!("what was spawned has ended, and left {left} listening on its port");
         self.record(Record {
             incarnation,
             event: "launcher-left",
@@ -152,6 +152,7 @@ impl Hands {
             decided: "ended".into(),
             follows: "a gateway is kept as a child: let its launcher `exec` it, or wait for it".into(),
         });
+        Some(left)
     }
 
     /// Writes one decision, or one thing of note, into the keeper's log and the plane's journal.

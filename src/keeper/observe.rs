@@ -1,4 +1,4 @@
-//! What probes and ends mean as facts for the machine, and what of them an operator is shown.
+//! What probes mean as facts for the machine, and what of them an operator is shown.
 //!
 //! Decides nothing about what follows.
 
@@ -6,9 +6,7 @@ use super::drive::Keeper;
 use super::input::{Listener, Seen, Startup};
 use crate::life::event::Event;
 use crate::life::phase::{Moment, Phase};
-use crate::openclaw::exits::{self, Exit, Stage};
-use crate::os::reap;
-use crate::wire::LastExit;
+use crate::openclaw::exits;
 
 /// A process that starts comes along while it uses at least this share of a core between two looks: an idle Node process
 /// uses about 1 % (contract), a booting one most of a core.
@@ -81,33 +79,6 @@ impl Keeper {
     fn works(&mut self, seen: &Seen, now: Moment) -> bool {
         let (then, before) = std::mem::replace(&mut self.hands.looked_at, (now, seen.cpu));
         seen.cpu.saturating_sub(before).as_secs_f64() >= BOOTING_SHARE * now.saturating_sub(then).as_secs_f64()
-    }
-
-    /// The end of an incarnation, with its meaning.
-    pub(super) fn judge(&mut self, incarnation: u64, ended: reap::Exit) -> Event {
-        let exit = match (ended.code, ended.signal) {
-            (Some(code), _) => Exit::Code(code),
-            (None, Some(libc::SIGKILL)) => self.hands.killer(),
-            (None, Some(signal)) => Exit::Signal(signal),
-            (None, None) => Exit::Code(-1),
-        };
-        let stage = match self.life.phase() {
-            Phase::Stopping { .. } => Stage::Stopping,
-            Phase::Up { .. } => Stage::Up,
-            Phase::Starting { .. } | Phase::Down { .. } | Phase::Sweeping { .. } | Phase::Waiting { .. } => {
-                Stage::Starting
-            }
-        };
-        let contract = self.hands.sealed.plane.contract;
-        let meaning = exits::meaning(contract, exit, stage, &self.hands.logbook.tail());
-        let meant = self.life.end_in_words(meaning);
-        self.hands.logbook.note(&format!("incarnation {incarnation} ended: {exit}, {meant}"));
-        self.hands.known.last_exit =
-            Some(LastExit { code: ended.code, signal: ended.signal, at: self.hands.clock.stamp(), meaning: meant });
-        self.hands.known.live = false;
-        self.hands.known.left_to_drain = None;
-        self.hands.known.readiness = super::input::Readiness::default();
-        Event::Exited { incarnation, exit, meaning }
     }
 }
 

@@ -133,6 +133,7 @@ impl Life {
             Phase::Up { incarnation, .. } => {
                 self.wish(Want::Up);
                 self.record("asked", format!("restart --safe by {by}"), "passed on", "the gateway restarts itself");
+                self.safely = Some(incarnation);
                 self.orders.push(Order::RestartSafely { incarnation });
                 Some("passed on to the gateway, which restarts once its work has drained")
             }
@@ -236,15 +237,15 @@ impl Life {
         self.pace.insist();
         self.origin = Origin::Asked;
         self.waits = 0;
-        self.handoff = None;
         self.record("asked", format!("{} by {by}", asking.words()), "accepted", follows);
+        self.drop_question("an operator asked for a spawn");
         follows
     }
 
     fn rest_quietly(&mut self) {
         self.phase = Phase::Down { because: Rest::Asked };
         self.waits = 0;
-        self.handoff = None;
+        self.drop_question("the plane is down");
     }
 
     fn leave_if_at_rest(&mut self) {

@@ -4,7 +4,7 @@
 
 use super::order::Want;
 use super::pace::Verdict;
-use super::phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
+use super::phase::{Moment, Next, Park, Phase, Rest, StopCause, Wait};
 use super::{Life, Tenure};
 use crate::openclaw::exits::{CONFIG_EXIT, Exit, Meaning};
 use crate::plane::{Contract, Policy};
@@ -19,16 +19,13 @@ impl Life {
         }
         let saw = format!("{exit}: {}", self.end_in_words(meaning));
         let next = match &self.phase {
-            Phase::Stopping { then, why, since, drain, .. } => {
-                let (then, why, since, drain) = (then.clone(), why.clone(), *since, *drain);
+            Phase::Stopping { then, why, since, .. } => {
+                let (then, why, since) = (then.clone(), why.clone(), *since);
                 // To OpenClaw a gateway that was cut off did not end, whoever wanted it.
-                if why == StopCause::Asked
-                    && matches!(exit, Exit::Signal(_))
-                    && self.rules.contract == Contract::Openclaw
-                {
+                if why == StopCause::Asked && was_cut_off(exit) && self.rules.contract == Contract::Openclaw {
                     self.pace.cut_off(since, now);
                 }
-                self.after_stop(then, &why, since, drain, now)
+                self.after_stop(then, &why, since, exit, now)
             }
             Phase::Starting { since, .. } => {
                 let since = *since;
@@ -56,6 +53,9 @@ impl Life {
 
     /// What an end means that comes now: what we brought about ourselves was asked for by nobody.
     pub fn end_in_words(&self, meaning: Meaning) -> String {
+        if meaning == Meaning::Clean && self.safely.is_some() && self.safely == self.living() {
+            return "restarted as asked".to_owned();
+        }
         let ours = match &self.phase {
             Phase::Stopping { why, .. } => why.ours(),
             Phase::Down { .. }
@@ -74,6 +74,7 @@ impl Life {
             Meaning::Clean
             | Meaning::Config
             | Meaning::Conflict
+            | Meaning::ConfigMoved
             | Meaning::Crash
             | Meaning::Killed
             | Meaning::OutOfMemory
@@ -82,12 +83,12 @@ impl Life {
     }
 
     /// The end of an incarnation that we had asked to go.
-    fn after_stop(&mut self, then: Next, why: &StopCause, since: Moment, drain: Drain, now: Moment) -> Next {
+    fn after_stop(&mut self, then: Next, why: &StopCause, since: Moment, exit: Exit, now: Moment) -> Next {
         match why {
             StopCause::Asked => then,
             StopCause::Unhealthy(_) | StopCause::Stuck(_) if then != Next::Spawn => then,
             StopCause::Unhealthy(how) | StopCause::Stuck(how) => {
-                let unclean = (drain != Drain::Seen).then_some(since);
+                let unclean = was_cut_off(exit).then_some(since);
                 let words = why.ours().unwrap_or_else(|| how.clone());
                 self.paced(unclean, words, now)
             }
@@ -123,6 +124,7 @@ impl Life {
             }
             Meaning::Clean if policy == Policy::OnFailure => park(words, policy),
             Meaning::Clean
+            | Meaning::ConfigMoved
             | Meaning::Crash
             | Meaning::Killed
             | Meaning::OutOfMemory
@@ -153,6 +155,15 @@ impl Life {
             Verdict::Breaker(retry_at) => Next::Wait { retry_at, attempt: 1, because: Wait::Breaker(words) },
             Verdict::GiveUp(count) => Next::Down(Rest::Parked(Park::Deaths { count, last: words })),
         }
+    }
+}
+
+/// Whether an end that we brought about left OpenClaw no time to write it down. One that exits by itself, seen to drain or
+/// not, has closed its store.
+fn was_cut_off(exit: Exit) -> bool {
+    match exit {
+        Exit::Code(_) => false,
+        Exit::Signal(_) | Exit::OutOfMemory | Exit::PerhapsOutOfMemory => true,
     }
 }
 

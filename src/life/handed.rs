@@ -57,7 +57,9 @@ impl Life {
             | Phase::Stopping { .. }
             | Phase::Waiting { .. } => Came::Up,
         };
-        let paced = self.pace.would_give_up(now) || self.pace.is_restless(since, now, came);
+        let paced =
+            self.pace.would_give_up(now) || self.pace.is_restless(since, now, came) || self.pace.doubts(since, now);
+        self.drop_question("its successor exited cleanly as well, and that exit is asked about instead");
         let at_once = self.rules.restart.policy == Policy::Always && !second && !paced;
         let up_since = self.up_since.unwrap_or(now);
         let question = if at_once { Question::Held } else { Question::Put };
@@ -75,6 +77,24 @@ impl Life {
         pending.question = Question::Put;
         let incarnation = pending.incarnation;
         self.orders.push(Order::ConsumeHandoff { incarnation });
+    }
+
+    /// An exit that will not be asked about any more leaves a record of that.
+    pub(super) fn drop_question(&mut self, why: &str) {
+        let Some(pending) = self.handoff.take() else { return };
+        let saw = format!("whether incarnation {} wanted a successor was never answered: {why}", pending.incarnation);
+        let follows = match pending.count {
+            Count::Open => "the exit counts for nothing",
+            Count::Done => "the exit counts as a death",
+        };
+        self.record("handoff", saw, "none", follows);
+    }
+
+    /// A spawn ends a question under way; whoever comes up next has it put again.
+    pub(super) fn hold_question(&mut self) {
+        if let Some(pending) = &mut self.handoff {
+            pending.question = Question::Held;
+        }
     }
 
     /// The successor has ended too: the exit before it counts from now on, and is taken back if it was wanted.
@@ -98,6 +118,7 @@ impl Life {
         if pending.count == Count::Done {
             self.pace.forgive();
         }
+        self.pace.trust();
         let pause = self.pace.handed_off(pending.since, pending.ended, pending.came);
         let awaited = self.is_awaiting_answer();
         if let (true, Some((pause, count))) = (awaited, pause) {
@@ -128,6 +149,7 @@ impl Life {
     fn not_handed_off(&mut self, pending: &Pending, reason: String, now: Moment) {
         let policy = self.rules.restart.policy;
         let awaited = self.is_awaiting_answer();
+        self.pace.doubt();
         let verdict = match pending.count {
             Count::Open => self.pace.died(pending.up_since, pending.ended, None),
             Count::Done => Verdict::AtOnce,
@@ -145,7 +167,13 @@ impl Life {
                 Next::Down(Rest::Parked(Park::Policy(format!("it exited cleanly and restart.policy is `{policy}`"))))
             }
         };
-        let follows = format!("restart.policy `{policy}`: {}", super::ended::consequence(&next, now));
+        let consequence = super::ended::consequence(&next, now);
+        let follows = match &next {
+            Next::Down(Rest::Parked(Park::Deaths { count, .. })) => {
+                format!("death {count} within restart.window, of restart.max_deaths: {consequence}")
+            }
+            Next::Spawn | Next::Wait { .. } | Next::Down(_) => format!("restart.policy `{policy}`: {consequence}"),
+        };
         self.record("handoff", reason, super::ended::decision(&next), follows);
         self.go_on_with(next, now);
     }

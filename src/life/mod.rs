@@ -108,6 +108,8 @@ pub struct Life {
     up_since: Option<Moment>,
     /// A clean exit of which it is not known yet whether it was a handoff.
     handoff: Option<handed::Pending>,
+    /// The incarnation that was told to restart itself safely.
+    safely: Option<u64>,
     orders: Vec<Order>,
 }
 
@@ -127,6 +129,7 @@ impl Life {
             waits: 0,
             up_since: None,
             handoff: None,
+            safely: None,
             orders: Vec::new(),
         }
     }
@@ -243,6 +246,7 @@ impl Life {
             Event::HandoffTold { incarnation, told } => self.handoff_told(incarnation, told, now),
             Event::FilesChanged => self.files_changed(now),
             Event::SafeRestartRefused { incarnation, why } => {
+                self.safely.take_if(|told| *told == incarnation);
                 self.record("safe-restart-refused", why, "nothing", format!("incarnation {incarnation} lives on"));
             }
             Event::DeadlinePassed => self.deadline_passed(now),
@@ -298,6 +302,7 @@ impl Life {
     fn spawn(&mut self, now: Moment) {
         self.incarnation += 1;
         self.up_since = None;
+        self.hold_question();
         let incarnation = self.incarnation;
         match std::mem::replace(&mut self.origin, Origin::Own) {
             Origin::Asked => self.restarts = 0,
@@ -374,7 +379,7 @@ impl Life {
     fn rest(&mut self, because: Rest) {
         self.phase = Phase::Down { because };
         self.waits = 0;
-        self.handoff = None;
+        self.drop_question("the plane is down");
         if self.tenure == Tenure::Leaves {
             self.orders.push(Order::Leave);
         }

@@ -27,6 +27,15 @@ pub enum Came {
     Nowhere,
 }
 
+/// What OpenClaw said of a clean exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    /// Nothing yet, or that it wanted a successor.
+    Wanted,
+    /// That nobody did, or nothing that could be heard.
+    Unwanted,
+}
+
 /// What to do about a death.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -50,6 +59,8 @@ pub struct Pace {
     unclean: Vec<Moment>,
     /// Restarts that gateways asked for themselves, in a row, each soon after its start.
     handoffs: u32,
+    /// What was answered about the last clean exit that nobody of ours asked for.
+    answered: Answered,
     last_delay: Duration,
     jitter: fastrand::Rng,
 }
@@ -64,6 +75,7 @@ impl Pace {
             deaths: Vec::new(),
             unclean: Vec::new(),
             handoffs: 0,
+            answered: Answered::Wanted,
             last_delay: Duration::ZERO,
             jitter: fastrand::Rng::with_seed(seed),
         }
@@ -85,6 +97,7 @@ impl Pace {
     pub fn insist(&mut self) {
         self.early = 0;
         self.handoffs = 0;
+        self.answered = Answered::Wanted;
         self.deaths.clear();
         self.last_delay = Duration::ZERO;
     }
@@ -134,6 +147,21 @@ impl Pace {
     pub fn is_restless(&self, since: Moment, now: Moment, came: Came) -> bool {
         let mut after = self.clone();
         after.handed_off(since, now, came).is_some()
+    }
+
+    /// A clean exit turned out to have been nobody's wish: the next early one is asked about before anything is spawned.
+    pub fn doubt(&mut self) {
+        self.answered = Answered::Unwanted;
+    }
+
+    /// A clean exit turned out to have been wanted.
+    pub fn trust(&mut self) {
+        self.answered = Answered::Wanted;
+    }
+
+    /// Whether a clean exit at `now` of an incarnation spawned at `since` is hardly a wish for a successor.
+    pub fn doubts(&self, since: Moment, now: Moment) -> bool {
+        self.answered == Answered::Unwanted && now.saturating_sub(since) < self.rules.stable
     }
 
     /// Whoever held it is known by now, and is waited for.

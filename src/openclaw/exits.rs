@@ -16,6 +16,9 @@ pub const BREAKER_TRIPPED: &str = "restart-loop breaker tripped";
 /// What it logs when its channels may start again.
 pub const BREAKER_RECOVERED: &str = "restart-loop breaker recovered";
 
+/// What a boot says whose config was edited meanwhile; it exits with 1 (`doctor-config-preflight`).
+const CONFIG_MOVED: &str = "selected config changed during startup";
+
 /// How it begins to say what it drains (`run-loop-drain`): once at the beginning, then every 30 s.
 const DRAINING: &str = "draining active work before";
 
@@ -116,6 +119,8 @@ pub enum Meaning {
     Config,
     /// Something else holds its port or its state dir.
     Conflict,
+    /// Code 1 at a start: its config was edited while it booted, and it says that another start would do.
+    ConfigMoved,
     /// It failed.
     Crash,
     /// A signal that was not ours.
@@ -162,6 +167,7 @@ fn unasked(code: i32, tail: &str) -> Meaning {
         CONFIG_EXIT if says_owned(tail) => Meaning::Conflict,
         CONFIG_EXIT => Meaning::Config,
         1 if says_port_busy(tail) => Meaning::Conflict,
+        1 if tail.contains(CONFIG_MOVED) => Meaning::ConfigMoved,
         _ => Meaning::Crash,
     }
 }
@@ -190,6 +196,7 @@ impl Meaning {
             Self::Clean => "exited cleanly though nobody asked",
             Self::Config => "refused its config",
             Self::Conflict => "found its port or state dir held by another process",
+            Self::ConfigMoved => "gave its start up, as its config changed meanwhile",
             Self::Crash => "crashed",
             Self::Killed => "was killed by a signal that gateward did not send",
             Self::OutOfMemory => "was killed by the kernel for want of memory",
@@ -208,6 +215,7 @@ impl Meaning {
             | Self::Config => false,
             Self::Ended
             | Self::Conflict
+            | Self::ConfigMoved
             | Self::Crash
             | Self::Killed
             | Self::OutOfMemory
@@ -241,6 +249,9 @@ mod tests {
     fn code_1_is_a_crash_unless_the_port_was_busy() {
         let of = |tail| meaning(Contract::Openclaw, Exit::Code(1), Stage::Starting, tail);
         assert_eq!(of("TypeError: x is not a function"), Meaning::Crash);
+        let moved =
+            "Refusing to run automatic gateway startup migrations because the selected config changed during startup";
+        assert_eq!(of(moved), Meaning::ConfigMoved);
         assert_eq!(of("another gateway instance is already listening on ws://127.0.0.1:21000"), Meaning::Conflict);
     }
 

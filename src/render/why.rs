@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::collision::finding::{Finding, Severity};
 use crate::render::status::{left, tone};
-use crate::render::text::{Look, Tone, duration, labelled};
+use crate::render::text::{Look, Tone, columns, duration, labelled};
 use crate::wire::{PlaneStatus, State};
 
 /// All that is known.
@@ -133,7 +133,9 @@ fn evidence(one: &Evidence, look: Look) -> String {
     let then = [&one.decided, &one.follows].into_iter().filter(|words| !words.is_empty());
     let then: Vec<&str> = then.map(String::as_str).collect();
     let words = if then.is_empty() { seen } else { format!("{seen} → {}", then.join("; ")) };
-    labelled(&format!("{}{which}", one.at), Tone::Faint, &words, 30, look)
+    let label = format!("{}{which}", one.at);
+    let margin = (columns(&label) + 2).max(30);
+    labelled(&label, Tone::Faint, &words, margin, look)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! No processes and no clock.
 
+mod doubts;
 mod model;
 mod scenes;
 mod transcripts;

@@ -274,6 +274,13 @@ pub fn tree(pid: i32) -> io::Result<Vec<i32>> {
     Ok(kin::below(all.iter(), &BTreeSet::from([pid]), &BTreeSet::new()).into_iter().collect())
 }
 
+/// All that live in the process group of `leader`, but for the leader.
+pub fn group(leader: i32) -> io::Result<Vec<Leftover>> {
+    let members = living()?.into_iter().filter(|stat| stat.group == leader && stat.pid != leader);
+    let named = |stat: Stat| Leftover { pid: stat.pid, start: stat.start, comm: stat.name(), why: Why::Group };
+    Ok(members.map(named).collect())
+}
+
 /// All living descendants of this process, but for `spared` and what is below them.
 pub fn children_left(spared: &[i32]) -> io::Result<Vec<Leftover>> {
     let all = living()?;
