@@ -145,6 +145,12 @@ impl Life {
         }
     }
 
+    /// The gateway would not restart itself: an end that comes now is no longer one that was asked for.
+    pub(super) fn safely_refused(&mut self, incarnation: u64, why: String) {
+        self.safely.take_if(|told| *told == incarnation);
+        self.record("safe-restart-refused", why, "nothing", format!("incarnation {incarnation} lives on"));
+    }
+
     fn ask_replace(&mut self, by: &str, now: Moment) -> &'static str {
         match self.want {
             Want::Up => self.ask_restart(Asking::Replace, Haste::Graceful, by, now),

@@ -5,7 +5,7 @@
 use super::order::Want;
 use super::pace::Verdict;
 use super::phase::{Moment, Next, Park, Phase, Rest, StopCause, Wait};
-use super::{Life, Tenure};
+use super::{Life, Origin, Tenure};
 use crate::openclaw::exits::{CONFIG_EXIT, Exit, Meaning};
 use crate::plane::{Contract, Policy};
 
@@ -141,6 +141,15 @@ impl Life {
     }
 
     /// Time that it only took to start was never up, and makes nothing stable.
+    /// What a refused config was waiting for.
+    pub(super) fn files_changed(&mut self, now: Moment) {
+        if let Phase::Down { because: Rest::Parked(Park::Config) } = self.phase {
+            self.record("files-changed", "config, an include or .env changed", "try again", "swept, then spawned");
+            self.origin = Origin::Asked;
+            self.sweep(Next::Spawn, now);
+        }
+    }
+
     fn paced(&mut self, unclean: Option<Moment>, words: String, now: Moment) -> Next {
         let verdict = self.pace.died(self.up_since.unwrap_or(now), now, unclean);
         self.after_verdict(verdict, words, now)

@@ -245,10 +245,7 @@ impl Life {
             Event::Exited { incarnation, exit, meaning } => self.exited(incarnation, exit, meaning, now),
             Event::HandoffTold { incarnation, told } => self.handoff_told(incarnation, told, now),
             Event::FilesChanged => self.files_changed(now),
-            Event::SafeRestartRefused { incarnation, why } => {
-                self.safely.take_if(|told| *told == incarnation);
-                self.record("safe-restart-refused", why, "nothing", format!("incarnation {incarnation} lives on"));
-            }
+            Event::SafeRestartRefused { incarnation, why } => self.safely_refused(incarnation, why),
             Event::DeadlinePassed => self.deadline_passed(now),
         }
         std::mem::take(&mut self.orders)
@@ -336,14 +333,6 @@ impl Life {
         } else {
             self.record("spawn-failed", error.clone(), "parked", "until the manifest changes or a start is asked");
             self.rest(Rest::Parked(Park::Launch(error)));
-        }
-    }
-
-    fn files_changed(&mut self, now: Moment) {
-        if let Phase::Down { because: Rest::Parked(Park::Config) } = self.phase {
-            self.record("files-changed", "config, an include or .env changed", "try again", "swept, then spawned");
-            self.origin = Origin::Asked;
-            self.sweep(Next::Spawn, now);
         }
     }
 
