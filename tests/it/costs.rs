@@ -14,7 +14,7 @@ use crate::support::{Gateward, TestPlane, eventually, say, tail};
 const SOON: Duration = Duration::from_secs(60);
 
 /// System calls of the keeper from the news of a death to the execution of the successor.
-const RESPAWN: usize = 190;
+const RESPAWN: usize = 200;
 
 /// System calls of a keeper from its first to the execution of its gateway, when several planes start together.
 const START: usize = 450;

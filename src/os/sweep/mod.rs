@@ -274,8 +274,13 @@ pub fn tree(pid: i32) -> io::Result<Vec<i32>> {
     Ok(kin::below(all.iter(), &BTreeSet::from([pid]), &BTreeSet::new()).into_iter().collect())
 }
 
-/// All that live in the process group of `leader`, but for the leader.
+/// All that live in the process group of `leader`, but for the leader: a child of this process that has ended and was not reaped.
+///
+/// A subreaper has all of them for its descendants, so that no other child means nobody; only else the host is looked at.
 pub fn group(leader: i32) -> io::Result<Vec<Leftover>> {
+    if process::children(std::process::id().cast_signed()).is_ok_and(|children| children == [leader]) {
+        return Ok(Vec::new());
+    }
     let members = living()?.into_iter().filter(|stat| stat.group == leader && stat.pid != leader);
     let named = |stat: Stat| Leftover { pid: stat.pid, start: stat.start, comm: stat.name(), why: Why::Group };
     Ok(members.map(named).collect())
