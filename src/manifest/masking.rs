@@ -1,5 +1,5 @@
-//! What diagnostics may quote of a manifest: all of it but the values of environment variables, what `strings` hides, and
-//! whatever was never closed after one of these.
+//! What diagnostics may quote of a manifest: all of it but the values of environment variables, what `strings` hides, comments, where an
+//! old token may have been kept, and whatever was never closed after one of these.
 //!
 //! Goes by the lines as well as by what was read as `env`: a line that is broken was not read, and is the one most likely
 //! to be quoted. Better a star too many than a token in somebody's terminal log.
@@ -21,6 +21,7 @@ pub fn masked(lines: &Lines<'_>, secrets: &[Range<usize>], damage: &[Range<usize
         let range = lines.range(number);
         let hit = damage.iter().any(|bad| bad.start <= range.end && range.start <= bad.end);
         let line = text.get(range.clone()).unwrap_or("");
+        hidden.extend(comment(line, range.start));
         match context {
             Context::InEnv => hidden.extend(value(line, range.start)),
             Context::IsEnv if hit => hidden.extend(value(line, range.start)),
@@ -90,6 +91,25 @@ fn value(line: &str, start: usize) -> Option<Range<usize>> {
     }
 }
 
+/// What follows a `#` outside of quotes. In the midst of a text of several lines it may be no comment, and is hidden all the same.
+fn comment(line: &str, start: usize) -> Option<Range<usize>> {
+    let (mut opened, mut escaped) = (None, false);
+    for (at, c) in line.char_indices() {
+        match opened {
+            None if c == '#' => return Some(start + at + 1..start + line.len()),
+            None if matches!(c, '"' | '\'') => opened = Some(c),
+            Some('"') if c == '\\' && !escaped => {
+                escaped = true;
+                continue;
+            }
+            Some(quote) if c == quote && !escaped => opened = None,
+            None | Some(_) => {}
+        }
+        escaped = false;
+    }
+    None
+}
+
 /// What stands between quotes.
 pub(super) fn quoted(line: &str, start: usize) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
@@ -141,7 +161,7 @@ mod tests {
         let text = "[planes.main]\nprofile = \"seen\"\nenv.A = \"xy\"\nenv = { A = \"xy\", B = 'z' } # seen\n";
         assert_eq!(
             mask(text),
-            "[planes.main]\nprofile = \"seen\"\nenv.A = \"**\"\nenv = { A = \"**\", B = '*' } # seen\n"
+            "[planes.main]\nprofile = \"seen\"\nenv.A = \"**\"\nenv = { A = \"**\", B = '*' } # ****\n"
         );
         assert_eq!(
             mask("[defaults.env]\nA = \"xy\" # z\n[planes.b]\nrole = \"x\"\n"),
