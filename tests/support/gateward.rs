@@ -303,7 +303,15 @@ impl Drop for Gateward {
             self.print_logs();
         }
         if !self.living().is_empty() {
-            let _ = self.command(&["down", "--now"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            // What it does not end within a minute is ended below: a test that has been judged holds up no other.
+            let mut down = self.command(&["down", "--now"]);
+            if let Ok(mut down) = down.stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
+                let ended = super::wait::within(Duration::from_secs(60), || down.try_wait().ok().flatten().is_some());
+                if !ended {
+                    let _ = down.kill();
+                    let _ = down.wait();
+                }
+            }
         }
         if let Some(mut daemon) = self.daemon.take() {
             // Reaped here, or it would count as left behind.
