@@ -62,7 +62,7 @@ pub fn planes(target: &Target) -> Result<InForce, Failure> {
     if !missing.is_empty() {
         say(&format!("warning: nobody tells how {} is defined, so it is left out\n", missing.join(", ")));
     }
-    Ok(InForce { planes: Planes { supervisor, planes }, by: Word::Sealed })
+    Ok(InForce { planes: Planes { supervisor, planes, env_files: Vec::new() }, by: Word::Sealed })
 }
 
 /// With what a plane is started: its keeper knows, or the supervisor.

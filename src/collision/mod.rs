@@ -38,6 +38,7 @@ use finding::Finding;
 use gather::Declarations;
 use suggest::Suggest;
 use surroundings::{Ephemeral, Surroundings};
+pub use within::arguments::told as with_arguments;
 
 use crate::openclaw::ports::DEFAULT_BASE;
 use crate::plane::{PlaneName, Planes};

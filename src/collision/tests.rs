@@ -59,6 +59,7 @@ pub(super) fn manifest(planes: Vec<Plane>) -> Planes {
             socket_group: None,
         },
         planes: planes.into_iter().enumerate().map(|(index, plane)| (plane, places(index * 10))).collect(),
+        env_files: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::surroundings::Surroundings;
 use crate::openclaw::config::declared::Declared;
 use crate::plane::{Places, Plane, Planes};
 
-mod arguments;
+pub(super) mod arguments;
 mod files;
 mod gateway;
 mod limits;
@@ -55,7 +55,7 @@ pub(super) fn findings(
         found.extend(files::problems(&subject, declared));
         if files::is_readable(declared) {
             found.extend(gateway::contradictions(&subject, declared, claimed));
-            let told = arguments::told(&subject, &declared.gateway);
+            let told = arguments::told(plane, places, &declared.gateway);
             found.extend(gateway::exposure(&subject, &told));
             found.extend(gateway::mode(&subject, &told));
             found.extend(names::browser_profiles(&subject, &declared.browser));

@@ -110,6 +110,7 @@ pub fn left_living(manifest: &Path) -> Option<Planes> {
             ..defaults
         },
         planes: Vec::new(),
+        env_files: Vec::new(),
     })
 }
 

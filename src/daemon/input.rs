@@ -159,6 +159,8 @@ pub struct Unread {
     pub error: String,
     /// What the keepers hold all the same.
     pub held: Vec<Held>,
+    /// Every `env_file` that the manifest names, as far as that could be read.
+    pub env_files: Vec<PathBuf>,
 }
 
 /// What a proof brought.

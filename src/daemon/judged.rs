@@ -12,6 +12,7 @@ use super::proving::Stamp;
 use super::survey;
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
+use crate::openclaw::config::declared::{FileRole, SourceFile};
 use crate::openclaw::environment::{Host, environ};
 use crate::plane::{Plane, PlaneName, Planes};
 
@@ -32,8 +33,10 @@ pub fn stamps(planes: &Planes) -> Stamps {
     let host = Host::default();
     let environ = |plane: &Plane| environ(plane, &planes.supervisor, &host);
     let declared = survey::configs::declared(planes.planes.iter().map(|(plane, _)| plane), environ);
-    let of_files = |files: &[crate::openclaw::config::declared::SourceFile]| {
-        files.iter().map(|file| (file.path.clone(), Stamp::of(&file.path))).collect()
+    let of_files = |files: &[SourceFile]| {
+        // What a secret is decides nothing about whether a config is one.
+        let of_config = files.iter().filter(|file| file.role != FileRole::Secret);
+        of_config.map(|file| (file.path.clone(), Stamp::of(&file.path))).collect()
     };
     declared.into_iter().map(|(name, declared)| (name, of_files(&declared.files))).collect()
 }

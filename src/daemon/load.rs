@@ -45,11 +45,13 @@ pub struct LoadError {
     pub source: Option<String>,
     /// Everything that is wrong, in the order of the file; never empty.
     pub mistakes: Vec<Mistake>,
+    /// Every `env_file` that it names: what is wrong may be mended there.
+    pub env_files: Vec<PathBuf>,
 }
 
 impl LoadError {
     fn whole_file(path: &Path, mistake: Mistake) -> Box<Self> {
-        Box::new(Self { manifest: Some(path.to_owned()), source: None, mistakes: vec![mistake] })
+        Box::new(Self { manifest: Some(path.to_owned()), source: None, mistakes: vec![mistake], env_files: Vec::new() })
     }
 }
 
@@ -89,7 +91,7 @@ fn look(flag: Option<&Path>, environ: &BTreeMap<String, String>, here: &Path) ->
             let message = format!("no manifest was found; looked at {}", places.join(", "));
             let hint = format!("write one with `gateward init`, or name it with `-m FILE` or `${VARIABLE}`");
             let mistake = Mistake::new(Code::NotFound, message, hint);
-            Err(Box::new(LoadError { manifest: None, source: None, mistakes: vec![mistake] }))
+            Err(Box::new(LoadError { manifest: None, source: None, mistakes: vec![mistake], env_files: Vec::new() }))
         }
     }
 }
@@ -126,7 +128,8 @@ pub fn read(path: &Path) -> Result<Loaded, Box<LoadError>> {
         }
         Err(mistakes) => {
             let source = Some(masking::urls(&written.quotable));
-            Err(Box::new(LoadError { manifest: Some(path), source, mistakes }))
+            let env_files = given.env_files.into_keys().collect();
+            Err(Box::new(LoadError { manifest: Some(path), source, mistakes, env_files }))
         }
     }
 }

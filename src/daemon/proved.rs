@@ -3,6 +3,7 @@
 //! Bad news changes nothing that lives.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::core::{Daemon, refused};
@@ -76,6 +77,7 @@ impl Daemon {
         match proved.outcome {
             Err(unread) => {
                 self.take_over(unread.held);
+                self.watch_also(unread.env_files);
                 self.unreadable(&unread.error, proved.purpose);
             }
             // What was begun since then was not reckoned with.
@@ -137,6 +139,17 @@ impl Daemon {
             self.prove(Purpose::Edit);
         }
         super::applied::write(&self.planes);
+    }
+
+    /// Watches what an unreadable manifest names too: it may be that file which is to be mended.
+    fn watch_also(&mut self, env_files: Vec<PathBuf>) {
+        if env_files.iter().all(|file| self.planes.env_files.contains(file)) {
+            return;
+        }
+        self.planes.env_files.extend(env_files);
+        if self.watch.renew(&self.planes, self.planes.supervisor.watch) == Fresh::Yes {
+            self.prove(Purpose::Edit);
+        }
     }
 
     fn unreadable(&mut self, error: &str, purpose: Purpose) {

@@ -65,7 +65,9 @@ fn facts(task: &Task) -> Result<Facts, Unread> {
     let mut held = held::held(&task.run_dir);
     let loaded = match loaded {
         Ok(loaded) => loaded,
-        Err(error) => return Err(Unread { error: error.to_string(), held }),
+        Err(error) => {
+            return Err(Unread { error: error.to_string(), held, env_files: error.env_files });
+        }
     };
     let planes = loaded.planes;
     let mute: Vec<Held> =

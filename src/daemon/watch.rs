@@ -136,6 +136,7 @@ struct Trails {
 fn trails(planes: &Planes) -> Trails {
     let Trails { mut files, mut places, mut growing } = Trails::default();
     files.add(&planes.supervisor.manifest);
+    planes.env_files.iter().for_each(|file| files.add(file));
     // A plain plane has no config of OpenClaw's, and the folder where one would be is no business of ours.
     let reads = |plane: &Plane| plane.contract == Contract::Openclaw;
     for plane in planes.planes.iter().map(|(plane, _)| plane).filter(|plane| reads(plane)) {

@@ -66,7 +66,9 @@ pub fn resolve(written: &Written, given: &Given) -> Result<Planes, Vec<Mistake>>
     }
     across(written, &mut mistakes);
     match supervisor {
-        Some(supervisor) if mistakes.is_empty() => Ok(Planes { supervisor, planes }),
+        Some(supervisor) if mistakes.is_empty() => {
+            Ok(Planes { supervisor, planes, env_files: given.env_files.keys().cloned().collect() })
+        }
         Some(_) | None => Err(in_order(mistakes)),
     }
 }

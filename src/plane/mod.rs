@@ -193,6 +193,8 @@ pub struct Planes {
     pub supervisor: Supervisor,
     /// Each plane with the places of its keys.
     pub planes: Vec<(Plane, Places)>,
+    /// The files beside the manifest that it was made from: every `env_file`.
+    pub env_files: Vec<PathBuf>,
 }
 
 impl Planes {

@@ -2,7 +2,7 @@
 //! and touches nobody who lives.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::Duration;
 
 use gateward::wire::{PlaneStatus, State};
@@ -204,5 +204,55 @@ fn includes_and_environment_files_are_watched_too() {
     world.scratch().write("rescue/state/.env", "OPENCLAW_GATEWAY_PORT=1\n");
     until_told(&world, "config-port-differs");
     fs::remove_file(at("rescue/state/.env")).expect("removed");
+    until_told(&world, "");
+}
+
+#[test]
+fn files_of_credentials_are_watched_too() {
+    let mut world = two("edit-secrets");
+    let at = |world: &Gateward, name: &str| world.scratch().join(name);
+    let secret = |world: &Gateward, name: &str, text: &str| {
+        let path = at(world, name);
+        fs::write(&path, text).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("closed");
+    };
+    // A bot's token in a file of its own, which the config only names.
+    secret(&world, "main/token", "4321:of-main-alone\n");
+    secret(&world, "rescue/token", "8765:of-rescue-alone\n");
+    for name in ["main/openclaw.json", "rescue/conf/openclaw.json"] {
+        let token = at(&world, name.split('/').next().expect("a plane")).join("token");
+        let telegram = format!("channels: {{ telegram: {{ tokenFile: \"{}\" }} }}", token.display());
+        fs::write(at(&world, name), config(&telegram)).expect("written");
+    }
+    let events = |world: &Gateward| world.run(&["events"]).code(0).out;
+    until_told(&world, "");
+    secret(&world, "rescue/token", "4321:of-main-alone\n");
+    until_told(&world, "channel-credential-shared");
+    assert!(events(&world).contains("channel-credential-shared"));
+    secret(&world, "rescue/token", "8765:of-rescue-alone\n");
+    until_told(&world, "");
+    // The same by the variable of an `env_file`, which the manifest names.
+    secret(&world, "rescue.env", "DISCORD_BOT_TOKEN=of-rescue-alone\n");
+    secret(&world, "main.env", "DISCORD_BOT_TOKEN=of-main-alone\n");
+    let with = |world: &Gateward, name: &str| {
+        let file = format!("\"{}\"", at(world, &format!("{name}.env")).display());
+        TestPlane::practice(name).key("env_file", &file)
+    };
+    let rescue =
+        with(&world, "rescue").key("config", &format!("\"{}\"", at(&world, "rescue/conf/openclaw.json").display()));
+    let planes = vec![with(&world, "main"), rescue];
+    world.rewrite(planes);
+    world.run(&["reload"]).code(0);
+    until_told(&world, "");
+    let main = world.until("main", SOON, "up", up);
+    secret(&world, "rescue.env", "DISCORD_BOT_TOKEN=of-main-alone\n");
+    until_told(&world, "channel-credential-shared");
+    let told = events(&world);
+    assert!(told.contains("discord/default") && !told.contains("of-main-alone"), "{told}");
+    assert_eq!(world.plane("main").pid, main.pid);
+    // What makes the manifest unreadable is mended where it is.
+    secret(&world, "rescue.env", "no variable\n");
+    until_told(&world, "has no `=`");
+    secret(&world, "rescue.env", "DISCORD_BOT_TOKEN=of-rescue-alone\n");
     until_told(&world, "");
 }

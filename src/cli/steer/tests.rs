@@ -33,7 +33,12 @@ fn target(run_dir: &Path, planes: &[&str]) -> Target {
 }
 
 fn no_manifest() -> Box<crate::daemon::load::LoadError> {
-    Box::new(crate::daemon::load::LoadError { manifest: None, source: None, mistakes: Vec::new() })
+    Box::new(crate::daemon::load::LoadError {
+        manifest: None,
+        source: None,
+        mistakes: Vec::new(),
+        env_files: Vec::new(),
+    })
 }
 
 fn status(plane: &str, state: State, incarnation: u64) -> Answer {

@@ -2,18 +2,17 @@
 //!
 //! Only what changes who reaches it and whether it starts; the port and the profile are the manifest's own keys.
 
-use super::Subject;
 use crate::openclaw::config::credential::{Credential, Secret};
 use crate::openclaw::config::declared::Gateway;
 use crate::openclaw::config::origin::{Origin, Said};
+use crate::plane::{Places, Plane};
 
 /// What the gateway is told, with the plane's `args` put over its config.
-pub(super) fn told(subject: &Subject, gateway: &Gateway) -> Gateway {
+pub fn told(plane: &Plane, places: &Places, gateway: &Gateway) -> Gateway {
     let mut told = gateway.clone();
-    let origin = || {
-        subject.places.of("args").map_or(Origin::Default, |at| Origin::Written { at: at.clone(), through: Vec::new() })
-    };
-    let mut words = subject.plane.args.iter().take_while(|word| *word != "--");
+    let origin =
+        || places.of("args").map_or(Origin::Default, |at| Origin::Written { at: at.clone(), through: Vec::new() });
+    let mut words = plane.args.iter().take_while(|word| *word != "--");
     while let Some(word) = words.next() {
         let (flag, joined) = match word.split_once('=') {
             Some((flag, value)) => (flag, Some(value.to_owned())),

@@ -98,7 +98,11 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
     for plane in held::differing(planes, held) {
         let declared = configs::declared([plane], |plane| programs.environ_of_files(plane));
         secrets.extend(declared.values().flat_map(|declared| declared.secrets.clone()));
-        let alone = Planes { supervisor: planes.supervisor.clone(), planes: vec![(plane.clone(), Places::default())] };
+        let alone = Planes {
+            supervisor: planes.supervisor.clone(),
+            planes: vec![(plane.clone(), Places::default())],
+            env_files: Vec::new(),
+        };
         let mut of_it = gather::claims(&alone, &declared, &key);
         hosts::localize(&mut of_it);
         paths.look(&mut of_it);

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::processes::Processes;
+use crate::collision;
 use crate::collision::gather::Declarations;
 use crate::collision::host::{BaseTry, Hold, Listening, Passing, Process};
 use crate::openclaw::config::declared::Gateway;
@@ -39,9 +40,10 @@ pub(super) fn look(planes: &Planes, declared: &Declarations, processes: &Process
         port: one.address.port(),
         holder: holders.of_inode(one.inode),
     };
-    let bases = planes.planes.iter().filter_map(|(plane, _)| {
+    let bases = planes.planes.iter().filter_map(|(plane, places)| {
         let gateway = declared.get(&plane.name).map(|declared| &declared.gateway);
-        Some((plane.name.clone(), base(plane, gateway, processes)?))
+        let told = gateway.map(|gateway| collision::with_arguments(plane, places, gateway));
+        Some((plane.name.clone(), base(plane, told.as_ref(), processes)?))
     });
     // Whom we may not look at is no stranger where a keeper of ours has the place: it proves it by what it may see.
     let kept: Vec<u16> = planes
@@ -124,7 +126,7 @@ fn tried(address: IpAddr, port: u16, processes: &Processes) -> Option<BaseTry> {
     }
 }
 
-/// Where the gateway would listen: loopback in both families, unless its config says otherwise.
+/// Where the gateway would listen: loopback in both families, unless its arguments or its config say otherwise.
 fn addresses(gateway: Option<&Gateway>) -> Vec<IpAddr> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let bind = gateway.and_then(|gateway| gateway.bind.as_ref()).map(|said| said.value.as_str());

@@ -15,7 +15,8 @@ use super::problem::Problem;
 /// collision elsewhere.
 #[derive(Clone, Debug)]
 pub struct Declared {
-    /// Every file that was read or looked for: the config first, then includes in order of reading, then `.env` files.
+    /// Every file that was read or looked for: the config first, then includes in order of reading, then `.env` files,
+    /// then files of secrets.
     pub files: Vec<SourceFile>,
     /// What stands against the files themselves, in order of discovery.
     pub problems: Vec<Problem>,
@@ -62,6 +63,8 @@ pub enum FileRole {
     Include,
     /// `.env` of the state dir or of the working folder.
     Environment,
+    /// Holds a secret that the config names by its path: a `tokenFile`, or a provider's file.
+    Secret,
 }
 
 /// The `gateway` section and what of the environment replaces it.

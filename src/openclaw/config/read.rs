@@ -80,6 +80,7 @@ pub fn declared(subject: &Subject<'_>, files: &mut dyn FnMut(&Path, u64) -> Read
         FileRole::Config => 0,
         FileRole::Include => 1,
         FileRole::Environment => 2,
+        FileRole::Secret => 3,
     });
     let secrets = secrets(&variables, &gateway, &channels);
     Declared { files: sources, problems, gateway, agents, surfaces, browser, listeners, channels, secrets }

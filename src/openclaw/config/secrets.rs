@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::credential::{Credential, Secret};
+use super::declared::FileRole;
 use super::files::{MOST_SECRET_BYTES, Read};
 use super::json5::{Node, Value, is_blank};
 use super::look::{Look, Section};
@@ -132,7 +133,9 @@ fn unread_file(provider: &str, path: &Path, id: &str) -> Credential {
 }
 
 fn content(look: &mut Look<'_, '_, '_>, path: &Path) -> Option<Secret> {
-    match (look.reading.files)(path, MOST_SECRET_BYTES) {
+    let answer = (look.reading.files)(path, MOST_SECRET_BYTES);
+    look.reading.saw(path, FileRole::Secret, matches!(answer, Read::Text { .. } | Read::Lossy { .. }));
+    match answer {
         Read::Text { text, .. } | Read::Lossy { text, .. } => {
             let secret = Secret::new(text.trim_matches(is_blank).to_owned());
             (!secret.is_empty()).then_some(secret)
