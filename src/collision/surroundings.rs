@@ -24,6 +24,8 @@ pub struct Surroundings {
     pub forbidden: BTreeMap<PlaneName, PathBuf>,
     /// Planes whose program is not there: what was looked for, and what to do.
     pub missing: BTreeMap<PlaneName, Missing>,
+    /// Planes whose program cannot be handed all of its arguments and environment.
+    pub burdens: BTreeMap<PlaneName, Burden>,
     /// Planes that cannot be put into their working folder.
     pub cwds: BTreeMap<PlaneName, NoCwd>,
     /// What planes can be held to; nothing is said of limits where it was not looked at.
@@ -138,6 +140,28 @@ pub struct Missing {
     pub message: String,
     /// What to do.
     pub hint: String,
+}
+
+/// More than can be handed to a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Burden {
+    /// Who cannot take it.
+    pub bearer: Bearer,
+    /// Its bytes, as the bearer counts them.
+    pub bytes: u64,
+    /// As many as it takes.
+    pub most: u64,
+    /// The largest variables and arguments, in words, with their bytes.
+    pub largest: Vec<(String, u64)>,
+}
+
+/// On whose way to the program there is a bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearer {
+    /// The kernel, when it executes the program.
+    Kernel,
+    /// gateward itself, in what its processes say to one another.
+    Wire,
 }
 
 /// Why a path is no working folder for a plane.

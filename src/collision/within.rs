@@ -8,6 +8,7 @@ use crate::openclaw::config::declared::Declared;
 use crate::plane::{Places, Plane, Planes};
 
 pub(super) mod arguments;
+mod burden;
 mod files;
 mod gateway;
 mod limits;
@@ -45,6 +46,7 @@ pub(super) fn findings(
     found.extend(files::forbidden(&subject));
     found.extend(files::missing(&subject));
     found.extend(files::cwd(&subject));
+    found.extend(burden::too_large(&subject));
     found.extend(limits::unavailable(&subject));
     found.extend(restart::idle(&subject));
     found.extend(files::validity(&subject));

@@ -8,7 +8,6 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::manifest::error::{Code, Mistake};
-use crate::manifest::quantity::spoken_size;
 use crate::plane::Place;
 use crate::plane::shell::word;
 
@@ -120,9 +119,9 @@ fn fits(path: &Path, seen: &fs::Metadata) -> Result<(), Fault> {
 }
 
 fn too_large(size: u64) -> Fault {
-    let shown = if size >= 1 << 20 { format!("{} MiB", size >> 20) } else { spoken_size(size) };
+    let shown = if size.is_multiple_of(1 << 20) { format!("{} MiB", size >> 20) } else { format!("{size} bytes") };
     Fault::new(
-        format!("is too large: {shown}, and at most 1 MiB is read"),
+        format!("is too large: {shown}, and at most 1 MiB ({CAP} bytes) is read"),
         "name another file: nothing that is meant for this is that large",
     )
 }

@@ -46,6 +46,19 @@ pub fn of(pid: i32) -> io::Result<Means> {
     Ok(Means { open_files_most, nice_least, oom_score_adj_least })
 }
 
+/// What the kernel hands to a program under every limit.
+pub const LEAST_ARGUMENTS: u64 = 128 << 10;
+
+/// What it hands to a program under no limit: three quarters of the usual stack.
+const MOST_ARGUMENTS: u64 = 6 << 20;
+
+/// The most bytes of arguments and environment that children of `pid` can be executed with.
+pub fn arguments_most(pid: i32) -> io::Result<u64> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits"))?;
+    let stack = limit(&limits, "Max stack size").map_or(u64::MAX, |(soft, _)| soft);
+    Ok((stack / 4).clamp(LEAST_ARGUMENTS, MOST_ARGUMENTS))
+}
+
 fn capabilities(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()

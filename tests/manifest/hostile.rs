@@ -81,6 +81,8 @@ fn what_is_too_large_is_not_read() {
     let path = folder.path().join("large.toml");
     fs::File::create(&path).unwrap().set_len(100 << 20).unwrap();
     says(&path, Code::Unreadable, "is too large: 100 MiB");
+    fs::File::create(&path).unwrap().set_len((1 << 20) + 1).unwrap();
+    says(&path, Code::Unreadable, "is too large: 1048577 bytes, and at most 1 MiB (1048576 bytes) is read");
 }
 
 #[test]

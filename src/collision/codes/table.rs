@@ -221,6 +221,9 @@ codes! {
     CwdUnusable "cwd-unusable" Error:
         "A plane's working folder is not there, is no folder, or is closed to the plane's user, or that user cannot write its state dir.";
         "The process could not be started. Only a state dir is made where it is missing; make any other folder that `cwd` names, or let the plane's user enter it."
+    EnvironmentTooLarge "environment-too-large" Error:
+        "The arguments and the environment of a plane are more than its program can be handed.";
+        "The kernel takes a quarter of the supervisor's stack limit (2 MiB where that is 8 MiB, 6 MiB at most), and gateward's own processes tell one another definitions of half a mebibyte at most, which hold what the manifest declares of the environment twice. Put what is large into files of the plane, and their paths into the environment."
     RuntimeMissing "runtime-missing" Warning:
         "The OpenClaw that a plane is to run from is not installed here.";
         "The plane cannot be started before it is. The hint has the command that installs it."

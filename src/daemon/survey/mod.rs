@@ -15,6 +15,7 @@ pub mod held;
 mod identity;
 mod inside;
 mod accounts;
+mod burdens;
 mod hosts;
 mod cwds;
 mod launchers;
@@ -122,6 +123,7 @@ pub fn prove_change(planes: &Planes, held: &[Held], depth: Depth, asked: &BTreeS
         launchers: launchers::privileged(planes, &mut programs),
         forbidden: accounts::forbidden(planes, &mut programs),
         missing: programs.missing(planes),
+        burdens: burdens::too_large(planes, &mut programs),
         cwds: cwds::unusable(planes),
         means: means::look(planes),
         ephemeral: kernel::ephemeral(),

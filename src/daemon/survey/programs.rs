@@ -29,6 +29,11 @@ impl<'a> Programs<'a> {
         Self { supervisor, own: seal::own_environ(), known: Vec::new() }
     }
 
+    /// The environment that planes get theirs from.
+    pub(super) fn own(&self) -> &BTreeMap<String, String> {
+        &self.own
+    }
+
     /// The program of `plane`, with what its environment is made from.
     pub(super) fn host(&mut self, plane: &Plane) -> Result<&Host, SealError> {
         let path = plane.environment.get("PATH");

@@ -1,5 +1,6 @@
 //! Keys of the manifest, each read back from the kernel's own account of the process it was meant for.
 
+mod burden;
 mod environ;
 mod identity;
 mod limits;
