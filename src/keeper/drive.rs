@@ -293,6 +293,7 @@ impl Keeper {
             self.hands.ending.get_or_insert(before);
         }
         if at_next_start {
+            self.hands.record(self.life.taken_for_later(&by));
             reply.answer(Answer::Accepted { replaces: None, note: "taken for the next start".into() });
             return Vec::new();
         }

@@ -82,6 +82,20 @@ impl Life {
         }
     }
 
+    /// A definition that waits for the next start leaves a record as one that is taken at once does.
+    pub fn taken_for_later(&self, by: &str) -> Record {
+        Record {
+            incarnation: self.incarnation,
+            event: "asked",
+            saw: format!("{} by {by}", Asking::Replace.words()),
+            decided: "taken for the next start".into(),
+            follows: match self.living() {
+                Some(incarnation) => format!("incarnation {incarnation} lives on as it was defined"),
+                None => "nothing more".into(),
+            },
+        }
+    }
+
     fn ask_start(&mut self, by: &str, now: Moment) -> &'static str {
         self.wish(Want::Up);
         match &mut self.phase {

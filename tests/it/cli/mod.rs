@@ -6,6 +6,7 @@ mod group;
 mod honest;
 mod inside;
 mod logs;
+mod settled;
 mod shown;
 mod steering;
 mod terminal;

@@ -6,6 +6,8 @@ mod ends;
 mod helpers;
 mod host;
 mod keepers;
+mod later;
+mod meanings;
 mod odd;
 mod owners;
 mod probes;
