@@ -235,3 +235,40 @@ impl Broom {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn who_goes_with_the_group_is_told_once_with_the_sweep_that_follows() {
+        // Another child of ours, or what a gateway forked would not be looked for: the keeper is its subreaper, we are not.
+        let mut other = Command::new("sleep").arg("600").stdout(Stdio::null()).spawn().expect("sleep");
+        let mut leader = Command::new("/bin/sh");
+        leader.args(["-c", "sleep 600 >&- & exec true"]).process_group(0);
+        let mut leader = leader.spawn().expect("a shell");
+        let pid = leader.id().cast_signed();
+        let mut broom = Broom::new("id/main/", PathBuf::from("/nowhere/plane.lock"));
+        let until = Instant::now() + Duration::from_secs(60);
+        let stat = |pid| crate::os::process::stat(pid).expect("not reaped");
+        // Not before the leader has ended, and what it left has begun.
+        while !stat(pid).ended() || sweep::group(pid).expect("a look").iter().all(|one| one.comm != "sleep") {
+            assert!(Instant::now() < until, "it left nobody");
+            std::thread::yield_now();
+        }
+        let left = sweep::group(pid).expect("a look").remove(0);
+        broom.name_group(pid);
+        crate::os::signals::kill_group(pid, nix::libc::SIGKILL).expect("our own group");
+        leader.wait().expect("reaped");
+        broom.begin(Duration::ZERO);
+        assert_eq!(broom.ended(), [format!("sleep (pid {})", left.pid)]);
+        broom.begin(Duration::ZERO);
+        assert_eq!(broom.ended(), Vec::<String>::new());
+        other.kill().expect("our own child");
+        other.wait().expect("reaped");
+    }
+}
