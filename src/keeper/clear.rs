@@ -237,6 +237,7 @@ impl Broom {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test starts processes of its own and waits for them")]
 mod tests {
     use std::os::unix::process::CommandExt;
     use std::process::{Command, Stdio};
