@@ -92,6 +92,7 @@ fn claims(count: usize, surface: impl Fn(usize, usize) -> Surface) -> Claims {
         base: None,
         repeats: Vec::new(),
         defaulted: Vec::new(),
+        homely: Vec::new(),
         name: PlaneName::new(&format!("plane-{plane:05}")).expect("a name"),
         role: Role::Other,
         production: false,

@@ -47,6 +47,19 @@ pub struct Claimant {
     pub repeats: Vec<Repeat>,
     /// What of state dir and config the manifest does not say, so that it follows HOME and profile.
     pub defaulted: Vec<&'static str>,
+    /// What its config says with `~`, so that it follows HOME.
+    pub homely: Vec<Homely>,
+}
+
+/// A path of a config that is written with `~`.
+#[derive(Clone, Debug)]
+pub struct Homely {
+    /// The key.
+    pub key: String,
+    /// The file that says it.
+    pub file: PathBuf,
+    /// The path in whole.
+    pub path: PathBuf,
 }
 
 /// A setting that says a plane's base port once more.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::claim::{
-    Account, Claim, Claimant, Claims, OwnPath, OwnRole, PathRole, Pin, Repeat, Repeater, Source, Surface,
+    Account, Claim, Claimant, Claims, Homely, OwnPath, OwnRole, PathRole, Pin, Repeat, Repeater, Source, Surface,
 };
 use crate::openclaw::config::declared::{Browser, Declared, Endpoint, FileRole, Side, SurfaceKind};
 use crate::openclaw::config::origin::{Origin, Said, Variable, VariableSource};
@@ -51,6 +51,7 @@ fn claimant(plane: &Plane, places: &Places, declared: Option<&Declared>) -> Clai
         base: plane.port.filter(|_| openclaw),
         repeats: declared.into_iter().flat_map(|declared| &declared.gateway.ports).filter_map(repeat).collect(),
         defaulted: ["state_dir", "config"].into_iter().filter(is_defaulted).collect(),
+        homely: declared.into_iter().flat_map(|declared| &declared.homely).filter_map(homely).collect(),
         name: plane.name.clone(),
         role: plane.role,
         production: plane.production_channels,
@@ -59,6 +60,11 @@ fn claimant(plane: &Plane, places: &Places, declared: Option<&Declared>) -> Clai
         state_dir: plane.state_dir.clone(),
         home: plane.home.clone(),
     }
+}
+
+fn homely(said: &Said<String>) -> Option<Homely> {
+    let Origin::Written { at, .. } = &said.origin else { return None };
+    Some(Homely { key: said.key.clone(), file: at.file.clone(), path: PathBuf::from(&said.value) })
 }
 
 /// Where a base port is said once more. Of a process's own environment nothing is said: the manifest forbids it there.

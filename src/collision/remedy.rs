@@ -2,7 +2,7 @@
 //!
 //! The steps of all hints of one proof go together: followed at once they leave no collision that they were given for.
 
-use super::claim::{Claim, Claims, PathRole, Pin, Repeat, Repeater, Source, Surface};
+use super::claim::{Claim, Claims, Homely, PathRole, Pin, Repeat, Repeater, Source, Surface};
 use super::group::distinct;
 use super::suggest::{Suggest, near};
 use super::wording::{NAMED, shown};
@@ -100,9 +100,12 @@ pub(super) fn advice(all: &Claims, movers: &[&Claim], suggest: &mut Suggest) -> 
 fn moved(all: &Claims, claim: &Claim, free: Option<u16>, suggest: &Suggest) -> String {
     let Some(free) = free else { return change(all, claim, None, suggest) };
     let mut step = change(all, claim, Some(&free.to_string()), suggest);
-    for repeat in &all.claimant(claim).repeats {
-        step.push_str(&format!(" and {}", repeated(all, claim.by, repeat, free, suggest)));
-    }
+    let said: Vec<Again> =
+        all.claimant(claim).repeats.iter().map(|repeat| repeated(all, claim.by, repeat, free, suggest)).collect();
+    let mut moves: Vec<&String> = said.iter().filter_map(|again| again.first.as_ref()).collect();
+    moves.dedup();
+    moves.into_iter().for_each(|key| step.push_str(&format!(" and {key}")));
+    said.iter().for_each(|again| step.push_str(&format!(" and {}", again.then)));
     step
 }
 
@@ -119,26 +122,60 @@ fn home(all: &Claims, claim: &Claim, suggest: &mut Suggest) -> String {
         };
         step.push_str(&format!(" and `{key} = {}`", quoted(&then.unwrap_or_else(|| now.clone()))));
     }
+    let stays = stays(all, claim.by, suggest);
+    let moves = stays.first().and_then(|homely| suggest.moving(all, claim.by, &homely.file));
+    step.extend(moves.filter(|_| !claimant.defaulted.contains(&"config")).map(|key| format!(" and {key}")));
+    for homely in stays.iter().take(NAMED) {
+        step.push_str(&format!(" and in {} say `{}: {}`", shown(&homely.file), homely.key, quoted(&homely.path)));
+    }
+    if stays.len() > NAMED {
+        step.push_str(&format!(" and so for {} more that begin with `~`", stays.len() - NAMED));
+    }
     step
 }
 
+/// What a config says with `~`, as it is to be said in whole: where it is, or where another hint has it.
+fn stays(all: &Claims, by: usize, suggest: &Suggest) -> Vec<Homely> {
+    let claimant = &all.claimants[by];
+    let config = suggest.offered(by).config;
+    let stay = |homely: &Homely| {
+        let path = suggest.told(by, &homely.key).unwrap_or(&homely.path).to_owned();
+        let file = config.clone().filter(|_| homely.file == claimant.config).unwrap_or_else(|| homely.file.clone());
+        Homely { key: homely.key.clone(), file, path }
+    };
+    let mut stays: Vec<Homely> = claimant.homely.iter().map(stay).collect();
+    stays.sort_by_key(|homely| homely.file != *config.as_ref().unwrap_or(&claimant.config));
+    stays
+}
+
+/// A setting that is to be said once more, in a file.
+pub(super) struct Again {
+    /// What must be said under the plane's own table before that file is there: `` `config = "…"` ``.
+    pub(super) first: Option<String>,
+    /// `in FILE say …`.
+    pub(super) then: String,
+}
+
 /// How a base port is said once more.
-pub(super) fn repeated(all: &Claims, by: usize, repeat: &Repeat, port: u16, suggest: &Suggest) -> String {
+pub(super) fn repeated(all: &Claims, by: usize, repeat: &Repeat, port: u16, suggest: &Suggest) -> Again {
     let (claimant, offered) = (&all.claimants[by], suggest.offered(by));
-    let file = match (&repeat.file, offered.state_dir) {
+    let (first, file) = match (&repeat.file, offered.state_dir) {
         // What lies in a state dir that the plane leaves is another's from then on.
         (Some(file), Some(state_dir)) => match file.strip_prefix(&claimant.state_dir) {
-            Ok(below) => state_dir.join(below),
-            Err(_) => file.clone(),
+            Ok(below) => (Some(format!("`state_dir = {}`", quoted(&state_dir))), state_dir.join(below)),
+            Err(_) => (None, file.clone()),
         },
-        (Some(file), None) => file.clone(),
-        (None, _) => offered.config.unwrap_or_else(|| claimant.config.clone()),
+        (Some(file), None) => (None, file.clone()),
+        (None, _) => {
+            let file = offered.config.unwrap_or_else(|| claimant.config.clone());
+            (suggest.moving(all, by, &file), file)
+        }
     };
     let sign = match repeat.by {
         Repeater::Key => ": ",
         Repeater::Variable => "=",
     };
-    format!("in {} say `{}{sign}{port}`", shown(&file), repeat.key)
+    Again { first, then: format!("in {} say `{}{sign}{port}`", shown(&file), repeat.key) }
 }
 
 /// A path as TOML and JSON write it.
@@ -160,9 +197,12 @@ pub(super) fn change(all: &Claims, claim: &Claim, value: Option<&str>, suggest: 
     };
     let config_key = || {
         let file = suggest.file(all, claim);
+        // A file that the plane is yet to be given is given by the same hint: each may be followed alone.
+        let first = suggest.moving(all, claim.by, &file).map(|key| format!("under [planes.{name}] say {key} and "));
+        let first = first.unwrap_or_default();
         match value {
-            Some(value) => format!("in {} say `{}: {value}`", shown(&file), claim.key),
-            None => format!("in {} change `{}`", shown(&file), claim.key),
+            Some(value) => format!("{first}in {} say `{}: {value}`", shown(&file), claim.key),
+            None => format!("{first}in {} change `{}`", shown(&file), claim.key),
         }
     };
     match (claim.source, &claim.surface) {

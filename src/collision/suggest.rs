@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::claim::{Claim, Claims, PathRole, Pin, Relation, Source, Surface};
 use super::keys::Key;
+use super::remedy::quoted;
 use super::surroundings::Surroundings;
 
 mod ports;
@@ -134,6 +135,12 @@ impl<'a> Suggest<'a> {
         }
     }
 
+    /// What is to be said under a plane's table so that it reads `file`: nothing, where that is not the config it was offered.
+    pub(super) fn moving(&self, claims: &Claims, by: usize, file: &Path) -> Option<String> {
+        let is_new = |offered: &PathBuf| offered == file && *offered != claims.claimants[by].config;
+        self.offered(by).config.filter(is_new).map(|config| format!("`config = {}`", quoted(&config)))
+    }
+
     /// The file in which to change what `claim` says: not the one that the plane leaves, nor one that others include too.
     pub(super) fn file(&self, claims: &Claims, claim: &Claim) -> PathBuf {
         let claimant = claims.claimant(claim);
@@ -153,6 +160,12 @@ impl<'a> Suggest<'a> {
         let offered = self.elsewhere(claims, claim);
         self.told.push((claim.clone(), offered.clone()));
         offered
+    }
+
+    /// The path that was offered for what a key of a plane's config says.
+    pub(super) fn told(&self, by: usize, key: &str) -> Option<&Path> {
+        let said = self.told.iter().find(|(claim, _)| claim.by == by && claim.key == key);
+        said.and_then(|(_, offered)| offered.as_deref())
     }
 
     /// Whether a plane was told to leave its state dir or its config, so that hints made before may name what it leaves.

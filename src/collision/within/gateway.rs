@@ -26,13 +26,17 @@ fn port(subject: &Subject, said: &Said<u16>, claimed: &Claimed<'_>) -> Option<Fi
     let message = format!("`{}` of `{name}` says port {}, the manifest says {port}", said.key, said.value);
     let Claimed { claims, by, suggest } = *claimed;
     let offered = suggest.offered(by).base;
-    // Where the manifest's own port is to change as well, each of the two hints says both: either may be followed alone.
-    let first = offered.map(|base| format!("under [planes.{name}] say `port = {base}` and "));
-    let then = offered.unwrap_or(port);
     let hint = match gather::repeat(said) {
         Some(repeat) => {
-            let first = first.unwrap_or_default();
-            format!("{first}{}, or take it out", repeated(claims, by, &repeat, then, suggest))
+            let again = repeated(claims, by, &repeat, offered.unwrap_or(port), suggest);
+            // Where the manifest's own keys are to change as well, each of the two hints says both: either may be followed alone.
+            let first = offered.map(|base| format!("`port = {base}`")).into_iter().chain(again.first);
+            let first: Vec<String> = first.collect();
+            let first = match first.as_slice() {
+                [] => String::new(),
+                keys => format!("under [planes.{name}] say {} and ", keys.join(" and ")),
+            };
+            format!("{first}{}, or take it out", again.then)
         }
         None => format!("take `{}` out of the plane's environment", said.key),
     };
@@ -51,14 +55,16 @@ fn workspace(subject: &Subject, declared: &Declared, claimed: &Claimed<'_>) -> O
     let surface = shown(&said.value);
     let message =
         format!("`{}` of `{name}` is {surface}, the manifest says {}: the config wins", said.key, shown(written));
-    let Claimed { by, suggest, .. } = *claimed;
+    let Claimed { claims, by, suggest } = *claimed;
     let offered = suggest.offered(by);
     let config = offered.config.unwrap_or_else(|| subject.plane.config.clone());
     let file = said.place().map(|place| place.file.clone()).filter(|file| *file != subject.plane.config);
     let (file, then) = (file.unwrap_or(config), offered.workspace.as_ref().unwrap_or(written));
     let moved =
         offered.workspace.as_ref().map(|path| format!(" and under [planes.{name}] say `workspace = {}`", quoted(path)));
-    let hint = format!("in {} say `{}: {}`{}", shown(&file), said.key, quoted(then), moved.unwrap_or_default());
+    let first = suggest.moving(claims, by, &file).map(|key| format!("under [planes.{name}] say {key} and "));
+    let first = first.unwrap_or_default();
+    let hint = format!("{first}in {} say `{}: {}`{}", shown(&file), said.key, quoted(then), moved.unwrap_or_default());
     let one = subject.finding(Code::ConfigWorkspace, surface.clone()).at(subject.places.of("workspace"), "");
     Some(one.at(said.place(), "the config wins").saying(message).hinting(hint))
 }

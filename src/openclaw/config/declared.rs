@@ -32,6 +32,8 @@ pub struct Declared {
     pub listeners: Vec<Listener>,
     /// Channel accounts with what they log in with, by channel and account.
     pub channels: Vec<ChannelAccount>,
+    /// Paths that its config writes with `~`, as they are in whole: they move when HOME does.
+    pub homely: Vec<Said<String>>,
     /// Every credential that its files and its environment hold in plain text, to keep it out of what is shown.
     pub secrets: Vec<Secret>,
 }

@@ -15,6 +15,16 @@ pub(super) struct Folders {
     pub(super) cwd: PathBuf,
     /// OPENCLAW_HOME, else HOME.
     pub(super) home: PathBuf,
+    decided: Decided,
+}
+
+/// What says where `~` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decided {
+    /// HOME.
+    ByHome,
+    /// Something that stays when HOME changes.
+    Otherwise,
 }
 
 impl Folders {
@@ -26,11 +36,18 @@ impl Folders {
         };
         let account =
             set("HOME").or_else(|| set("USERPROFILE")).map_or(cwd.clone(), |home| spelled_out(&cwd.join(home)));
-        let home = match set("OPENCLAW_HOME") {
-            Some(own) => spelled_out(&cwd.join(with_home(own, &account))),
-            None => account,
+        let (home, decided) = match set("OPENCLAW_HOME") {
+            Some(own) if own.starts_with('~') => (spelled_out(&cwd.join(with_home(own, &account))), Decided::ByHome),
+            Some(own) => (spelled_out(&cwd.join(own)), Decided::Otherwise),
+            None => (account, Decided::ByHome),
         };
-        Self { state_dir: state_dir.to_path_buf(), cwd, home }
+        Self { state_dir: state_dir.to_path_buf(), cwd, home, decided }
+    }
+
+    /// What stands for a path that begins with `~`, where that moves with HOME.
+    pub(super) fn whole(&self, written: &str) -> Option<String> {
+        let rest = written.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+        (self.decided == Decided::ByHome).then(|| format!("{}{rest}", self.home.display()))
     }
 
     /// A path that somebody wrote, as OpenClaw resolves it.

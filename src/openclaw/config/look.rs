@@ -120,7 +120,18 @@ impl Look<'_, '_, '_> {
     /// A path, absolute as OpenClaw makes it.
     pub(super) fn path(&mut self, within: &Section<'_>, name: &str) -> Option<Said<PathBuf>> {
         let text = self.text(within, name)?;
+        self.keep_homely(&text);
         Some(text.map(|text| self.folders.resolve(&text)))
+    }
+
+    /// Remembers a path that is written with `~`, where HOME decides what that is.
+    pub(super) fn keep_homely(&mut self, path: &Said<String>) {
+        let is_known = self.reading.homely.iter().any(|known| known.key == path.key);
+        if let Some(whole) = self.folders.whole(&path.value)
+            && !is_known
+        {
+            self.reading.homely.push(path.clone().map(|_| whole));
+        }
     }
 
     /// A port; 0, where it may be written, asks for any port and claims none.

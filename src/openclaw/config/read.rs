@@ -75,7 +75,7 @@ pub fn declared(subject: &Subject<'_>, files: &mut dyn FnMut(&Path, u64) -> Read
     if variables.is_outgrown() {
         reading.problem(outgrown(&config));
     }
-    let Reading { mut sources, problems, .. } = reading;
+    let Reading { mut sources, problems, homely, .. } = reading;
     sources.sort_by_key(|file| match file.role {
         FileRole::Config => 0,
         FileRole::Include => 1,
@@ -83,7 +83,7 @@ pub fn declared(subject: &Subject<'_>, files: &mut dyn FnMut(&Path, u64) -> Read
         FileRole::Secret => 3,
     });
     let secrets = secrets(&variables, &gateway, &channels);
-    Declared { files: sources, problems, gateway, agents, surfaces, browser, listeners, channels, secrets }
+    Declared { files: sources, problems, gateway, agents, surfaces, browser, listeners, channels, homely, secrets }
 }
 
 /// Every credential that is written where it was read.

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::declared::{FileRole, SourceFile};
 use super::files::{Names, Read, not_utf8, top};
 use super::json5::{self, Fault, Node};
+use super::origin::Said;
 use super::problem::{Problem, ProblemCode};
 
 /// What a hostile file can be wrong about has no end; a person reads the first ones.
@@ -19,6 +20,8 @@ pub(super) struct Reading<'f> {
     pub(super) sources: Vec<SourceFile>,
     pub(super) problems: Vec<Problem>,
     pub(super) values_left: usize,
+    /// Paths that were written with `~`, in whole.
+    pub(super) homely: Vec<Said<String>>,
 }
 
 impl<'f> Reading<'f> {
@@ -29,6 +32,7 @@ impl<'f> Reading<'f> {
             sources: Vec::new(),
             problems: Vec::new(),
             values_left: json5::MOST_VALUES,
+            homely: Vec::new(),
         }
     }
 

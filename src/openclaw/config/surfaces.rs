@@ -44,6 +44,7 @@ pub(super) fn surfaces(look: &mut Look<'_, '_, '_>, root: &Section<'_>, agents: 
 fn log_file(look: &mut Look<'_, '_, '_>, root: &Section<'_>) -> Option<Said<PathBuf>> {
     let logging = look.section(root, "logging")?;
     let file = look.text_untrimmed(&logging, "file").filter(|file| !file.value.is_empty())?;
+    look.keep_homely(&file);
     Some(file.map(|file| {
         let path = look.folders.resolve_untrimmed(&file);
         let dated = path.file_name().and_then(|name| name.to_str()).is_some_and(is_dated);
@@ -65,6 +66,7 @@ fn session_stores(look: &mut Look<'_, '_, '_>, root: &Section<'_>, agents: &[Age
     let Some(store) = look.text_untrimmed(&session, "store").filter(|store| !store.value.is_empty()) else {
         return Vec::new();
     };
+    look.keep_homely(&store);
     if !store.value.contains("{agentId}") {
         return vec![store.map(|store| look.folders.resolve_untrimmed(&store))];
     }
