@@ -137,7 +137,12 @@ impl PlaneDir {
 
     /// The folder of `plane` under a state dir.
     pub fn under(state_dir: &Path, plane: &PlaneName) -> Self {
-        Self(state_dir.join("planes").join(plane.as_str()))
+        Self(Self::all(state_dir).join(plane.as_str()))
+    }
+
+    /// Where a state dir has the folders of all its planes.
+    pub fn all(state_dir: &Path) -> PathBuf {
+        state_dir.join("planes")
     }
 
     /// The folder itself.

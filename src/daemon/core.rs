@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use super::follow::Meeting;
 use super::input::{Input, Met, Purpose, Told};
 use super::keepers::{self, Keepers};
 use super::proving;
@@ -119,9 +118,7 @@ pub struct Daemon {
 impl Daemon {
     /// Works until it is told to go.
     pub async fn run(mut self, mut heard: mpsc::UnboundedReceiver<Input>) -> End {
-        for name in keepers::named(&self.planes.supervisor.run_dir) {
-            self.listen(name, Meeting::Found);
-        }
+        self.greet();
         // Also a manifest that cannot be read yet is waited for.
         self.watch.renew(&self.planes, self.planes.supervisor.watch);
         self.prove(Purpose::Begin);
@@ -356,6 +353,7 @@ impl Daemon {
             (None, Met::Found) => {
                 "its keeper had died before this supervisor began; only its socket is left".to_owned()
             }
+            (None, Met::Unheard) => "its keeper had no socket, and ended before it answered".to_owned(),
         };
         self.voice.say(&format!("{plane}: {saw}; another one in {:.1} s", wait.as_secs_f64()));
         self.note(Some(&plane), "keeper-gone", &saw, "start another", "it sweeps before it spawns");

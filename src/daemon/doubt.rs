@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::core::{Daemon, refused};
+use super::follow::Meeting;
 use super::input::Input;
+use super::keepers;
 use super::vigil::{self, Found};
 use crate::os::lock::Lock;
 use crate::plane::PlaneName;
@@ -22,6 +24,19 @@ const AGAIN: Duration = Duration::from_millis(250);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 impl Daemon {
+    /// Follows every keeper that is at work already: those with a socket, and those that have their lock alone. Whoever was told
+    /// to go down before the first proof would leave the latter behind.
+    pub(super) fn greet(&mut self) {
+        for name in keepers::named(&self.planes.supervisor.run_dir) {
+            self.listen(name, Meeting::Found);
+        }
+        for name in keepers::locked(&self.planes.supervisor.state_dir) {
+            if !self.keeping.contains(&name) {
+                self.listen(name, Meeting::Unheard);
+            }
+        }
+    }
+
     /// Has a plane be given a keeper after a wait, which is none at the first time in a row.
     pub(super) fn again_later(&mut self, plane: &PlaneName) -> Duration {
         let times = self.deaths.entry(plane.clone()).or_insert(0);

@@ -20,6 +20,8 @@ use crate::wire::{Answer, Ask};
 pub enum Meeting {
     /// It has been found by its socket.
     Found,
+    /// It has been found by its lock, and has no socket.
+    Unheard,
     /// We have just started it; this says when it answers.
     Begun(OwnedFd),
 }
@@ -38,6 +40,11 @@ pub async fn follow(
             Met::Begun
         }
         Meeting::Found => Met::Found,
+        Meeting::Unheard => {
+            let found = vigil::look(run_dir.clone(), folder.clone(), plane.clone()).await;
+            let _ = inputs.send(Input::Looked { plane: plane.clone(), found, reply: None });
+            Met::Unheard
+        }
     };
     let path = rundir::keeper_socket(&run_dir, &plane);
     let heard = async {

@@ -106,6 +106,8 @@ pub enum Input {
 pub enum Met {
     /// By its socket, which an earlier supervisor's keeper had made.
     Found,
+    /// By its lock; it had no socket.
+    Unheard,
     /// We had started it.
     Begun,
 }

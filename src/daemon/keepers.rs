@@ -10,9 +10,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::os::launch::{Launch, Program, Stdio};
+use crate::os::lock::held;
 use crate::os::{memfd, process, reap};
 use crate::plane::{Brief, PlaneName};
-use crate::rundir;
+use crate::rundir::{self, PlaneDir};
 use crate::socket::{CallError, Caller};
 use crate::wire::{self, Answer, Ask, PlaneStatus, Request};
 
@@ -117,6 +118,13 @@ pub fn named(run_dir: &Path) -> Vec<PlaneName> {
         .collect();
     names.sort();
     names
+}
+
+/// Names of all planes under `state_dir` whose keeper has its lock, whether or not it has a socket.
+pub fn locked(state_dir: &Path) -> Vec<PlaneName> {
+    let Ok(entries) = std::fs::read_dir(PlaneDir::all(state_dir)) else { return Vec::new() };
+    let names = entries.filter_map(|entry| PlaneName::new(entry.ok()?.file_name().to_str()?).ok());
+    names.filter(|name| held(&PlaneDir::under(state_dir, name).keeper_lock()).unwrap_or(false)).collect()
 }
 
 /// Asks one keeper one thing.

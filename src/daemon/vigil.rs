@@ -53,15 +53,16 @@ pub enum Found {
 /// Looks after the keeper of `plane` until it answers or is known to hang; then ends it.
 pub async fn look(run_dir: PathBuf, folder: PlaneDir, plane: PlaneName) -> Found {
     let begun = Instant::now();
-    let mut nudged = false;
+    // One that has only begun, or binds its socket again by itself, has it at the second look.
+    let mut alone = 0_u8;
     loop {
         let silence = match keepers::ask(&run_dir, &plane, Ask::Status).await {
             Ok(_) => return Found::Well,
             Err(error) => error,
         };
         let Some(keeper) = keeper_of(&folder) else { return Found::Nobody };
-        if silence.is_nobody() && !nudged {
-            nudged = true;
+        alone = alone.saturating_add(u8::from(silence.is_nobody()));
+        if silence.is_nobody() && alone == 2 {
             tracing::warn!(%plane, pid = keeper.pid(), "its keeper lives and has no socket: told to bind it again");
             if let Err(error) = keeper.send(libc::SIGHUP) {
                 tracing::warn!(%plane, %error, "it could not be told");

@@ -188,6 +188,13 @@ impl<'a> Party<'a> {
         self.tasks[at].stage = Stage::Asking { until: Instant::now() + ANSWER, away_until, keeper };
     }
 
+    /// Makes the ask that another was to make.
+    fn ask_instead(&mut self, at: usize) {
+        self.hang_up(at);
+        self.tasks[at].entrusted = None;
+        self.place_ask(at, Instant::now() + AWAY, Keeper::MayBeAbsent);
+    }
+
     fn place_follow(&mut self, at: usize, away_until: Instant) {
         let path = self.target.keeper(&self.tasks[at].wish.plane);
         self.place(at, &path, Ask::Follow);
@@ -247,6 +254,11 @@ impl<'a> Party<'a> {
         if was_ping {
             // Whatever it said: it speaks. If it has gone, the conversation that matters says so.
             self.calls.hang_up(call);
+            if let Ok(Answer::Plane(status)) = answer
+                && self.tasks[at].is_forgotten(&status)
+            {
+                self.ask_instead(at);
+            }
             return;
         }
         match self.tasks[at].stage {
@@ -327,8 +339,10 @@ impl<'a> Party<'a> {
         match answer {
             Ok(Answer::Plane(status)) => {
                 let verdict = self.tasks[at].goal().judge(&status);
+                let is_forgotten = self.tasks[at].is_forgotten(&status);
                 self.tasks[at].status = Some(*status);
                 match verdict {
+                    Verdict::Going if is_forgotten => self.ask_instead(at),
                     Verdict::Going => self.tasks[at].stage = Stage::Following { away_until: Instant::now() + AWAY },
                     Verdict::Reached => self.end(at, Ok(Reached::Done)),
                     Verdict::Failed(why) => {

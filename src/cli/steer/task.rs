@@ -4,11 +4,11 @@
 
 use std::time::Instant;
 
-use super::silence::Silence;
-use super::{Fate, Granted, Reached, Wish};
+use super::silence::{self, Silence};
+use super::{Begin, Fate, Granted, Reached, Wish};
 use crate::cli::goal::Goal;
 use crate::cli::outcome::Failure;
-use crate::wire::PlaneStatus;
+use crate::wire::{PlaneStatus, State};
 
 /// Whether the daemon is to be asked for a keeper that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,12 +69,26 @@ pub struct Task {
     pub stage: Stage,
     /// Whether the one who is to speak does.
     pub silence: Silence,
+    /// Since when another is to make the ask; nothing once it is ours to make.
+    pub entrusted: Option<Instant>,
 }
 
 impl Task {
     /// Nothing done yet.
     pub fn new(wish: Wish) -> Self {
-        Self { wish, replaces: None, note: String::new(), status: None, stage: Stage::Fresh, silence: Silence::Nobody }
+        let entrusted = match wish.begin {
+            Begin::Watching => Some(Instant::now()),
+            Begin::Asking => None,
+        };
+        Self {
+            wish,
+            replaces: None,
+            note: String::new(),
+            status: None,
+            stage: Stage::Fresh,
+            silence: Silence::Nobody,
+            entrusted,
+        }
     }
 
     /// Whether the ask stands whatever becomes of us.
@@ -107,6 +121,13 @@ impl Task {
             Goal::Down => Goal::Down,
             Goal::Gone => Goal::Gone,
         }
+    }
+
+    /// Whether another was to have its plane ended and has not: a supervisor that died with the ask, or had not met the keeper.
+    pub fn is_forgotten(&self, status: &PlaneStatus) -> bool {
+        self.wish.goal == Goal::Gone
+            && status.state != State::Stopping
+            && self.entrusted.is_some_and(|since| since.elapsed() >= silence::QUIET)
     }
 
     /// When this task wants to be looked at again.

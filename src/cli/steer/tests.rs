@@ -215,3 +215,22 @@ fn a_retired_keeper_is_gone_when_it_hangs_up() -> Outcome {
     assert!(matches!(keeper.asked()?.as_slice(), [Ask::Retire(_), Ask::Follow]));
     Ok(())
 }
+
+#[test]
+fn what_the_supervisor_was_to_end_and_has_not_is_asked_of_its_keeper() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let target = target(folder.path(), &["main"]);
+    let script = vec![
+        vec![status("main", State::Up, 6)],
+        vec![status("main", State::Up, 6)],
+        vec![accepted(Some(6))],
+        vec![status("main", State::Stopping, 6)],
+    ];
+    let keeper = scripted(&target.keeper(&name("main")), script);
+    let wish =
+        Wish { ask: Ask::Retire(Stop { now: true }), goal: Goal::Gone, begin: Begin::Watching, ..restart("main") };
+    let ended = steer(&target, vec![wish], Patience::Wait, &mut Spectator::None)?;
+    assert!(matches!(fates(ended).as_slice(), [Fate { end: Ok(_), .. }]));
+    assert!(matches!(keeper.asked()?.as_slice(), [Ask::Follow, Ask::Status, Ask::Retire(_), Ask::Follow]));
+    Ok(())
+}

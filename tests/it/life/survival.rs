@@ -1,5 +1,7 @@
 //! Processes that hang, and sockets that are taken away: planes live on, and every verb says what it met.
 
+use std::process::Stdio;
+
 use rustix::process::Signal;
 
 use super::{SOON, quick, up};
@@ -87,6 +89,25 @@ fn a_keeper_without_a_socket_is_told_to_bind_it_again_and_keeps_its_plane() {
     world.up();
     let again = world.until("main", SOON, "it answers", up);
     assert_eq!((again.keeper_pid, again.pid), (main.keeper_pid, main.pid));
+}
+
+#[test]
+fn a_supervisor_that_has_only_begun_leaves_no_keeper_behind_that_has_no_socket() {
+    let mut world = Gateward::new("down-early", vec![quick("main")]);
+    world.up();
+    let keeper = world.until("main", SOON, "up", up).keeper_pid.expect("a keeper");
+    world.end_daemon(Signal::KILL, SOON);
+    kill(keeper, Signal::STOP);
+    std::fs::remove_file(world.scratch().join("run/planes/main.sock")).expect("removed");
+    world.up();
+    let mut down =
+        world.command(&["down", "--now"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    world.status();
+    kill(keeper, Signal::CONT);
+    assert!(down.wait().expect("it ends").success());
+    assert!(!is_alive(keeper), "its keeper was left");
+    world.ended();
+    eventually(SOON, "everything has ended", || if world.living().is_empty() { Ok(()) } else { Err(world.living()) });
 }
 
 #[test]
