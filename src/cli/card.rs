@@ -2,12 +2,17 @@
 //!
 //! Asks keepers what they were given only where the manifest cannot be used, and takes no credential out of a config.
 
+use std::path::{Path, PathBuf};
+
+use crate::collision::masking::Mask;
 use crate::daemon::seal;
 use crate::daemon::survey::configs;
-use crate::openclaw::config::declared::Declared;
+use crate::openclaw::config::declared::{Agent, Declared, FileRole};
+use crate::openclaw::config::problem::{Problem, ProblemCode};
 use crate::openclaw::environment::{self, Host};
 use crate::openclaw::ports::Family;
 use crate::os::accounts;
+use crate::plane::shell::word;
 use crate::plane::{Contract, Launch, Plane, Planes};
 use crate::render::card::{BrowserProfile, Card, Derived, Remote, Workspace, markdown, text};
 use crate::rundir::PlaneDir;
@@ -42,7 +47,7 @@ pub struct Args {
 
 /// Runs `card`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = Target::find(scope)?;
+    let target = Target::unsaid(scope)?;
     let planes = in_force::planes(&target)?.planes;
     let chosen = target.select(&args.planes)?.into_iter();
     let host = nix::unistd::gethostname().map_or("HOST".to_owned(), |name| name.to_string_lossy().into_owned());
@@ -60,6 +65,10 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
 fn card(plane: &Plane, planes: &Planes, host: &str) -> Card {
     let openclaw = plane.contract == Contract::Openclaw;
     let declared = openclaw.then(|| declared(plane, planes));
+    let mask = Mask::of(declared.as_ref().map_or(&[], |declared| &declared.secrets));
+    let notes = declared.as_ref().map_or_else(Vec::new, |declared| notes(plane, declared));
+    // What a config says that OpenClaw refuses counts for nothing.
+    let declared = declared.filter(|declared| unusable(declared).is_none());
     let user = plane.account.as_ref().map(|account| account.name.clone());
     let family = plane.port.filter(|_| openclaw).and_then(|port| Family::new(port).ok());
     Card {
@@ -70,23 +79,23 @@ fn card(plane: &Plane, planes: &Planes, host: &str) -> Card {
             Contract::Openclaw => "openclaw".to_owned(),
             Contract::Plain => "plain".to_owned(),
         },
-        program: program(&plane.launch),
+        program: mask.hide(&program(&plane.launch)),
         profile: plane.profile.clone(),
         config: plane.config.clone(),
         state_dir: plane.state_dir.clone(),
-        workspaces: declared.as_ref().map_or_else(Vec::new, |declared| workspaces(plane, declared)),
+        workspaces: if openclaw { workspaces(plane, declared.as_ref(), &mask) } else { Vec::new() },
         home: plane.home.clone(),
         user: user.clone(),
         port: plane.port,
         derived: family.map(derived),
-        browser_profiles: browsers(plane, declared.as_ref()),
+        browser_profiles: browsers(plane, declared.as_ref(), &mask),
         production_channels: plane.production_channels,
         log: PlaneDir::new(&planes.supervisor, &plane.name).log(),
         remote: plane.port.filter(|_| openclaw).map(|port| {
             let user = user.or_else(own_name).unwrap_or_else(|| "USER".to_owned());
             Remote::tunnelled(port, &user, host)
         }),
-        notes: declared.map_or_else(Vec::new, |declared| notes(plane, &declared)),
+        notes: notes.iter().map(|note| mask.hide(note)).collect(),
     }
 }
 
@@ -101,7 +110,7 @@ fn program(launch: &Launch) -> String {
         Launch::OnPath => "openclaw on PATH".to_owned(),
         Launch::Runtime { name, version } => format!("OpenClaw {version} (runtime {name})"),
         Launch::Practice => "the built-in stand-in".to_owned(),
-        Launch::Command(words) => words.join(" "),
+        Launch::Command(words) => words.iter().map(word).collect::<Vec<_>>().join(" "),
     }
 }
 
@@ -115,26 +124,26 @@ fn derived(family: Family) -> Derived {
     }
 }
 
-fn workspaces(plane: &Plane, declared: &Declared) -> Vec<Workspace> {
-    let of = |agent: &crate::openclaw::config::declared::Agent| Workspace {
-        agent: Some(agent.id.clone()),
-        path: agent.workspace.value.clone(),
-    };
-    if declared.agents.is_empty() {
+/// Each agent's; where the config does not tell, the one that follows from the manifest. A token in a path stays hidden.
+fn workspaces(plane: &Plane, declared: Option<&Declared>, mask: &Mask) -> Vec<Workspace> {
+    let shown = |path: &Path| PathBuf::from(mask.hide(&path.to_string_lossy()));
+    let agents = declared.map(|declared| declared.agents.as_slice()).unwrap_or_default();
+    if agents.is_empty() {
         let path = plane.workspace.clone().unwrap_or_else(|| plane.state_dir.join("workspace"));
         return vec![Workspace { agent: None, path }];
     }
-    declared.agents.iter().map(of).collect()
+    let of = |agent: &Agent| Workspace { agent: Some(agent.id.clone()), path: shown(&agent.workspace.value) };
+    agents.iter().map(of).collect()
 }
 
 /// Those that the manifest expects and those that the config writes, expected ones first.
-fn browsers(plane: &Plane, declared: Option<&Declared>) -> Vec<BrowserProfile> {
+fn browsers(plane: &Plane, declared: Option<&Declared>, mask: &Mask) -> Vec<BrowserProfile> {
     let expected = plane.browser_profiles.as_deref();
     let known = declared.map(|declared| declared.browser.profiles.as_slice()).unwrap_or_default();
     let find = |name: &str| known.iter().find(|profile| profile.name == name);
     let pinned = |name: &str| {
         let profile = find(name)?;
-        let url = profile.cdp_url.as_ref().map(|url| url.value.to_string());
+        let url = profile.cdp_url.as_ref().map(|url| mask.hide(&url.value.to_string()));
         url.or_else(|| profile.cdp_port.as_ref().map(|port| format!("127.0.0.1:{}", port.value)))
     };
     let mut names: Vec<&str> = expected.unwrap_or_default().iter().map(String::as_str).collect();
@@ -156,6 +165,14 @@ fn notes(plane: &Plane, declared: &Declared) -> Vec<String> {
         notes.push("its own config may not be read by this user: what stands only there is not here".to_owned());
         return notes;
     }
+    if let Some(problem) = unusable(declared) {
+        notes.push(format!(
+            "its own config cannot be used, so workspace and browsers are what the manifest says, or OpenClaw without a config: {}",
+            problem.message
+        ));
+        notes.push(problem.hint.clone());
+        return notes;
+    }
     if !declared.problems.is_empty() {
         let count = declared.problems.len();
         let problems = if count == 1 { "problem" } else { "problems" };
@@ -173,6 +190,13 @@ fn notes(plane: &Plane, declared: &Declared) -> Vec<String> {
         notes.push("gateway.mode is not set, so OpenClaw will not start from this config".to_owned());
     }
     notes
+}
+
+/// Why OpenClaw would refuse the config as a whole, if it would.
+fn unusable(declared: &Declared) -> Option<&Problem> {
+    let is_read = declared.files.iter().any(|file| file.role == FileRole::Config && file.read);
+    let mut refused = declared.problems.iter().filter(|problem| problem.code.is_error());
+    if is_read { refused.find(|problem| problem.code != ProblemCode::ConfigType) } else { refused.next() }
 }
 
 /// Whether a config that is there, or may be, is not for us to read.

@@ -47,9 +47,10 @@ pub struct Args {
 
 /// Runs `exec`; comes back only when that failed.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = Target::find(scope)?;
-    let name = target.one(&args.plane)?.name.clone();
+    let target = Target::unsaid(scope)?;
+    let name = target.one(&args.plane).inspect_err(|_| target.say_by_what())?.name.clone();
     let sealed = in_force(&target, &name)?;
+    target.say_by_what();
     if sealed.plane.account.is_none() {
         as_the_supervisor(&target, &sealed.plane)?;
     }
@@ -84,7 +85,7 @@ fn in_force(target: &Target, name: &PlaneName) -> Result<Sealed, Failure> {
 fn by_manifest(target: &Target, name: &PlaneName) -> Result<Sealed, Failure> {
     let planes = match &target.loaded {
         Ok(loaded) => &loaded.planes,
-        Err(error) => return Err(trouble::manifest(error)),
+        Err(error) => return Err(trouble::manifest_alone(error, target)),
     };
     let Some(plane) = planes.get(name) else {
         return Err(Failure::failed(format!("{name} is not in the manifest, so its environment is not known"), ""));

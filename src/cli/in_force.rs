@@ -40,10 +40,13 @@ pub enum Definition {
     Nothing,
 }
 
-/// The planes that are in force.
+/// The planes that are in force, for a target of which nothing was said yet.
 pub fn planes(target: &Target) -> Result<InForce, Failure> {
     let error = match &target.loaded {
-        Ok(loaded) => return Ok(InForce { planes: loaded.planes.clone(), by: Word::Manifest }),
+        Ok(loaded) => {
+            target.say_by_what();
+            return Ok(InForce { planes: loaded.planes.clone(), by: Word::Manifest });
+        }
         Err(error) => error,
     };
     let mut planes = Vec::new();
@@ -58,7 +61,8 @@ pub fn planes(target: &Target) -> Result<InForce, Failure> {
             Definition::Refused(_) | Definition::Nothing => missing.push(plane.name.as_str()),
         }
     }
-    let Some(supervisor) = supervisor else { return Err(trouble::manifest(error)) };
+    let Some(supervisor) = supervisor else { return Err(trouble::manifest_alone(error, target)) };
+    target.say_by_what();
     if !missing.is_empty() {
         say(&format!("warning: nobody tells how {} is defined, so it is left out\n", missing.join(", ")));
     }

@@ -73,9 +73,10 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
 
 /// That neither the daemon nor any keeper of `target` answers.
 pub fn nobody(target: &Target) -> Failure {
+    let begin = if target.loaded.is_ok() { "start it" } else { "once the manifest holds, start it" };
     Failure::NobodyAnswers(Told::new(
         format!("neither supervisor nor keeper answers in {}", target.applied.run_dir.display()),
-        format!("start it with `gateward -m {} run`, or its service", word(&target.applied.manifest)),
+        format!("{begin} with `gateward -m {} run`, or its service", word(&target.applied.manifest)),
     ))
 }
 

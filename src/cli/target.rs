@@ -42,26 +42,38 @@ impl Target {
     /// Finds the supervisor that is meant.
     pub fn find(scope: &Scope) -> Result<Self, Failure> {
         let mut target = Self::quietly(scope)?;
-        if let Err(error) = &target.loaded {
+        target.say_by_what();
+        target.add_strangers()?;
+        Ok(target)
+    }
+
+    /// As [`Target::find`], for a verb that says by itself what it goes by, once it knows that somebody tells.
+    pub fn unsaid(scope: &Scope) -> Result<Self, Failure> {
+        let mut target = Self::quietly(scope)?;
+        target.add_strangers()?;
+        Ok(target)
+    }
+
+    /// Says what serves in place of a manifest that cannot be used, or whose folders are others than those in use.
+    pub fn say_by_what(&self) {
+        if let Err(error) = &self.loaded {
             let count = error.mistakes.len();
             say(&format!(
                 "warning: {} cannot be used ({count} {}); going by what was last applied\n hint: `gateward check` shows \
                  what is wrong with it\n",
-                target.applied.manifest.display(),
+                self.applied.manifest.display(),
                 if count == 1 { "mistake" } else { "mistakes" },
             ));
         }
-        if let Ok(loaded) = &target.loaded
-            && loaded.planes.supervisor.state_dir != target.applied.state_dir
+        if let Ok(loaded) = &self.loaded
+            && loaded.planes.supervisor.state_dir != self.applied.state_dir
         {
             say(&format!(
                 "warning: state_dir or run_dir was edited while planes live: going by {}\n hint: `gateward down`, then \
                  `gateward run`, moves them\n",
-                target.applied.state_dir.display(),
+                self.applied.state_dir.display(),
             ));
         }
-        target.add_strangers()?;
-        Ok(target)
     }
 
     /// As [`Target::find`], but asks nobody and says nothing.

@@ -18,6 +18,22 @@ use crate::wire::Refusal;
 
 /// A manifest that does not hold.
 pub fn manifest(error: &LoadError) -> Failure {
+    Failure::Manifest { text: mistakes(error), findings: error.mistakes.iter().map(load::finding).collect() }
+}
+
+/// A manifest that does not hold, where nobody is left who would know what it meant when it did.
+pub fn manifest_alone(error: &LoadError, target: &Target) -> Failure {
+    let text = format!(
+        "{}\nnote: neither supervisor nor keeper answers in {}, so nobody tells with what its planes were started\n hint: mend \
+         the manifest first; `gateward check` shows whether it holds\n",
+        mistakes(error),
+        target.applied.run_dir.display()
+    );
+    Failure::Manifest { text, findings: error.mistakes.iter().map(load::finding).collect() }
+}
+
+/// Every mistake as a whole diagnostic, with the lines that it is about.
+fn mistakes(error: &LoadError) -> String {
     let mut sources = Sources::new();
     if let (Some(path), Some(text)) = (&error.manifest, &error.source) {
         sources.insert(path, text);
@@ -27,8 +43,7 @@ pub fn manifest(error: &LoadError) -> Failure {
     }
     let look = stderr_look();
     let reports: Vec<Report> = error.mistakes.iter().map(Report::of_mistake).collect();
-    let text = render_all(&reports, &sources, look.colour, look.width.unwrap_or(0));
-    Failure::Manifest { text, findings: error.mistakes.iter().map(load::finding).collect() }
+    render_all(&reports, &sources, look.colour, look.width.unwrap_or(0))
 }
 
 /// The error findings that stand against any of `planes` and were not allowed by their code.

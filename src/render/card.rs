@@ -121,7 +121,7 @@ impl Remote {
 pub fn text(card: &Card, look: Look) -> String {
     let mut out = format!("{}\n", look.paint(Tone::Strong, &card.name));
     for (label, value) in rows(card) {
-        out.push_str(&labelled(&format!("  {label}"), Tone::Faint, &value, 24, look));
+        out.push_str(&labelled(&format!("  {label}"), Tone::Faint, &value.text(), 24, look));
     }
     if let Some(remote) = &card.remote {
         out.push_str("  from another machine:\n");
@@ -141,7 +141,7 @@ pub fn markdown(card: &Card) -> String {
     let mut out = format!("## {}\n\n", card.name);
     out.push_str("| | |\n|---|---|\n");
     for (label, value) in rows(card) {
-        out.push_str(&format!("| {label} | {} |\n", cell(&value)));
+        out.push_str(&format!("| {label} | {} |\n", value.markdown()));
     }
     if let Some(remote) = &card.remote {
         let config = serde_json::to_string_pretty(&remote.config).unwrap_or_default();
@@ -149,42 +149,67 @@ pub fn markdown(card: &Card) -> String {
         out.push_str(&format!("with this in its `openclaw.json`:\n\n```json\n{config}\n```\n\n{}\n", remote.rule));
     }
     for note in &card.notes {
-        out.push_str(&format!("\n> {note}\n"));
+        out.push_str(&format!("\n> {}\n", sentence(note)));
     }
     out
 }
 
-fn rows(card: &Card) -> Vec<(String, String)> {
-    let mut rows = Vec::new();
-    let mut row = |label: &str, value: String| rows.push((label.to_owned(), value));
-    if let Some(isolates) = &card.isolates {
-        row("isolates", isolates.clone());
+/// What stands in a row.
+enum Entry {
+    /// Words for people.
+    Words(String),
+    /// What the host knows by exactly this name, then words.
+    Exact(String, String),
+}
+
+impl Entry {
+    fn text(&self) -> String {
+        match self {
+            Self::Words(text) => text.clone(),
+            Self::Exact(text, more) => format!("{text}{more}"),
+        }
     }
-    row("role", card.role.clone());
-    row("program", card.program.clone());
+
+    fn markdown(&self) -> String {
+        match self {
+            Self::Words(text) => escaped(text),
+            Self::Exact(text, more) => code(text) + &escaped(more),
+        }
+    }
+}
+
+fn rows(card: &Card) -> Vec<(&'static str, Entry)> {
+    let mut rows = Vec::new();
+    let path = |path: &PathBuf| Entry::Exact(path.display().to_string(), String::new());
+    let mut row = |label, value| rows.push((label, value));
+    if let Some(isolates) = &card.isolates {
+        row("isolates", Entry::Words(isolates.clone()));
+    }
+    row("role", Entry::Words(card.role.clone()));
+    row("program", Entry::Words(card.program.clone()));
     if card.contract == "openclaw" {
-        row("profile", card.profile.clone());
-        row("config", card.config.display().to_string());
-        row("state dir", card.state_dir.display().to_string());
+        row("profile", Entry::Exact(card.profile.clone(), String::new()));
+        row("config", path(&card.config));
+        row("state dir", path(&card.state_dir));
     }
     for workspace in &card.workspaces {
         let agent = workspace.agent.as_ref().map(|agent| format!(" (agent {agent})")).unwrap_or_default();
-        row("workspace", format!("{}{agent}", workspace.path.display()));
+        row("workspace", Entry::Exact(workspace.path.display().to_string(), agent));
     }
-    row("home", card.home.display().to_string());
-    row("user", card.user.clone().unwrap_or_else(|| "the supervisor's own".to_owned()));
-    row("base port", card.port.map_or("none".to_owned(), |port| port.to_string()));
+    row("home", path(&card.home));
+    row("user", Entry::Words(card.user.clone().unwrap_or_else(|| "the supervisor's own".to_owned())));
+    row("base port", Entry::Words(card.port.map_or("none".to_owned(), |port| port.to_string())));
     if let Some(derived) = &card.derived {
-        row("MCP Apps sandbox", derived.sandbox.to_string());
-        row("browser control", derived.browser_control.to_string());
-        row("extension relays", range(derived.relays));
-        row("browsers (CDP)", range(derived.cdp));
+        row("MCP Apps sandbox", Entry::Words(derived.sandbox.to_string()));
+        row("browser control", Entry::Words(derived.browser_control.to_string()));
+        row("extension relays", Entry::Words(range(derived.relays)));
+        row("browsers (CDP)", Entry::Words(range(derived.cdp)));
     }
     for profile in &card.browser_profiles {
-        row("browser profile", browser(profile));
+        row("browser profile", Entry::Words(browser(profile)));
     }
-    row("production channels", if card.production_channels { "yes" } else { "no" }.to_owned());
-    row("log", card.log.display().to_string());
+    row("production channels", Entry::Words(if card.production_channels { "yes" } else { "no" }.to_owned()));
+    row("log", path(&card.log));
     rows
 }
 
@@ -206,8 +231,34 @@ fn browser(profile: &BrowserProfile) -> String {
     words
 }
 
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
+/// Words in which nothing is taken for Markdown, also in the cell of a table.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.replace('\n', " ").chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '$') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Text as code, in the cell of a table: between more backticks than it has in a row.
+fn code(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let blank = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{blank}{}{blank}{fence}", text.replace('|', "\\|").replace('\n', " "))
+}
+
+/// A sentence of ours, in which backticks stand around code; all else is taken for words.
+fn sentence(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return escaped(text);
+    }
+    let part = |(at, part): (usize, &&str)| if at % 2 == 0 { escaped(part) } else { format!("`{part}`") };
+    parts.iter().enumerate().map(part).collect()
 }
 
 #[cfg(test)]
@@ -218,7 +269,7 @@ mod tests {
         Card {
             name: "main".into(),
             role: "main".into(),
-            isolates: Some("the production assistant | its channels".into()),
+            isolates: Some("the production *assistant* | its <channels>, `all` of my_team_x".into()),
             contract: "openclaw".into(),
             program: "OpenClaw 2026.9.6 (runtime stable)".into(),
             profile: "main".into(),
@@ -249,7 +300,7 @@ mod tests {
             production_channels: true,
             log: "/home/me/.local/state/gateward/planes/main/log/gateway.log".into(),
             remote: Some(Remote::tunnelled(18789, "me", "host")),
-            notes: vec!["its config cannot be read: no such file".into()],
+            notes: vec!["its config my_*.json cannot be read: `gateward check` shows <why>".into()],
         }
     }
 
@@ -261,6 +312,14 @@ mod tests {
     #[test]
     fn as_markdown() {
         insta::assert_snapshot!(markdown(&card()));
+    }
+
+    #[test]
+    fn exact_text_stays_code_whatever_is_in_it() {
+        assert_eq!(code("/a_b|c"), "`/a_b\\|c`");
+        assert_eq!(code("`x``"), "``` `x`` ```");
+        assert_eq!(sentence("a `b_c` d_e"), "a `b_c` d\\_e");
+        assert_eq!(sentence("a ` b"), "a \\` b");
     }
 
     #[test]

@@ -10,7 +10,9 @@ use crate::wire::{PlaneStatus, State};
 
 /// One line on a terminal: what the plane does, and for how long that may still take.
 pub fn live(status: &PlaneStatus, margin: usize, now: Timestamp, look: Look) -> String {
-    let name = format!("{:<margin$}", status.name.as_str());
+    // Name and state take no more than a line has, as it is drawn over line by line.
+    let margin = look.width.map_or(margin, |width| margin.min(width.saturating_sub(12)));
+    let name = format!("{:<margin$}", cut(status.name.as_str(), margin));
     let state = format!("{:<8}", status.state.as_str());
     let room = look.width.map_or(usize::MAX, |width| width.saturating_sub(margin + 12));
     let words = cut(&words(status, now), room);

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::plane::PlaneName;
-use crate::render::table::{Cell, Column, Side, table};
-use crate::render::text::{Look, Tone, columns, duration, labelled, size};
+use crate::render::table::{Cell, Column, LATE, Side, table};
+use crate::render::text::{Look, Tone, columns, duration, fitted, size};
 use crate::wire::{Change, ChangeStep, PlaneStatus, State};
 
 /// What `status` shows; also what `status --json` prints.
@@ -40,11 +40,11 @@ const COLUMNS: [Column; 10] = [
     Column { head: "PLANE", side: Side::Left, expendable: 0 },
     Column { head: "ROLE", side: Side::Left, expendable: 1 },
     Column { head: "STATE", side: Side::Left, expendable: 0 },
-    Column { head: "READY", side: Side::Left, expendable: 0 },
+    Column { head: "READY", side: Side::Left, expendable: LATE + 2 },
     Column { head: "PID", side: Side::Right, expendable: 5 },
-    Column { head: "UPTIME", side: Side::Right, expendable: 0 },
+    Column { head: "UPTIME", side: Side::Right, expendable: LATE },
     Column { head: "RESTARTS", side: Side::Right, expendable: 4 },
-    Column { head: "PORT", side: Side::Right, expendable: 0 },
+    Column { head: "PORT", side: Side::Right, expendable: LATE + 1 },
     Column { head: "MEMORY", side: Side::Right, expendable: 3 },
     Column { head: "CPU", side: Side::Right, expendable: 2 },
 ];
@@ -62,7 +62,7 @@ pub fn status(report: &Report, now: Timestamp, look: Look) -> String {
     let mut before = "";
     for Remark { about, tone, text } in &remarks {
         let label = if about == before { "" } else { about };
-        out.push_str(&labelled(label, *tone, text, margin.max(columns(about) + 2), look));
+        out.push_str(&fitted(label, *tone, text, margin.max(columns(about) + 2), look));
         before = about;
     }
     out
@@ -279,6 +279,13 @@ mod tests {
     }
 
     #[test]
+    fn every_state_on_half_a_terminal() {
+        let mut report = every_state();
+        report.planes[1].notes = vec![format!("not on PATH ({})", "/usr/local/sbin:/usr/bin:".repeat(4))];
+        insta::assert_snapshot!(status(&report, now(), Look { width: Some(30), colour: false }));
+    }
+
+    #[test]
     fn every_state_on_a_pipe() {
         insta::assert_snapshot!(status(&every_state(), now(), Look::PLAIN));
     }
@@ -322,10 +329,12 @@ mod tests {
     fn any_width_holds_with_the_longest_name() {
         let mut report = every_state();
         report.planes[0].name = PlaneName::new(&"m".repeat(32)).expect("a name");
-        for width in 50..200 {
+        // One word without a blank, as a PATH in a note is.
+        report.planes[1].notes.push(format!("not on PATH ({})", "/usr/local/sbin:".repeat(20)));
+        for width in 8..200 {
             let text = status(&report, now(), Look { width: Some(width), colour: false });
-            let table = text.split("\n\n").next().unwrap_or_default();
-            assert!(table.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
+            assert!(text.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
+            assert_eq!(text.lines().next().is_some_and(|head| head.contains("READY")), width >= 25, "{width}:\n{text}");
         }
     }
 

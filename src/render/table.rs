@@ -7,8 +7,11 @@ use crate::render::text::{Look, Tone, columns, cut};
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// The narrowest a column is cut to.
+/// The narrowest the first column is cut to while others can go.
 const NARROWEST: usize = 8;
+
+/// From here on a column goes only after the first one was cut.
+pub const LATE: u8 = 100;
 
 /// One column of a table.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +20,7 @@ pub struct Column {
     pub head: &'static str,
     /// To which side its cells stand.
     pub side: Side,
-    /// Whether it may be left out, and how early: 1 goes first; 0 stays.
+    /// Whether it may be left out, and how early: 1 goes first, [`LATE`] and above on the narrowest terminals only; 0 stays.
     pub expendable: u8,
 }
 
@@ -76,23 +79,45 @@ pub fn table(columns_: &[Column], rows: &[Vec<Cell>], look: Look) -> String {
     out
 }
 
-/// Leaves out columns, the most expendable first, then cuts the first one, until a line fits into `room`.
+/// Leaves out columns, the most expendable first, and cuts the first one, until a line fits into `room`; in the end every column is
+/// cut, so that no terminal breaks a line by itself.
 fn fit(columns_: &[Column], widths: &mut [usize], shown: &mut Vec<usize>, room: usize) {
-    let taken = |shown: &[usize], widths: &[usize]| {
-        shown.iter().map(|at| widths[*at]).sum::<usize>() + GAP.len() * shown.len().saturating_sub(1)
-    };
+    leave_out(columns_, widths, shown, room, 1..LATE);
+    let Some(natural) = widths.first().copied() else { return };
+    cut_first(widths, shown, room, NARROWEST.min(natural));
+    leave_out(columns_, widths, shown, room, LATE..=u8::MAX);
+    // What has gone since may have left more room than was needed.
+    widths[0] = natural;
+    cut_first(widths, shown, room, NARROWEST.min(natural));
     while taken(shown, widths) > room {
-        let next =
-            shown.iter().copied().filter(|at| columns_[*at].expendable > 0).min_by_key(|at| columns_[*at].expendable);
-        let Some(next) = next else { break };
+        let Some(widest) = shown.iter().copied().filter(|at| widths[*at] > 1).max_by_key(|at| widths[*at]) else {
+            return;
+        };
+        widths[widest] -= 1;
+    }
+}
+
+fn taken(shown: &[usize], widths: &[usize]) -> usize {
+    shown.iter().map(|at| widths[*at]).sum::<usize>() + GAP.len() * shown.len().saturating_sub(1)
+}
+
+fn leave_out(
+    columns_: &[Column],
+    widths: &[usize],
+    shown: &mut Vec<usize>,
+    room: usize,
+    which: impl std::ops::RangeBounds<u8>,
+) {
+    while taken(shown, widths) > room {
+        let may_go = shown.iter().copied().filter(|at| which.contains(&columns_[*at].expendable));
+        let Some(next) = may_go.min_by_key(|at| columns_[*at].expendable) else { return };
         shown.retain(|at| *at != next);
     }
+}
+
+fn cut_first(widths: &mut [usize], shown: &[usize], room: usize, least: usize) {
     let excess = taken(shown, widths).saturating_sub(room);
-    if excess > 0
-        && let Some(first) = widths.first_mut()
-    {
-        *first = first.saturating_sub(excess).max(NARROWEST.min(*first));
-    }
+    widths[0] = widths[0].saturating_sub(excess).max(least);
 }
 
 fn placed(cell: &Cell, side: Side, width: usize, look: Look) -> String {

@@ -65,8 +65,17 @@ pub fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
-/// `text`, made harmless, in lines of at most `width` columns; a longer word stands alone on its line.
-pub fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
+/// What becomes of a word that is longer than a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Long {
+    /// It stands alone on its line, whole, so that it can be copied.
+    Whole,
+    /// It is broken, behind a `:`, `,` or `/` where it has one: what is drawn over line by line must know its lines.
+    Broken,
+}
+
+/// `text`, made harmless, in lines of at most `width` columns, but for words that are longer and stay whole.
+pub fn wrapped(text: &str, width: Option<usize>, long: Long) -> Vec<String> {
     let mut lines = Vec::new();
     for line in text.lines() {
         let line = tamed(line);
@@ -83,18 +92,46 @@ pub fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
                 current.push(' ');
             }
             current.push_str(word);
+            while long == Long::Broken && columns(&current) > width.max(1) {
+                let rest = current.split_off(breaking_point(&current, width.max(1)));
+                lines.push(std::mem::replace(&mut current, rest));
+            }
         }
         lines.push(current);
     }
     lines
 }
 
+/// Where a word that is longer than `width` is broken: in the later half of the line behind a separator, else at its end.
+fn breaking_point(word: &str, width: usize) -> usize {
+    let ends = word.char_indices().map(|(at, c)| (at + c.len_utf8(), c)).take(width).skip(width / 2);
+    let behind = |separators: &[char]| ends.clone().filter(|(_, c)| separators.contains(c)).map(|(end, _)| end).last();
+    behind(&[':', ',']).or_else(|| behind(&['/'])).unwrap_or_else(|| word.chars().take(width).map(char::len_utf8).sum())
+}
+
+/// The least room beside a label; with less, the label has a line of its own.
+const BESIDE: usize = 20;
+
 /// `label`, padded to `margin` columns, then `text` wrapped and indented beneath itself. Ends in a line feed.
 pub fn labelled(label: &str, tone: Tone, text: &str, margin: usize, look: Look) -> String {
-    let room = look.width.map(|width| width.saturating_sub(margin).max(20));
+    beside(label, tone, text, margin, look, Long::Whole)
+}
+
+/// The same for what is drawn over line by line: no line is wider than the terminal.
+pub fn fitted(label: &str, tone: Tone, text: &str, margin: usize, look: Look) -> String {
+    beside(label, tone, text, margin, look, Long::Broken)
+}
+
+fn beside(label: &str, tone: Tone, text: &str, margin: usize, look: Look, long: Long) -> String {
+    let stands_above = look.width.is_some_and(|width| width < margin + BESIDE);
+    let margin = if stands_above { margin.min(2) } else { margin };
+    let room = look.width.map(|width| width.saturating_sub(margin).max(1));
     let mut out = String::new();
-    for (number, line) in wrapped(text, room).iter().enumerate() {
-        if number == 0 {
+    for (number, line) in wrapped(text, room, long).iter().enumerate() {
+        let shown = look.width.map_or_else(|| label.to_owned(), |width| cut(label, width));
+        if number == 0 && stands_above && !label.trim().is_empty() {
+            out.push_str(&format!("{}\n{}", look.paint(tone, &shown), " ".repeat(margin)));
+        } else if number == 0 && !stands_above {
             out.push_str(&look.paint(tone, label));
             out.push_str(&" ".repeat(margin.saturating_sub(columns(label))));
         } else {
@@ -111,7 +148,7 @@ pub fn cut(text: &str, width: usize) -> String {
     if columns(text) <= width {
         return text.to_owned();
     }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    text.chars().take(width.saturating_sub(1)).chain((width > 0).then_some('…')).collect()
 }
 
 /// Seconds as the two largest units that matter: `45s`, `12m`, `3h12m`, `5d04h`.
@@ -161,9 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn wrapping_breaks_between_words_only() {
-        assert_eq!(wrapped("a bb ccc\ndddddddd e", Some(4)), ["a bb", "ccc", "dddddddd", "e"]);
-        assert_eq!(wrapped("a\u{1b}[31m bb", None), ["a␛[31m bb"]);
+    fn wrapping_breaks_between_words_and_words_that_are_too_long() {
+        let broken = |text: &str, width| wrapped(text, Some(width), Long::Broken);
+        assert_eq!(wrapped("a bb ccc\ndddddddd e", Some(4), Long::Whole), ["a bb", "ccc", "dddddddd", "e"]);
+        assert_eq!(broken("a bb ccc\ndddddddd e", 4), ["a bb", "ccc", "dddd", "dddd", "e"]);
+        assert_eq!(broken("/usr/bin:/bin x", 10), ["/usr/bin:", "/bin x"]);
+        assert_eq!(broken("/usr/share/doc", 10), ["/usr/share", "/doc"]);
+        assert_eq!(broken("ääääää", 4), ["ääää", "ää"]);
+        assert_eq!(wrapped("a\u{1b}[31m bb", None, Long::Whole), ["a␛[31m bb"]);
     }
 
     #[test]

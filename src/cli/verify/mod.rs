@@ -39,7 +39,7 @@ pub struct Args {
 /// Runs `verify`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     // Knows living planes that the manifest no longer names, too.
-    let target = Target::find(scope)?;
+    let target = Target::unsaid(scope)?;
     let InForce { planes, by } = in_force::planes(&target)?;
     let chosen: Vec<_> = target.select(&args.planes)?.into_iter().map(|plane| plane.name.clone()).collect();
     // Of every plane, also when one is named: whose a stranger's process is can only be told with all of them.

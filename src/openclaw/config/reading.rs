@@ -61,14 +61,22 @@ impl<'f> Reading<'f> {
             Fault::Values => ProblemCode::ConfigTooLarge,
             Fault::End | Fault::Character | Fault::LineEnd => ProblemCode::ConfigSyntax,
         };
+        let at = self.names.place(malformed.at);
+        // Told in `status` too, where no line is shown beside it.
+        let hint = format!(
+            "mend {}, line {}, column {}; `gateward check` shows the line",
+            at.file.display(),
+            at.line,
+            at.column
+        );
         self.problem(Problem {
             code,
             message: match malformed.fault {
                 Fault::Nesting | Fault::Values => malformed.fault.to_string(),
                 Fault::End | Fault::Character | Fault::LineEnd => format!("not JSON5: {}", malformed.fault),
             },
-            hint: "mend the text at this place; `gateward check` says whether it is whole".to_owned(),
-            at: self.names.place(malformed.at),
+            hint,
+            at,
         });
     }
 

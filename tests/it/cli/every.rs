@@ -138,6 +138,19 @@ fn with_a_manifest_that_breaks_while_planes_live() {
 }
 
 #[test]
+fn with_a_manifest_that_broke_when_all_were_gone() {
+    let mut gateward = Gateward::new("every-broke", vec![quiet("main")]);
+    gateward.up();
+    gateward.until_ready("main");
+    gateward.run(&["down"]).code(0);
+    gateward.ended();
+    gateward.scratch().write("supervisor.toml", "[planes.main]\nprot = 18789\n");
+    // Those that need to know what a plane is do not claim to go by what nobody tells.
+    let lines = ["card main", "exec main -- true", "verify main", "exec resque -- true", "start main", "reload"];
+    insta::assert_snapshot!(all(&gateward, &lines));
+}
+
+#[test]
 fn with_nothing_to_do_it_with() {
     let gateward = Gateward::new("every-lacking", vec![quiet("main")]);
     let lines = [

@@ -58,6 +58,33 @@ fn a_card_has_all_but_the_token() {
 }
 
 #[test]
+fn a_card_says_what_a_config_does_not_tell_and_hides_a_token_in_a_path() {
+    let token = "sk-in-a-path-0123456789";
+    let config = format!(
+        r#"{{ gateway: {{ mode: "local", bind: "loopback", auth: {{ mode: "token", token: "{token}" }} }},
+             agents: {{ defaults: {{ workspace: "/srv/{token}/work" }} }} }}"#
+    );
+    let main = TestPlane::practice("main").config(&config);
+    let gateward = Gateward::new("shown-card-broken", vec![main]);
+    for form in [&["card"][..], &["card", "--json"], &["card", "--markdown"]] {
+        let card = gateward.run(form).code(0).out;
+        assert!(!card.contains(token) && card.contains("/srv/***********************/work"), "{card}");
+    }
+    let config = gateward.scratch().write("main/openclaw.json", &config[..config.len() - 1]);
+    let card = gateward.run(&["card", "--json"]).code(0).json();
+    let card = &card["planes"][0];
+    let said = card["notes"].to_string();
+    assert!(said.contains("its own config cannot be used") && said.contains("not JSON5"), "{said}");
+    assert!(said.contains(&format!("mend {}, line 2, column ", config.display())), "{said}");
+    assert!(!said.contains("gateway.mode"), "what cannot be known is not said to be missing: {said}");
+    let workspace = gateward.scratch().join("main/workspace").display().to_string();
+    assert_eq!(card["workspaces"], serde_json::json!([{ "agent": null, "path": workspace }]));
+    std::fs::remove_file(&config).expect("a config");
+    let said = gateward.run(&["card"]).code(0).out;
+    assert!(said.contains("there is no config at") && !said.contains("gateway.mode"), "{said}");
+}
+
+#[test]
 fn exec_has_the_whole_environment_and_no_cookie() {
     let plane = quiet("main").env("PLANE_WORD", "from the manifest");
     let gateward =
