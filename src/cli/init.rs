@@ -14,7 +14,7 @@ use super::target::Scope;
 use super::terminal::{print, say, stderr_look};
 use crate::collision::finding::{Finding, Severity};
 use crate::daemon::load;
-use crate::daemon::survey::existing::{self, Profile};
+use crate::daemon::survey::existing;
 use crate::daemon::survey::{self, Depth};
 use crate::plane::PlaneName;
 use crate::plane::shell::word;
@@ -100,13 +100,14 @@ fn taken_in() -> Result<Draft, Failure> {
         let message = "there is no OpenClaw profile here: neither ~/.openclaw nor ~/.openclaw-* has a config";
         return Err(Failure::failed(message, "`gateward init --planes main,rescue` begins afresh"));
     }
-    let mut names: Vec<PlaneName> = Vec::new();
+    let mut names: Vec<(PlaneName, String)> = Vec::new();
     let mut sketches = Vec::new();
+    let has_main = profiles.iter().any(|profile| profile.name == "main");
     for profile in profiles {
-        let name = name_of(&profile, &names);
-        names.push(name.clone());
+        let (name, why) = name_of(&profile.name, has_main, &names);
+        names.push((name.clone(), profile.name.clone()));
         let found = Found {
-            remarks: profile.remarks(),
+            remarks: profile.remarks().into_iter().chain(why).collect(),
             profile: profile.name,
             state_dir: profile.state_dir,
             config: profile.config,
@@ -118,18 +119,35 @@ fn taken_in() -> Result<Draft, Failure> {
     Ok(Draft::new(sketches))
 }
 
-/// A plane's name for a profile: the unnamed one is `main`, unless another has that name.
-fn name_of(profile: &Profile, taken: &[PlaneName]) -> PlaneName {
-    let wanted = if profile.name == "default" { "main" } else { profile.name.as_str() };
+/// A plane's name for a profile, and what is to be said of it. The unnamed one is `main`, unless a profile is called so.
+fn name_of(profile: &str, has_main: bool, taken: &[(PlaneName, String)]) -> (PlaneName, Option<String>) {
+    let wanted = match profile {
+        "default" if has_main => "default",
+        "default" => "main",
+        profile => profile,
+    };
     let mut plain: String =
-        wanted.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(28).collect();
+        wanted.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(20).collect();
     if !plain.starts_with(|c: char| c.is_ascii_lowercase()) || plain == "all" {
         plain.insert_str(0, "p-");
     }
-    let numbered = (2..).map(|n| format!("{plain}-{n}"));
-    let candidates = std::iter::once(plain.clone()).chain(numbered);
-    let free = candidates.filter_map(|text| PlaneName::new(&text).ok()).find(|name| !taken.contains(name));
-    free.expect("there are more numbers than planes")
+    let holder = |name: &PlaneName| taken.iter().find(|(other, _)| other == name).map(|(_, profile)| profile);
+    // A number tells nobody which profile it is; what it was called still does where one is left.
+    let other = (2..).map(|n| if n == 2 { format!("profile-{plain}") } else { format!("profile-{plain}-{n}") });
+    let mut candidates = std::iter::once(plain.clone()).chain(other).filter_map(|text| PlaneName::new(&text).ok());
+    let name = candidates.find(|name| holder(name).is_none()).expect("there are more numbers than planes");
+    let first = PlaneName::new(&plain).ok();
+    let before = first.as_ref().and_then(holder).map(|holder| {
+        format!(
+            "Called `{name}`, as `{plain}` is the profile {holder} above: give each a name that says what it is for."
+        )
+    });
+    let unnamed = (profile == "default" && has_main).then(|| {
+        "OpenClaw's unnamed profile; it is not called `main`, as another profile here is. Give the role \"main\" and \
+         production_channels to the one that is in production."
+            .to_owned()
+    });
+    (name, before.or(unnamed))
 }
 
 /// Writes the manifest whole or not at all; gives where the old one was put.

@@ -179,6 +179,13 @@ pub fn of_profile(profile: &str) -> u16 {
     20_000 + (hash % 40_000) as u16
 }
 
+/// The profile that `--dev` stands for. Named on the command line it has a base port of its own, which goes before what its
+/// config says.
+pub const DEV: &str = "dev";
+
+/// The base port that `--profile dev` takes where no variable says another.
+pub const DEV_BASE: u16 = 19_001;
+
 /// Whether OpenClaw takes `name` as a profile: a letter or digit, then up to 63 of these, `_` or `-`.
 pub fn is_profile(name: &str) -> bool {
     let mut bytes = name.bytes();

@@ -160,3 +160,64 @@ fn a_service_whose_state_dir_is_elsewhere_is_taken_in_and_what_it_sets_is_named(
     let native = found.iter().find(|one| one["surface"] == "lab-bot.service").expect("the service is found");
     assert!(native["code"].as_str().expect("a code").starts_with("native-service"), "{native:#}");
 }
+
+#[test]
+fn what_is_guessed_is_said_and_no_plane_is_a_number() {
+    let folder = Scratch::new("init-guessed");
+    let config = "{ gateway: { mode: \"local\", bind: \"loopback\", port: 18789 } }";
+    folder.write(".openclaw/openclaw.json", config);
+    folder.write(".openclaw-main/openclaw.json", &config.replace("18789", "19900"));
+    folder.write(".openclaw-Lab_2/openclaw.json", &config.replace("18789", "20900"));
+    folder.write(".openclaw-lab-2/openclaw.json", &config.replace("18789", "21900"));
+    // The command line's port of this profile goes before what its config says.
+    folder.write(".openclaw-dev/openclaw.json", &config.replace("18789", "22900"));
+    folder.write(".openclaw-torn/openclaw.json", "{ gateway: { port: 23900,, } }");
+    let text = gateward(&folder, &["init", "--from-profiles", "-o", "-"]).code(0).out;
+    let block = |name: &str| {
+        let at = text.find(&format!("[planes.{name}]")).unwrap_or_else(|| panic!("{name} in {text}"));
+        let before = text[..at].rfind("\n\n").expect("a line between");
+        text[before..].trim_start().split("\n\n").next().expect("a block").to_owned()
+    };
+    assert!(block("main").contains("profile   = \"main\""), "{text}");
+    assert!(
+        block("default").contains("OpenClaw's unnamed profile") && !block("default").contains("role      ="),
+        "{text}"
+    );
+    assert!(block("lab-2").contains("profile   = \"Lab_2\""), "{text}");
+    assert!(block("profile-lab-2").contains("Called `profile-lab-2`"), "{text}");
+    assert!(block("dev").contains("port      = 19001   # what `--profile dev` takes"), "{text}");
+    let torn = block("torn");
+    assert!(torn.contains("a guess") && torn.contains("config-syntax"), "{torn}");
+}
+
+#[test]
+fn services_are_known_by_what_they_execute_and_by_their_drop_ins() {
+    let folder = Scratch::new("init-units");
+    let config = |port: u16| format!("{{ gateway: {{ mode: \"local\", bind: \"loopback\", port: {port} }} }}");
+    for (path, port) in [(".openclaw-ops", 19900), (".openclaw-lab", 20900), ("srv/elsewhere", 21900)] {
+        folder.write(&format!("{path}/openclaw.json"), &config(port));
+    }
+    let unit = |name: &str, text: &str| drop(folder.write(&format!(".config/systemd/user/{name}"), text));
+    unit("by-hand.service", "[Service]\nExecStart=/usr/bin/openclaw --profile ops gateway run\n");
+    unit("bot@.service", "[Service]\nExecStart=/usr/bin/openclaw --profile %i gateway\n");
+    folder.folder(".config/systemd/user/default.target.wants");
+    symlink("../bot@.service", folder.join(".config/systemd/user/default.target.wants/bot@lab.service"))
+        .expect("a link");
+    unit("openclaw-gateway.service", "[Service]\nExecStart=/usr/bin/openclaw gateway\n");
+    let state = folder.join("srv/elsewhere");
+    unit(
+        "openclaw-gateway.service.d/10-state.conf",
+        &format!("[Service]\nEnvironmentFile={}\n", folder.join("gateway.env").display()),
+    );
+    folder.write("gateway.env", &format!("OPENCLAW_STATE_DIR={}\n", state.display()));
+    let text = gateward(&folder, &["init", "--from-profiles", "-o", "-"]).code(0).out;
+    for part in [
+        "systemctl --user disable --now by-hand.service",
+        "systemctl --user disable --now bot@lab.service",
+        "systemctl --user disable --now openclaw-gateway.service",
+    ] {
+        assert!(text.replace("\n# ", " ").contains(part), "{part} in {text}");
+    }
+    assert!(text.contains(&format!("state_dir = {:?}", state.display().to_string())), "{text}");
+    assert!(!text.contains(".openclaw\""), "nothing is in the folder of the unnamed profile: {text}");
+}

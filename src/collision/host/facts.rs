@@ -189,6 +189,8 @@ impl Scope {
 pub enum Standing {
     /// Its gateway lives.
     Running,
+    /// Its gateway lives, and once ended is started no more, as the unit is masked.
+    Masked,
     /// It is started at the next boot or login.
     Enabled,
     /// Its unit file is there.

@@ -49,6 +49,7 @@ fn native(claims: &Claims, service: &Service) -> Option<Finding> {
     let owners: Vec<usize> = involved.iter().map(|claim| claim.by).collect();
     let (code, is) = match service.standing {
         Standing::Running => (Code::NativeService, "is running"),
+        Standing::Masked => (Code::NativeService, "is running, although it is masked"),
         Standing::Enabled => (Code::NativeService, "is enabled"),
         Standing::Installed => (Code::NativeServiceIdle, "is installed, though neither enabled nor running"),
     };
@@ -64,6 +65,7 @@ fn native(claims: &Claims, service: &Service) -> Option<Finding> {
     let systemctl = service.scope.systemctl();
     let hint = match service.standing {
         Standing::Running | Standing::Enabled => format!("{systemctl} disable --now {}", word(&service.unit)),
+        Standing::Masked => format!("{systemctl} stop {}", word(&service.unit)),
         Standing::Installed => format!("rm {} && {systemctl} daemon-reload", word(&service.file)),
     };
     Some(finding(claims, code, service.unit.clone(), involved).saying(message).hinting(hint))

@@ -28,6 +28,8 @@ pub struct Profile {
     pub port_from: String,
     /// The browser profiles that its config writes.
     pub browser_profiles: Vec<String>,
+    /// That its config could not be read, and what follows from that.
+    pub guessed: Option<String>,
     /// The native services that run it.
     pub services: Vec<Service>,
     /// The variables that these set for its accounts; never their values.
@@ -148,12 +150,33 @@ fn profile(name: String, state_dir: PathBuf, config: PathBuf, units: &[(Service,
     if !is_there && of_it.is_empty() {
         return None;
     }
+    let unread = declared.problems.iter().find(|problem| problem.code.hides_what_is_said());
     let from_unit = of_it.iter().find_map(|(service, unit)| Some((unit.port?, format!("from {}", service.unit))));
+    // What the command line names goes before every config.
+    let of_dev = || {
+        (name == ports::DEV)
+            .then(|| (ports::DEV_BASE, format!("what `--profile {name}` takes, whatever its config says")))
+    };
     let said = declared.gateway.ports.first().map(|said| (said.value, format!("from `{}`", said.key)));
-    let default = || (ports::of_profile(&name), "OpenClaw's default for this profile".to_owned());
-    let (port, port_from) = from_unit.or(said).unwrap_or_else(default);
+    let default = || match unread {
+        Some(_) => (
+            ports::of_profile(&name),
+            "a guess, as its config cannot be read: OpenClaw's default for this profile".to_owned(),
+        ),
+        None => (ports::of_profile(&name), "OpenClaw's default for this profile".to_owned()),
+    };
+    let (port, port_from) = from_unit.or_else(of_dev).or(said).unwrap_or_else(default);
     let written = declared.browser.profiles.iter().filter(|profile| profile.written && declared.browser.enabled);
+    let guessed = unread.map(|problem| {
+        format!(
+            "Its config, {}, cannot be read now ({}): its port and its browser profiles are what is left when nothing is said. \
+             Mend it, and look at these again.",
+            problem.at,
+            problem.code.as_str()
+        )
+    });
     Some(Profile {
+        guessed,
         browser_profiles: written.map(|profile| profile.name.clone()).collect(),
         variables: of_it.iter().flat_map(|(_, unit)| unit.variables.clone()).collect(),
         files: of_it.iter().flat_map(|(_, unit)| unit.files.clone()).collect(),
@@ -181,7 +204,7 @@ fn environ(config: &Path, state_dir: &Path, profile: &str) -> BTreeMap<String, S
 impl Profile {
     /// What would have to be done before gateward can keep it.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks: Vec<String> = self.services.iter().map(two_owners).collect();
+        let mut remarks: Vec<String> = self.services.iter().map(two_owners).chain(self.guessed.clone()).collect();
         let units: Vec<&str> = self.services.iter().map(|service| service.unit.as_str()).collect();
         if !self.variables.is_empty() {
             remarks.push(format!(
@@ -205,15 +228,22 @@ impl Profile {
 
 /// That a native service runs it now.
 fn two_owners(service: &Service) -> String {
+    let unit = &service.unit;
     let how = match service.standing {
         Standing::Running => "runs",
+        Standing::Masked => {
+            let stop = format!("{} stop {}", service.scope.systemctl(), word(unit));
+            return format!(
+                "The native service {unit} is masked, and its gateway still runs. Stop it before gateward starts this one: \
+                 {stop}"
+            );
+        }
         Standing::Enabled => "is enabled for",
         Standing::Installed => "is installed for",
     };
-    let off = format!("{} disable --now {}", service.scope.systemctl(), word(&service.unit));
+    let off = format!("{} disable --now {}", service.scope.systemctl(), word(unit));
     format!(
-        "The native service {} {how} this gateway now. It would have two owners, so switch the service off before gateward \
-         starts it: {off}",
-        service.unit
+        "The native service {unit} {how} this gateway now. It would have two owners, so switch the service off before \
+         gateward starts it: {off}"
     )
 }

@@ -85,6 +85,21 @@ impl ProblemCode {
         }
     }
 
+    /// Whether something may be said there that could not be read.
+    pub fn hides_what_is_said(self) -> bool {
+        match self {
+            Self::ConfigUnreadable
+            | Self::ConfigTooLarge
+            | Self::ConfigEncoding
+            | Self::ConfigSyntax
+            | Self::ConfigTooDeep
+            | Self::ConfigInclude => true,
+            Self::ConfigMissing | Self::ConfigType | Self::ConfigVariable | Self::EnvUnreadable | Self::EnvEncoding => {
+                false
+            }
+        }
+    }
+
     /// Whether the gateway would not start with it, or its claims cannot be known. The others are warnings.
     pub fn is_error(self) -> bool {
         match self {
