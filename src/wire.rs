@@ -6,6 +6,7 @@
 
 mod daemon;
 mod refusal;
+mod safely;
 mod spoken;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::plane::{PlaneName, Sealed};
 pub use daemon::{Change, ChangeStep, DaemonStatus};
 pub use refusal::{Refusal, RefusalKind};
+pub use safely::{SafeRestart, SafeState};
 
 /// The version spoken here; said in every request and answer.
 pub const VERSION: u32 = if cfg!(feature = "next-wire") { 2 } else { 1 };
@@ -339,6 +341,9 @@ pub struct PlaneStatus {
     /// What `/readyz` says of the gateway's event loop, in its own words and numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_loop: Option<serde_json::Value>,
+    /// What became of the last `restart --safe` that the living incarnation was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safe_restart: Option<SafeRestart>,
     /// What a later release might add; only in the build that stands for one.
     #[cfg(feature = "next-wire")]
     #[serde(default)]

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::outcome::Told;
-use super::steer::silence;
+use super::steer::silence::{self, Behind};
 use super::target::Target;
 use crate::daemon::applied;
 use crate::os::lock::{held, holder_of};
@@ -52,6 +52,16 @@ pub fn found(target: &Target, error: &CallError) -> Option<There> {
         ) => silence::hung("the supervisor", &lock, silence::PLANES_LIVE_ON).told(),
     };
     Some(There { pid, told })
+}
+
+/// Whether the supervisor of `target` lives, is not stopped, and may bind its socket at any moment.
+pub fn is_binding(target: &Target) -> bool {
+    let state_dir = &target.applied.state_dir;
+    let of_another = || {
+        applied::read(&rundir::applied(state_dir))
+            .is_some_and(|note| !is_same(&note.manifest, &target.applied.manifest))
+    };
+    silence::behind(&rundir::daemon_lock(state_dir)) == Behind::Binding && !of_another()
 }
 
 /// What a supervisor told, with a word on it where it is another manifest's.

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::absent;
 use super::outcome::{Failure, Told};
 use super::steer::silence;
 use super::target::Target;
@@ -14,6 +15,9 @@ use crate::wire::{Answer, Ask, Request, VERSION};
 
 /// How long a living keeper or daemon may take to answer a question.
 pub const BUDGET: Duration = Duration::from_secs(3);
+
+/// How soon a supervisor without a socket is called again; no event tells that it has come.
+const REDIAL: Duration = Duration::from_millis(50);
 
 /// A request in this program's name; from inside a plane it says which.
 pub fn request(ask: Ask) -> Request {
@@ -56,7 +60,25 @@ pub fn one(path: PathBuf, ask: Ask, budget: Duration) -> Result<Answer, Failure>
 }
 
 /// Asks the supervisor one question that it may think about for as long as `budget`; one that hangs is told of much earlier.
+/// One that lives and has no socket for the moment is waited for.
 pub fn supervisor(target: &Target, ask: Ask, budget: Duration) -> Result<Answer, Failure> {
+    let binds_by = Instant::now() + silence::BINDING.min(budget);
+    loop {
+        match supervisor_once(target, ask.clone(), budget) {
+            Err(Failure::Call(error)) if error.is_nobody() => {
+                if absent::is_binding(target) && Instant::now() < binds_by {
+                    std::thread::sleep(REDIAL);
+                    continue;
+                }
+                let there = absent::found(target, &error);
+                return Err(there.map_or(Failure::Call(error), |there| Failure::NobodyAnswers(there.told)));
+            }
+            done => return done,
+        }
+    }
+}
+
+fn supervisor_once(target: &Target, ask: Ask, budget: Duration) -> Result<Answer, Failure> {
     let failed = |error| Failure::failed(format!("cannot wait: {error}"), "");
     let hung = || {
         let lock = rundir::daemon_lock(&target.applied.state_dir);

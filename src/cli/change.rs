@@ -250,6 +250,9 @@ impl Change<'_> {
         let now = granted.status.as_ref().map(|status| status.incarnation);
         words.push_str(&match (self.goal, granted.replaces, now) {
             (Goal::Up, _, Some(now)) => format!(" (incarnation {now})"),
+            (Goal::Anew { .. }, Some(old), Some(now)) if old == now => {
+                format!(" (incarnation {now}, restarted within its process)")
+            }
             (Goal::Anew { .. }, Some(old), Some(now)) => format!(" (incarnation {now} replaces {old})"),
             (Goal::Anew { .. }, Some(old), None) => format!(" (replaces incarnation {old})"),
             (Goal::Anew { .. }, None, Some(now)) => format!(" (incarnation {now})"),

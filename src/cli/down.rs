@@ -107,8 +107,12 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     Ok(Code::Done)
 }
 
-/// Whether any of the keepers answers: a socket may outlive its keeper.
+/// Whether any of the keepers is there, with a socket or without: a socket may outlive its keeper, and be lost before.
 fn anybody(target: &Target, planes: &[PlaneName]) -> Result<bool, Failure> {
+    let has_lock = |plane: &PlaneName| held(&target.folder(plane).keeper_lock()).unwrap_or(false);
+    if planes.iter().any(has_lock) {
+        return Ok(true);
+    }
     let questions = planes.iter().map(|plane| (target.keeper(plane), Ask::Status)).collect();
     Ok(ask::all(questions, ask::BUDGET)?.iter().any(|answer| match answer {
         Ok(_) => true,

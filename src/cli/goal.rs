@@ -1,6 +1,6 @@
 //! What a verb waits for, and whether what a keeper tells is it. Pure: nothing is asked or printed here.
 
-use crate::wire::{PlaneStatus, State};
+use crate::wire::{PlaneStatus, SafeState, State};
 
 /// Where a plane is to get to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +53,25 @@ impl Goal {
 
 fn judge_up(status: &PlaneStatus, replaces: Option<u64>) -> Verdict {
     match status.state {
-        State::Up if replaces == Some(status.incarnation) => Verdict::Going,
+        State::Up if replaces == Some(status.incarnation) => judge_same(status),
         State::Up => Verdict::Reached,
         State::Starting | State::Stopping | State::Unknown => Verdict::Going,
         State::Stopped if status.wanted => Verdict::Going,
         State::Stopped => Verdict::Failed(because("it was stopped meanwhile", &status.why)),
         State::Backoff => Verdict::Failed(because("it did not come up, and will be tried again", &status.why)),
         State::Parked => Verdict::Failed(because("it is parked", &status.why)),
+    }
+}
+
+/// The incarnation that is to be replaced is up: a safe restart may yet come, or come about within its process, or never.
+fn judge_same(status: &PlaneStatus) -> Verdict {
+    let Some(asked) = &status.safe_restart else { return Verdict::Going };
+    match asked.state {
+        SafeState::Within if status.ready => Verdict::Reached,
+        SafeState::Asked | SafeState::Within | SafeState::Unknown => Verdict::Going,
+        SafeState::Refused => {
+            Verdict::Failed(because("the gateway did not take the safe restart, and lives on", &asked.why))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::absent;
 use super::args::PLANES;
 use super::ask;
 use super::outcome::{Code, Failure, Outcome, Told};
-use super::steer::silence;
+use super::steer::silence::{self, Behind};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, size_of, stdout_look};
 use crate::plane::PlaneName;
@@ -73,6 +73,10 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
 
 /// That neither the daemon nor any keeper of `target` answers.
 pub fn nobody(target: &Target) -> Failure {
+    let absent = CallError { path: target.daemon(), kind: CallFailure::Absent };
+    if let Some(there) = absent::found(target, &absent) {
+        return Failure::NobodyAnswers(there.told);
+    }
     let begin = if target.loaded.is_ok() { "start it" } else { "once the manifest holds, start it" };
     Failure::NobodyAnswers(Told::new(
         format!("neither supervisor nor keeper answers in {}", target.applied.run_dir.display()),
@@ -146,7 +150,8 @@ pub fn look(target: &Target, planes: &[&AppliedPlane]) -> Result<Seen, Failure> 
             Err(error) => match waits(&supervisor, &plane.name).filter(|_| error.is_nobody()) {
                 Some(change) => waiting(plane, change),
                 None => {
-                    if matches!((&error.kind, &answered), (CallFailure::Late, Answered::Nobody)) {
+                    let is_there = matches!(error.kind, CallFailure::Late) || is_behind(target, &plane.name);
+                    if is_there && matches!(answered, Answered::Nobody) {
                         answered = Answered::Silent;
                     }
                     nameless(plane, why_silent(&error, target, &plane.name, &supervisor))
@@ -202,6 +207,11 @@ fn supervisor(target: &Target, answer: Result<Answer, CallError>) -> (Supervisor
     }
 }
 
+/// Whether a keeper lives without a socket.
+fn is_behind(target: &Target, plane: &PlaneName) -> bool {
+    silence::behind(&target.folder(plane).keeper_lock()) != Behind::Nobody
+}
+
 fn nameless(plane: &AppliedPlane, why: String) -> PlaneStatus {
     unknown(plane.name.clone(), &plane.role, plane.port, why)
 }
@@ -219,6 +229,15 @@ fn waiting(plane: &AppliedPlane, change: &Change) -> PlaneStatus {
 fn why_silent(error: &CallError, target: &Target, plane: &PlaneName, supervisor: &SupervisorStatus) -> String {
     match error.kind {
         CallFailure::Absent | CallFailure::Deaf => {
+            let lock = target.folder(plane).keeper_lock();
+            match silence::behind(&lock) {
+                Behind::Nobody => {}
+                Behind::Stopped => return format!("its keeper {}", silence::state(&lock)),
+                Behind::Binding => {
+                    return "its keeper is there without a socket: it begins or ends, or binds a lost one again"
+                        .to_owned();
+                }
+            }
             match supervisor.changes.iter().find(|change| change.plane == *plane) {
                 Some(change) if change.blocked_by.is_empty() => format!("no keeper runs for it yet: {}", change.why),
                 Some(change) => {

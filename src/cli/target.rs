@@ -12,6 +12,7 @@ use super::outcome::{Failure, Told};
 use super::terminal::say;
 use super::trouble;
 use crate::daemon::applied::{self, Elsewhere, lives_elsewhere};
+use crate::daemon::keepers;
 use crate::daemon::load::{self, LoadError, Loaded};
 use crate::manifest::suggest::nearest;
 use crate::openclaw::environment::{MANIFEST, RUN_DIR};
@@ -146,9 +147,13 @@ impl Target {
         (self.applied.run_dir == Path::new(&run_dir)).then_some(plane)
     }
 
-    /// The planes that have a keeper's socket, whether or not the manifest knows them.
+    /// The planes that have a keeper's socket, or a keeper without one, whether or not the manifest knows them.
     pub fn kept(&self) -> Vec<PlaneName> {
-        crate::daemon::keepers::named(&self.applied.run_dir)
+        let Applied { run_dir, state_dir, .. } = &self.applied;
+        let mut kept = [keepers::named(run_dir), keepers::locked(state_dir)].concat();
+        kept.sort();
+        kept.dedup();
+        kept
     }
 
     /// The planes that the words mean, in manifest order; no words, or `all`, mean every plane.

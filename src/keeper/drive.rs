@@ -325,7 +325,8 @@ impl Keeper {
                 Ok(exit) if exit.code == Some(0) => Vec::new(),
                 Ok(_) | Err(_) => {
                     let why = helped.stderr.lines().chain(helped.stdout.lines()).rfind(|line| !line.trim().is_empty());
-                    vec![Event::SafeRestartRefused { incarnation, why: why.unwrap_or("no reason given").to_owned() }]
+                    let why = why.unwrap_or("no reason given").to_owned();
+                    vec![self.hands.safe_restart_refused(incarnation, why)]
                 }
             },
         }

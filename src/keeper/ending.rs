@@ -85,6 +85,7 @@ impl Keeper {
         // They were about a process that is no more.
         self.hands.known.notes.clear();
         self.hands.known.left_to_drain = None;
+        self.hands.known.safe_restart = None;
         self.hands.known.readiness = super::input::Readiness::default();
         Event::Exited { incarnation, exit, meaning }
     }

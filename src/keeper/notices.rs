@@ -13,6 +13,7 @@ use crate::life::pace::BREAKER_WINDOW;
 use crate::life::phase::{Moment, Phase};
 use crate::openclaw::exits;
 use crate::os::reap;
+use crate::wire::SafeState;
 
 /// So many leftovers are told by name; a browser has dozens of processes.
 const NAMED: usize = 4;
@@ -41,6 +42,9 @@ impl Keeper {
             return;
         }
         known.generations += 1;
+        if let Some(asked) = known.safe_restart.as_mut().filter(|asked| asked.state == SafeState::Asked) {
+            asked.state = SafeState::Within;
+        }
         let count = known.generations;
         self.hands.record(Record {
             incarnation: seen.incarnation,

@@ -15,7 +15,7 @@ use crate::life::order::{Order, Reply};
 use crate::openclaw::environment;
 use crate::os::launch::Stdio;
 use crate::os::{pidfd, signals};
-use crate::wire::{Answer, Refusal, RefusalKind};
+use crate::wire::{Answer, Refusal, RefusalKind, SafeRestart, SafeState};
 
 /// Whether the keeper goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,11 +165,21 @@ impl Hands {
         }
     }
 
+    /// Whoever waits for a safe restart waits no longer.
+    pub(super) fn safe_restart_refused(&mut self, incarnation: u64, why: String) -> Event {
+        let is_its_own = self.running.as_ref().is_some_and(|running| running.incarnation == incarnation);
+        if let Some(asked) = self.known.safe_restart.as_mut().filter(|it| is_its_own && it.state == SafeState::Asked) {
+            *asked = SafeRestart::refused(&why);
+        }
+        Event::SafeRestartRefused { incarnation, why }
+    }
+
     fn restart_safely(&mut self, incarnation: u64) -> Option<Event> {
         let launch = hands::helper(&self.sealed, &["gateway", "restart", "--safe"]);
+        self.known.safe_restart = Some(SafeRestart::asked());
         match self.helpers.start(Errand::SafeRestart { incarnation }, launch, &self.null, &self.inputs) {
             Ok(()) => None,
-            Err(error) => Some(Event::SafeRestartRefused { incarnation, why: error.to_string() }),
+            Err(error) => Some(self.safe_restart_refused(incarnation, error.to_string())),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::life::Life;
 use crate::life::order::Want;
 use crate::life::phase::{Drain, Next, Park, Phase, Rest, Signs, StopCause, Wait};
 use crate::plane::{Contract, Launch, Plane};
-use crate::wire::{LastExit, PlaneStatus, State};
+use crate::wire::{LastExit, PlaneStatus, SafeRestart, State};
 
 /// What the keeper knows beside the life itself.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,8 @@ pub struct Known {
     pub generations: u64,
     /// When its present generation began, in milliseconds of the Unix epoch.
     pub began: Option<i64>,
+    /// What became of the last safe restart that the living incarnation was asked for.
+    pub safe_restart: Option<SafeRestart>,
     /// Lines of output that the disk did not take.
     pub log_lines_lost: u64,
     /// Resident bytes of the plane's processes.
@@ -86,6 +88,7 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, age: Option<Duration>, 
             .collect(),
         exchanged: known.exchanged.clone(),
         event_loop: known.readiness.event_loop.clone().filter(|_| up),
+        safe_restart: known.safe_restart.clone(),
         log_lines_lost: known.log_lines_lost,
         #[cfg(feature = "next-wire")]
         tomorrow: Some("bright".into()),

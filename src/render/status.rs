@@ -212,6 +212,7 @@ pub fn unknown(name: PlaneName, role: &str, port: Option<u16>, why: String) -> P
         notes: Vec::new(),
         exchanged: None,
         event_loop: None,
+        safe_restart: None,
         log_lines_lost: 0,
         #[cfg(feature = "next-wire")]
         tomorrow: None,

@@ -3,6 +3,7 @@
 //! A keeper that is not there is asked of the daemon first. An accepted ask stands whatever becomes of us: hanging up, a
 //! Ctrl-C or a keeper's replacement end the waiting at most.
 
+mod mute;
 mod party;
 pub mod silence;
 mod task;

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::silence::{self, Silence};
+use super::silence::{self, Behind, Silence};
 use super::task::{Keeper, Missing, Stage, Task, Then};
 use super::{Begin, Fate, Patience, Reached, Wish};
 use crate::cli::ask::{out_of_turn, request};
@@ -17,7 +17,6 @@ use crate::cli::status::nobody;
 use crate::cli::target::Target;
 use crate::cli::trouble;
 use crate::plane::PlaneName;
-use crate::rundir;
 use crate::socket::{CallError, CallFailure, CallId, Calls, Next};
 use crate::wire::{Answer, Ask, PlaneStatus, Refusal, RefusalKind};
 
@@ -25,7 +24,10 @@ use crate::wire::{Answer, Ask, PlaneStatus, Refusal, RefusalKind};
 const ANSWER: Duration = Duration::from_secs(120);
 
 /// How long a keeper may be away while it is made, or replaced.
-const AWAY: Duration = Duration::from_secs(20);
+pub(super) const AWAY: Duration = Duration::from_secs(20);
+
+/// How long a gateway may take to begin its own safe restart: it waits five minutes for its work, then drains as for a stop.
+const SAFELY: Duration = Duration::from_secs(660);
 
 /// How soon an absent keeper is called again; no event tells that a socket has come.
 const REDIAL: Duration = Duration::from_millis(50);
@@ -41,11 +43,11 @@ pub enum Heard {
 
 /// All wishes with their conversations.
 pub struct Party<'a> {
-    target: &'a Target,
+    pub(super) target: &'a Target,
     calls: Calls,
     /// The task of each call.
     callers: Vec<usize>,
-    tasks: Vec<Task>,
+    pub(super) tasks: Vec<Task>,
     patience: Patience,
 }
 
@@ -121,48 +123,18 @@ impl<'a> Party<'a> {
                     Then::Ask(keeper) => self.place_ask(at, away_until, keeper),
                     Then::Follow => self.place_follow(at, away_until),
                 },
+                Stage::Following { .. } if self.tasks[at].is_overdue(now) => {
+                    let why = "its gateway took the safe restart, and has not begun it";
+                    let hint = "`gateward logs` shows what it waits for; `gateward restart` without --safe stops it";
+                    self.end(at, Err(Failure::failed(why, hint)));
+                }
                 Stage::Asking { .. } | Stage::Keeping { .. } | Stage::Following { .. } => self.listen(at, now),
                 Stage::Fresh | Stage::Redialing { .. } | Stage::Over(_) => {}
             }
         }
     }
 
-    /// Asks the one who is silent how it is, or takes it for hung.
-    fn listen(&mut self, at: usize, now: Instant) {
-        match self.tasks[at].silence {
-            Silence::Since(since) if since + silence::QUIET <= now => {
-                let path = match self.tasks[at].stage {
-                    Stage::Keeping { .. } => self.target.daemon(),
-                    Stage::Fresh
-                    | Stage::Asking { .. }
-                    | Stage::Following { .. }
-                    | Stage::Redialing { .. }
-                    | Stage::Over(_) => self.target.keeper(&self.tasks[at].wish.plane),
-                };
-                let call = self.call(at, &path, Ask::Status);
-                self.tasks[at].silence = Silence::Pinged { call, until: now + silence::PING };
-            }
-            Silence::Pinged { until, .. } if until <= now => self.hung(at),
-            Silence::Nobody | Silence::Since(_) | Silence::Pinged { .. } => {}
-        }
-    }
-
-    /// The keeper hangs: the daemon is asked for another one. The daemon hangs: there is nobody left to ask.
-    fn hung(&mut self, at: usize) {
-        self.hang_up(at);
-        let then = match self.tasks[at].stage {
-            Stage::Asking { .. } => Then::Ask(Keeper::IsComing),
-            Stage::Following { .. } => Then::Follow,
-            Stage::Keeping { .. } => {
-                let lock = rundir::daemon_lock(&self.target.applied.state_dir);
-                return self.end(at, Err(silence::hung("the supervisor", &lock, silence::PLANES_LIVE_ON)));
-            }
-            Stage::Fresh | Stage::Redialing { .. } | Stage::Over(_) => return,
-        };
-        self.place_keep(at, then, Missing::Hung);
-    }
-
-    fn place_keep(&mut self, at: usize, then: Then, missing: Missing) {
+    pub(super) fn place_keep(&mut self, at: usize, then: Then, missing: Missing) {
         let wish = &self.tasks[at].wish;
         let keep = Ask::Keep { plane: wish.plane.clone(), allow: wish.allow.clone() };
         let daemon = self.target.daemon();
@@ -170,7 +142,7 @@ impl<'a> Party<'a> {
         self.tasks[at].stage = Stage::Keeping { until: Instant::now() + ANSWER, then, missing };
     }
 
-    fn call(&mut self, at: usize, path: &Path, ask: Ask) -> CallId {
+    pub(super) fn call(&mut self, at: usize, path: &Path, ask: Ask) -> CallId {
         let call = self.calls.place(path, &request(ask));
         self.callers.resize(call + 1, at);
         call
@@ -181,18 +153,11 @@ impl<'a> Party<'a> {
         self.tasks[at].silence = Silence::Since(Instant::now());
     }
 
-    fn place_ask(&mut self, at: usize, away_until: Instant, keeper: Keeper) {
+    pub(super) fn place_ask(&mut self, at: usize, away_until: Instant, keeper: Keeper) {
         let path = self.target.keeper(&self.tasks[at].wish.plane);
         let ask = self.tasks[at].wish.ask.clone();
         self.place(at, &path, ask);
         self.tasks[at].stage = Stage::Asking { until: Instant::now() + ANSWER, away_until, keeper };
-    }
-
-    /// Makes the ask that another was to make.
-    fn ask_instead(&mut self, at: usize) {
-        self.hang_up(at);
-        self.tasks[at].entrusted = None;
-        self.place_ask(at, Instant::now() + AWAY, Keeper::MayBeAbsent);
     }
 
     fn place_follow(&mut self, at: usize, away_until: Instant) {
@@ -206,7 +171,7 @@ impl<'a> Party<'a> {
         self.tasks[at].stage = Stage::Redialing { at: Instant::now() + REDIAL, away_until, then };
     }
 
-    fn end(&mut self, at: usize, end: Result<Reached, Failure>) {
+    pub(super) fn end(&mut self, at: usize, end: Result<Reached, Failure>) {
         self.hang_up(at);
         self.tasks[at].silence = Silence::Nobody;
         self.tasks[at].stage = Stage::Over(end);
@@ -237,7 +202,7 @@ impl<'a> Party<'a> {
         self.end(at, Err(failure));
     }
 
-    fn hang_up(&mut self, at: usize) {
+    pub(super) fn hang_up(&mut self, at: usize) {
         for (call, task) in self.callers.iter().enumerate() {
             if *task == at {
                 self.calls.hang_up(call);
@@ -282,6 +247,9 @@ impl<'a> Party<'a> {
             Ok(Answer::Accepted { replaces, note }) => {
                 self.tasks[at].replaces = replaces;
                 self.tasks[at].note = note;
+                if matches!(&self.tasks[at].wish.ask, Ask::Restart(restart) if restart.safe) {
+                    self.tasks[at].begins_by = Some(Instant::now() + SAFELY);
+                }
                 match self.patience {
                     Patience::Wait => self.place_follow(at, Instant::now() + AWAY),
                     Patience::Leave => self.end(at, Ok(Reached::Accepted)),
@@ -302,13 +270,18 @@ impl<'a> Party<'a> {
                 self.redial(at, away_until, Then::Ask(keeper));
             }
             Err(error) if !error.is_nobody() => self.end(at, Err(error.into())),
-            Err(_) if self.tasks[at].wish.goal == Goal::Gone => self.end(at, Ok(Reached::Done)),
-            Err(error) => match keeper {
-                Keeper::MayBeAbsent => self.place_keep(at, Then::Ask(Keeper::IsComing), Missing::Absent),
-                Keeper::IsComing if Instant::now() < away_until => {
+            Err(_) if self.tasks[at].wish.goal == Goal::Gone => match self.behind(at) {
+                Behind::Nobody => self.end(at, Ok(Reached::Done)),
+                Behind::Binding if Instant::now() < away_until => self.redial(at, away_until, Then::Ask(keeper)),
+                Behind::Binding | Behind::Stopped => self.end_as_hung(at),
+            },
+            Err(error) => match (keeper, self.behind(at)) {
+                (Keeper::MayBeAbsent, _) => self.place_keep(at, Then::Ask(Keeper::IsComing), Missing::Absent),
+                (Keeper::IsComing, Behind::Nobody | Behind::Binding) if Instant::now() < away_until => {
                     self.redial(at, away_until, Then::Ask(Keeper::IsComing));
                 }
-                Keeper::IsComing => self.end(at, Err(error.into())),
+                (Keeper::IsComing, Behind::Nobody) => self.end(at, Err(error.into())),
+                (Keeper::IsComing, Behind::Binding | Behind::Stopped) => self.end_as_hung(at),
             },
         }
     }
@@ -322,14 +295,14 @@ impl<'a> Party<'a> {
             },
             (Ok(Answer::Refused(refusal)), _) => self.refused(at, refusal),
             (Ok(other), _) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
-            (Err(error), Missing::Absent) if error.is_nobody() => self.end(at, Err(nobody(self.target))),
-            (Err(error), Missing::Hung) if error.is_nobody() => {
-                let plane = &self.tasks[at].wish.plane;
-                let so = "its gateway ends with it, and the plane gets another keeper once the supervisor runs";
-                let lock = self.target.folder(plane).keeper_lock();
-                let hung = silence::hung(&format!("the keeper of {plane}"), &lock, so);
-                self.end(at, Err(hung));
-            }
+            (Err(error), Missing::Absent) if error.is_nobody() => match self.behind(at) {
+                Behind::Nobody => self.end(at, Err(nobody(self.target))),
+                Behind::Binding => {
+                    self.redial(at, Instant::now() + silence::BINDING, Then::Ask(Keeper::IsComing));
+                }
+                Behind::Stopped => self.end_as_hung(at),
+            },
+            (Err(error), Missing::Hung) if error.is_nobody() => self.end_as_hung(at),
             (Err(error), Missing::Absent | Missing::Hung) => self.end(at, Err(error.into())),
         }
     }

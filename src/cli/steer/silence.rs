@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::outcome::{Failure, Told};
-use crate::os::lock::holder_of;
+use crate::os::lock::{held, holder_of};
 use crate::os::process;
 use crate::socket::CallId;
 
@@ -46,10 +46,37 @@ impl Silence {
     }
 }
 
+/// How long a process that lives may be without its socket: one that was taken away is bound again within a second or two.
+pub const BINDING: Duration = Duration::from_secs(10);
+
+/// Whether somebody is behind a socket that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// Nobody has the lock.
+    Nobody,
+    /// Its holder only begins, or ends, or binds a lost socket again.
+    Binding,
+    /// Its holder is stopped (SIGSTOP), and binds nothing.
+    Stopped,
+}
+
+/// Who is behind the lost socket of whoever has `lock`. One that cannot be asked about is not waited for.
+pub fn behind(lock: &Path) -> Behind {
+    match (held(lock), holder_of(lock)) {
+        (Ok(true), Some(pid)) if is_stopped(pid) => Behind::Stopped,
+        (Ok(true), _) => Behind::Binding,
+        (Ok(false) | Err(_), _) => Behind::Nobody,
+    }
+}
+
+fn is_stopped(pid: i32) -> bool {
+    process::stat(pid).is_ok_and(|stat| stat.state == b'T')
+}
+
 /// How it stands with the holder of `lock`, which was asked and does not answer.
 pub fn state(lock: &Path) -> String {
     match holder_of(lock) {
-        Some(pid) if process::stat(pid).is_ok_and(|stat| stat.state == b'T') => {
+        Some(pid) if is_stopped(pid) => {
             format!("(pid {pid}) is stopped (SIGSTOP), and does not answer; `kill -CONT {pid}` lets it go on")
         }
         Some(pid) => format!("(pid {pid}) does not answer; it is hung or overwhelmed"),
@@ -65,8 +92,7 @@ pub fn hung(who: &str, lock: &Path, so: &str) -> Failure {
             format!("ask again in a moment; {so}"),
         ));
     };
-    let is_stopped = process::stat(pid).is_ok_and(|stat| stat.state == b'T');
-    let (how, go_on) = if is_stopped {
+    let (how, go_on) = if is_stopped(pid) {
         (", it is stopped (SIGSTOP)", format!("`kill -CONT {pid}` lets it go on; "))
     } else {
         ("", String::new())

@@ -71,6 +71,8 @@ pub struct Task {
     pub silence: Silence,
     /// Since when another is to make the ask; nothing once it is ours to make.
     pub entrusted: Option<Instant>,
+    /// When the gateway must have begun what it carries out itself.
+    pub begins_by: Option<Instant>,
 }
 
 impl Task {
@@ -88,6 +90,7 @@ impl Task {
             stage: Stage::Fresh,
             silence: Silence::Nobody,
             entrusted,
+            begins_by: None,
         }
     }
 
@@ -130,6 +133,12 @@ impl Task {
             && self.entrusted.is_some_and(|since| since.elapsed() >= silence::QUIET)
     }
 
+    /// Whether what was replaced is still up, though the gateway had its time to begin.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        let is_up = |status: &PlaneStatus| status.state == State::Up && Some(status.incarnation) == self.replaces;
+        self.begins_by.is_some_and(|by| by <= now) && self.status.as_ref().is_some_and(is_up)
+    }
+
     /// When this task wants to be looked at again.
     pub fn next_look(&self) -> Option<Instant> {
         let own = match self.stage {
@@ -138,5 +147,35 @@ impl Task {
             Stage::Fresh | Stage::Following { .. } | Stage::Over(_) => None,
         };
         own.into_iter().chain(self.silence.due()).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plane::PlaneName;
+    use crate::render::status::unknown;
+    use crate::wire::{Ask, Restart};
+
+    #[test]
+    fn a_safe_restart_that_nobody_begins_is_overdue_and_one_that_has_begun_is_not() {
+        let plane = PlaneName::new("main").expect("a name");
+        let (ask, goal) = (Ask::Restart(Restart::default()), Goal::Anew { replaces: None });
+        let mut task = Task::new(Wish { plane: plane.clone(), ask, goal, begin: Begin::Asking, allow: Vec::new() });
+        let now = Instant::now();
+        let mut status = unknown(plane, "main", None, String::new());
+        (status.state, status.incarnation) = (State::Up, 3);
+        (task.replaces, task.status) = (Some(3), Some(status));
+        assert!(!task.is_overdue(now), "without a bound it is waited for");
+        task.begins_by = Some(now + Duration::from_secs(1));
+        assert!(!task.is_overdue(now));
+        assert!(task.is_overdue(now + Duration::from_secs(1)));
+        for (state, incarnation) in [(State::Stopping, 3), (State::Starting, 4), (State::Up, 4)] {
+            let status = task.status.as_mut().expect("a status");
+            (status.state, status.incarnation) = (state, incarnation);
+            assert!(!task.is_overdue(now + Duration::from_secs(1)), "{state:?} {incarnation}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Each test has a world of its own and waits for facts.
 
+mod bounded;
 mod ends;
 mod helpers;
 mod host;

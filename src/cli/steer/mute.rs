@@ -1,0 +1,68 @@
+//! What is done about those who do not speak: asked how they are, taken for hung, or known by their locks alone.
+//!
+//! Signals nobody: who is stopped or hung is named, with what would end it.
+
+use std::time::Instant;
+
+use super::party::{AWAY, Party};
+use super::silence::{self, Behind, Silence};
+use super::task::{Keeper, Missing, Stage, Then};
+use crate::rundir;
+use crate::wire::Ask;
+
+impl Party<'_> {
+    /// Asks the one who is silent how it is, or takes it for hung.
+    pub(super) fn listen(&mut self, at: usize, now: Instant) {
+        match self.tasks[at].silence {
+            Silence::Since(since) if since + silence::QUIET <= now => {
+                let path = match self.tasks[at].stage {
+                    Stage::Keeping { .. } => self.target.daemon(),
+                    Stage::Fresh
+                    | Stage::Asking { .. }
+                    | Stage::Following { .. }
+                    | Stage::Redialing { .. }
+                    | Stage::Over(_) => self.target.keeper(&self.tasks[at].wish.plane),
+                };
+                let call = self.call(at, &path, Ask::Status);
+                self.tasks[at].silence = Silence::Pinged { call, until: now + silence::PING };
+            }
+            Silence::Pinged { until, .. } if until <= now => self.hung(at),
+            Silence::Nobody | Silence::Since(_) | Silence::Pinged { .. } => {}
+        }
+    }
+
+    /// The keeper hangs: the daemon is asked for another one. The daemon hangs: there is nobody left to ask.
+    pub(super) fn hung(&mut self, at: usize) {
+        self.hang_up(at);
+        let then = match self.tasks[at].stage {
+            Stage::Asking { .. } => Then::Ask(Keeper::IsComing),
+            Stage::Following { .. } => Then::Follow,
+            Stage::Keeping { .. } => {
+                let lock = rundir::daemon_lock(&self.target.applied.state_dir);
+                return self.end(at, Err(silence::hung("the supervisor", &lock, silence::PLANES_LIVE_ON)));
+            }
+            Stage::Fresh | Stage::Redialing { .. } | Stage::Over(_) => return,
+        };
+        self.place_keep(at, then, Missing::Hung);
+    }
+
+    /// Makes the ask that another was to make.
+    pub(super) fn ask_instead(&mut self, at: usize) {
+        self.hang_up(at);
+        self.tasks[at].entrusted = None;
+        self.place_ask(at, Instant::now() + AWAY, Keeper::MayBeAbsent);
+    }
+
+    /// Who is behind the socket of the keeper, which is not there.
+    pub(super) fn behind(&self, at: usize) -> Behind {
+        silence::behind(&self.target.folder(&self.tasks[at].wish.plane).keeper_lock())
+    }
+
+    pub(super) fn end_as_hung(&mut self, at: usize) {
+        let plane = &self.tasks[at].wish.plane;
+        let so = "its gateway ends with it, and the plane gets another keeper once the supervisor runs";
+        let lock = self.target.folder(plane).keeper_lock();
+        let hung = silence::hung(&format!("the keeper of {plane}"), &lock, so);
+        self.end(at, Err(hung));
+    }
+}
