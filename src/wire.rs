@@ -78,6 +78,10 @@ pub enum Ask {
         /// Codes of findings to go ahead in spite of.
         #[serde(default, deserialize_with = "spoken::codes")]
         allow: Vec<String>,
+        /// Whether the caller will have the plane stopped: a keeper that is made for that starts no gateway, and no finding
+        /// stands against it. Older callers do not say.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rests: bool,
     },
     /// Daemon: the findings of the last proof.
     Findings,

@@ -288,7 +288,11 @@ fn proved(target: &Target, loaded: &Loaded) -> Vec<Finding> {
     let held = held::held(&target.applied.run_dir);
     // Who may not look at the planes' own processes would take them for strangers.
     let depth = if sees_all(&target.applied.run_dir) { Depth::Host } else { Depth::Files };
-    survey::prove_within(LOOK, &loaded.planes, &held, depth, &BTreeSet::new()).proof.all()
+    // Where its folders were edited, it is by those that it has that the planes are known for its own.
+    let mut planes = loaded.planes.clone();
+    planes.supervisor.run_dir.clone_from(&target.applied.run_dir);
+    planes.supervisor.state_dir.clone_from(&target.applied.state_dir);
+    survey::prove_within(LOOK, &planes, &held, depth, &BTreeSet::new()).proof.all()
 }
 
 /// Whether we are root, or the user whose supervisor it is.

@@ -91,6 +91,8 @@ pub struct Daemon {
     pub(super) deaths: BTreeMap<PlaneName, u32>,
     /// Why we ended a keeper, until the next one is told.
     pub(super) ended: BTreeMap<PlaneName, String>,
+    /// Planes whose next keeper is made to stop them, and starts no gateway.
+    pub(super) resting: BTreeSet<PlaneName>,
     /// Planes whose keeper is being looked after.
     pub(super) doubted: BTreeSet<PlaneName>,
     /// Planes whose keeper, of another release, was asked to leave at its next spawn, and whether it has said that it does.
@@ -258,8 +260,7 @@ impl Daemon {
                 self.go_down(stop);
                 reply.answer(Answer::Accepted { replaces: None, note });
             }
-            Ask::Keep { plane, .. } if self.seen.contains_key(&plane) => self.doubt(plane, Some(reply)),
-            Ask::Keep { plane, allow } => self.prove(Purpose::Keep { plane, allow, reply }),
+            Ask::Keep { plane, allow, rests } => self.keep_asked(plane, allow, rests, reply),
             Ask::Sealed { .. } | Ask::Environ { .. } if !peer.may_know() => reply.answer(crate::wire::not_yours()),
             Ask::Sealed { plane } => reply.answer(self.sealed(&plane)),
             Ask::Environ { names } => reply.answer(Answer::Environ(seal::given_of(&self.own, &names))),

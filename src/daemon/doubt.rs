@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::core::{Daemon, refused};
 use super::follow::Meeting;
-use super::input::Input;
+use super::input::{Input, Purpose};
 use super::keepers;
 use super::vigil::{self, Found};
 use crate::os::lock::Lock;
@@ -51,6 +51,20 @@ impl Daemon {
         wait
     }
 
+    /// Somebody who cannot reach a plane's keeper wants it looked after, or made; one who wants it for a stop wants no gateway.
+    pub(super) fn keep_asked(&mut self, plane: PlaneName, allow: Vec<String>, rests: bool, reply: Reply) {
+        if rests {
+            self.resting.insert(plane.clone());
+        } else {
+            self.resting.remove(&plane);
+        }
+        if self.seen.contains_key(&plane) {
+            self.doubt(plane, Some(reply));
+        } else {
+            self.prove(Purpose::Keep { plane, allow, reply });
+        }
+    }
+
     /// Has the plane's keeper looked after; whoever asked for it is answered when that is done.
     pub(super) fn doubt(&mut self, plane: PlaneName, reply: Option<Reply>) {
         // One look serves all who only wonder; whoever waits for an answer gets a look of its own.
@@ -68,6 +82,9 @@ impl Daemon {
 
     pub(super) fn looked(&mut self, plane: &PlaneName, found: Found, reply: Option<Reply>) {
         self.doubted.remove(plane);
+        if matches!(found, Found::Well | Found::Unreachable { .. }) {
+            self.resting.remove(plane);
+        }
         let answer = match found {
             Found::Well => Answer::Accepted { replaces: None, note: "its keeper answers".into() },
             Found::Nobody => Answer::Accepted { replaces: None, note: "another keeper begins".into() },

@@ -233,6 +233,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         troubles: BTreeMap::new(),
         deaths: BTreeMap::new(),
         ended: BTreeMap::new(),
+        resting: BTreeSet::new(),
         yielding: BTreeMap::new(),
         begun: format!("{:.3}", core::now()),
         program: crate::os::exe::called_by()?,

@@ -262,9 +262,10 @@ impl Daemon {
             let hint = "`gateward status` lists the planes";
             return reply.answer(refused(RefusalKind::NoSuchPlane, format!("there is no plane `{plane}`"), hint));
         }
+        let rests = self.resting.contains(&plane);
         let against: Vec<&Finding> =
             self.against(&plane).into_iter().filter(|one| !allow.contains(&one.code)).collect();
-        if let Some(first) = against.first() {
+        if let Some(first) = against.first().filter(|_| !rests) {
             let message = format!("{plane} is not started: {} ({})", first.message, codes(&against).join(", "));
             let hint = format!("{}; `--allow CODE` goes ahead in spite of a finding", first.hint);
             let findings = against.iter().filter_map(|one| serde_json::to_value(one).ok()).collect();

@@ -246,7 +246,8 @@ impl Daemon {
             },
         };
         let started = sealed.map_err(|error| format!("{error}; {}", error.hint)).and_then(|sealed| {
-            let brief = Brief { sealed, found_empty, ended_before: self.ended.remove(name) };
+            let rests = self.resting.remove(name);
+            let brief = Brief { sealed, found_empty, ended_before: self.ended.remove(name), rests };
             let announcement = self.keepers.start(&brief).map_err(|error| error.to_string())?;
             Ok((brief.sealed, announcement))
         });

@@ -207,13 +207,13 @@ fn keeper(
     // One that was killed since the look, or before a look that this one was not told of, has left its file.
     let is_first = before.as_ref().is_none_or(|before| before.boot != boot) && !tenure.is_unreadable();
     let swept = is_first && brief.is_empty_at(process::since_boot());
-    let ended = brief.ended_before;
+    let (ended, rests) = (brief.ended_before, brief.rests);
     let mut hands = hands(brief.sealed, folder, lock, boot, tenure, inputs)?;
     if swept {
         hands.broom.trust_the_look();
     }
     hands.journal.let_read(access.group());
-    let (life, first) = life(&mut hands, before, boot, ended.as_deref());
+    let (life, first) = life(&mut hands, before, boot, (ended.as_deref(), rests));
     Ok((Box::new(Keeper::new(hands, life)), first))
 }
 
@@ -263,9 +263,18 @@ fn hands(
     })
 }
 
-/// The operator's word holds; without one, `autostart` decides. What a keeper that died has left is told and counted.
-fn life(hands: &mut Hands, before: Option<Tenure>, boot: &str, ended: Option<&str>) -> (Life, Vec<Order>) {
+/// The operator's word holds; without one, `autostart` decides. Before either goes a stop that is on its way. What a keeper that died has left is told and counted.
+fn life(
+    hands: &mut Hands,
+    before: Option<Tenure>,
+    boot: &str,
+    (ended, rests): (Option<&str>, bool),
+) -> (Life, Vec<Order>) {
     let rules = Rules::from(&hands.sealed.plane);
+    if rests && let Err(error) = hands.memory.remember(Want::Down) {
+        // Whoever asked for the stop hears of it when he makes the ask.
+        tracing::warn!(%error, "what the operator wants cannot be written");
+    }
     let wanted = hands.memory.wanted();
     let seed = u64::from(std::process::id()) << 32 | u64::from(hands.sealed.plane.port.unwrap_or_default());
     let last = hands.memory.last_incarnation();

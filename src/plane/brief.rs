@@ -23,6 +23,9 @@ pub struct Brief {
     /// Why the daemon has ended the keeper before, if it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_before: Option<String>,
+    /// Whether the plane is about to be stopped: no gateway is started, whatever was wanted of it before.
+    #[serde(default)]
+    pub rests: bool,
 }
 
 impl Brief {
@@ -38,8 +41,12 @@ mod tests {
 
     #[test]
     fn only_a_fresh_look_is_believed() {
-        let brief =
-            |found_empty| Brief { sealed: crate::plane::testing::sealed("main"), found_empty, ended_before: None };
+        let brief = |found_empty| Brief {
+            sealed: crate::plane::testing::sealed("main"),
+            found_empty,
+            ended_before: None,
+            rests: false,
+        };
         let second = Duration::from_secs;
         assert!(!brief(None).is_empty_at(second(100)), "nobody has looked");
         assert!(brief(Some(second(100))).is_empty_at(second(100)));

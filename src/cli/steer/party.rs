@@ -136,7 +136,11 @@ impl<'a> Party<'a> {
 
     pub(super) fn place_keep(&mut self, at: usize, then: Then, missing: Missing) {
         let wish = &self.tasks[at].wish;
-        let keep = Ask::Keep { plane: wish.plane.clone(), allow: wish.allow.clone() };
+        let rests = match wish.goal {
+            Goal::Down | Goal::Gone => true,
+            Goal::Up | Goal::Anew { .. } => false,
+        };
+        let keep = Ask::Keep { plane: wish.plane.clone(), allow: wish.allow.clone(), rests };
         let daemon = self.target.daemon();
         self.place(at, &daemon, keep);
         self.tasks[at].stage = Stage::Keeping { until: Instant::now() + ANSWER, then, missing };

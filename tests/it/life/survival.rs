@@ -136,6 +136,31 @@ fn verbs_do_not_wait_for_what_is_stopped_and_name_it() {
 }
 
 #[test]
+fn a_stop_of_a_plane_whose_keeper_hangs_starts_no_gateway_first() {
+    let mut world = Gateward::new("hung-stop", vec![quick("main")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    world.end_daemon(Signal::KILL, SOON);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    // Once that is proved, the next supervisor has met its keeper, and does not look at it again for half a minute.
+    world.run(&["reload"]).code(0);
+    kill(main.keeper_pid.expect("a keeper"), Signal::STOP);
+    world.run(&["stop", "main"]).code(0);
+    let stopped = world.plane("main");
+    assert_ne!(stopped.keeper_pid, main.keeper_pid, "{stopped:#?}");
+    assert_eq!((stopped.pid, stopped.wanted), (None, false), "{stopped:#?}");
+    let told = world.run(&["events", "main"]).code(0).out;
+    assert_eq!(told.matches("\"event\":\"spawned\"").count(), 1, "{told}");
+    // The stop holds for every keeper to come.
+    kill(stopped.keeper_pid.expect("a keeper"), Signal::KILL);
+    let kept = world.until("main", SOON, "another keeper", |plane| {
+        plane.keeper_pid.is_some_and(|pid| Some(pid) != stopped.keeper_pid)
+    });
+    assert_eq!((kept.pid, kept.wanted), (None, false), "{kept:#?}");
+}
+
+#[test]
 fn without_a_supervisor_a_stopped_keeper_is_named() {
     let mut world = Gateward::new("nobody-replaces", vec![quick("main")]);
     world.up();
@@ -186,6 +211,13 @@ fn folders_that_are_edited_while_planes_live_wait_for_a_down() {
     world.end_daemon(Signal::KILL, SOON);
     let refused = world.run(&["run"]).code(1);
     assert!(refused.err.contains("the keepers of main"), "{}", refused.err);
+    // Nor does anybody take the plane for a stranger's where both were edited.
+    let run = format!("\"{}\"", world.scratch().join("run").display());
+    let both = moved.replace(&run, &run.replace("/run", "/run-2"));
+    assert_ne!(moved, both);
+    world.scratch().write("supervisor.toml", &both);
+    world.run(&["restart", "main"]).code(0);
+    world.scratch().write("supervisor.toml", &moved);
     world.run(&["down"]).code(0);
     world.up();
     let there = world.until("main", SOON, "up in the new place", up);
