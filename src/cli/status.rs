@@ -35,7 +35,8 @@ Examples:
   gateward status -q rescue       prints nothing; exit code 0 when rescue is up, 3 when it is not
   gateward status --json | jq '.planes[] | select(.ready | not) | .name'
 
-Exit codes: 0 shown; 3 a plane that was named is not up; 4 no such plane; 5 neither supervisor nor keeper answers.")]
+Exit codes: 0 shown; 1 this user may look at nothing; 3 a plane that was named is not up; 4 no such plane; 5 neither supervisor nor \
+keeper answers.")]
 pub struct Args {
     #[arg(value_name = "PLANE", help = PLANES, add = super::completions::planes())]
     planes: Vec<String>,
@@ -111,8 +112,8 @@ pub enum Answered {
     Silent,
     /// Neither, though a supervisor is there: how it is, and what helps.
     Mute(Told),
-    /// They are not ours to ask.
-    Forbidden(CallError),
+    /// They are not ours to ask, or none of the planes is.
+    Forbidden(Box<Failure>),
 }
 
 impl Answered {
@@ -126,7 +127,7 @@ impl Answered {
                 "each is named above: a stopped one goes on by `kill -CONT`, a hung one is replaced once a supervisor runs",
             ))),
             Self::Mute(told) => Err(Failure::NobodyAnswers(told)),
-            Self::Forbidden(error) => Err(Failure::Call(error)),
+            Self::Forbidden(failure) => Err(*failure),
         }
     }
 }
@@ -140,13 +141,24 @@ pub fn look(target: &Target, planes: &[&AppliedPlane]) -> Result<Seen, Failure> 
         None => (SupervisorStatus::default(), Answered::Nobody),
     };
     let mut shown = Vec::new();
+    let mut closed = Vec::new();
     for (plane, answer) in planes.iter().zip(answers) {
         shown.push(match answer {
             Ok(Answer::Plane(status)) => {
                 answered = Answered::Somebody;
                 *status
             }
+            Ok(Answer::Refused(refusal)) => {
+                let why = refusal.message.clone();
+                closed.push(Failure::Refused(refusal));
+                nameless(plane, why)
+            }
             Ok(other) => nameless(plane, ask::out_of_turn(&other).message),
+            Err(error) if matches!(error.kind, CallFailure::NotAllowed) => {
+                let why = error.to_string();
+                closed.push(Failure::Call(error));
+                nameless(plane, why)
+            }
             Err(error) => match waits(&supervisor, &plane.name).filter(|_| error.is_nobody()) {
                 Some(change) => waiting(plane, change),
                 None => {
@@ -158,6 +170,12 @@ pub fn look(target: &Target, planes: &[&AppliedPlane]) -> Result<Seen, Failure> 
                 }
             },
         });
+    }
+    // Who may look at nothing was shown nothing, whatever else was said.
+    let all_closed = !closed.is_empty() && closed.len() == planes.len();
+    let nothing_else = matches!(answered, Answered::Nobody) || (all_closed && matches!(answered, Answered::Somebody));
+    if let Some(first) = closed.into_iter().next().filter(|_| nothing_else) {
+        answered = Answered::Forbidden(first.into());
     }
     for plane in &mut shown {
         if let (Some(ours), Some(its)) = (&supervisor.version, &plane.keeper_version)
@@ -186,10 +204,17 @@ fn supervisor(target: &Target, answer: Result<Answer, CallError>) -> (Supervisor
             };
             (absent::is_meant(target, told), Answered::Somebody)
         }
-        Ok(Answer::Refused(refusal)) => (SupervisorStatus { trouble: refusal.message, ..silent }, Answered::Somebody),
+        Ok(Answer::Refused(refusal)) => {
+            let trouble = refusal.message.clone();
+            (
+                SupervisorStatus { running: true, trouble, ..silent },
+                Answered::Forbidden(Failure::Refused(refusal).into()),
+            )
+        }
         Ok(_) => (silent, Answered::Somebody),
         Err(error) if matches!(error.kind, CallFailure::NotAllowed) => {
-            (SupervisorStatus { trouble: error.to_string(), ..silent }, Answered::Forbidden(error))
+            let trouble = error.to_string();
+            (SupervisorStatus { trouble, ..silent }, Answered::Forbidden(Failure::Call(error).into()))
         }
         Err(error) => match absent::found(target, &error) {
             Some(there) => {

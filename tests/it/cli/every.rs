@@ -1,5 +1,6 @@
 //! Every verb in each bad situation, one transcript a situation: read them as an operator would, at 3 a.m.
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -221,6 +222,30 @@ fn with_somebody_elses_supervisor() {
         "run",
     ];
     insta::assert_snapshot!(by_stranger(&gateward, &lines));
+    assert!(gateward.plane("main").ready, "a stranger has changed something");
+}
+
+#[test]
+fn with_sockets_that_are_open_and_answer_to_others() {
+    if !rustix::process::geteuid().is_root() {
+        say("only root can be refused by its own test: skipped");
+        return;
+    }
+    let mut gateward = Gateward::new("every-opened", vec![quiet("main")]);
+    gateward.up();
+    gateward.until_ready("main");
+    gateward.open_the_way();
+    let at = |inside: &str| gateward.scratch().join(inside);
+    let open = |path: std::path::PathBuf, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("our own");
+    };
+    ["run", "run/planes"].into_iter().for_each(|folder| open(at(folder), 0o755));
+    ["run/gateward.sock", "run/planes/main.sock"].into_iter().for_each(|socket| open(at(socket), 0o666));
+    // The kernel lets them in, and who is there does not: nothing was shown, so nothing is called done.
+    insta::assert_snapshot!(by_stranger(
+        &gateward,
+        &["status", "status -q main", "status --json", "why main", "stop main"]
+    ));
     assert!(gateward.plane("main").ready, "a stranger has changed something");
 }
 
