@@ -365,6 +365,16 @@ mod tests {
     }
 
     #[test]
+    fn the_document_has_every_code() {
+        let document = include_str!("../../docs/wire.md");
+        let (_, table) = document.split_once("| exit code | means |\n|---|---|\n").expect("the table");
+        let rows = table.lines().map_while(|line| line.strip_prefix("| "));
+        let written: Vec<u8> = rows.filter_map(|row| row.split(' ').next()?.parse().ok()).collect();
+        let all = (0..=Code::Collision as u8).chain([Code::NotExecutable as u8, Code::NoSuchCommand as u8]);
+        assert_eq!(written, all.collect::<Vec<_>>());
+    }
+
+    #[test]
     fn each_plane_is_told_with_its_hint() {
         let failure = Failure::Planes(vec![
             (name("main"), refused(RefusalKind::Failed)),

@@ -87,6 +87,8 @@ pub struct Daemon {
     /// The manifest file as it was when it was read last.
     pub(super) read: Option<proving::Stamp>,
     pub(super) trouble: String,
+    /// Keys of [supervisor] that were edited, and have their effect only once it is started anew.
+    pub(super) later: Vec<&'static str>,
     pub(super) troubles: BTreeMap<PlaneName, String>,
     pub(super) deaths: BTreeMap<PlaneName, u32>,
     /// Why we ended a keeper, until the next one is told.

@@ -230,6 +230,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         looks: 0,
         read: None,
         trouble: String::new(),
+        later: Vec::new(),
         troubles: BTreeMap::new(),
         deaths: BTreeMap::new(),
         ended: BTreeMap::new(),

@@ -124,14 +124,18 @@ impl Daemon {
         living.any(|(name, sealed)| !known(name, sealed))
     }
 
-    /// Takes a new manifest; the folders of the supervisor itself stay what they were when it began.
+    /// Takes a new manifest; where the supervisor is found, and by whom, stays what it was when it began.
     fn take(&mut self, mut planes: Planes) {
-        let before = &self.planes.supervisor;
-        if (&planes.supervisor.run_dir, &planes.supervisor.state_dir) != (&before.run_dir, &before.state_dir) {
-            self.trouble = "run_dir and state_dir changed; that takes effect when every plane is down and the supervisor is started anew".into();
-            planes.supervisor.run_dir.clone_from(&before.run_dir);
-            planes.supervisor.state_dir.clone_from(&before.state_dir);
-        }
+        let (before, now) = (&self.planes.supervisor, &mut planes.supervisor);
+        let keys = [
+            ("run_dir", now.run_dir != before.run_dir),
+            ("state_dir", now.state_dir != before.state_dir),
+            ("socket_group", now.socket_group != before.socket_group),
+        ];
+        now.run_dir.clone_from(&before.run_dir);
+        now.state_dir.clone_from(&before.state_dir);
+        now.socket_group.clone_from(&before.socket_group);
+        self.later = keys.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect();
         super::passage::open(&planes);
         self.voice.counts(&planes);
         self.planes = planes;

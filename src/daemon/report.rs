@@ -38,6 +38,12 @@ impl Daemon {
         if !self.trouble.is_empty() {
             return self.trouble.clone();
         }
+        if !self.later.is_empty() {
+            let keys = self.later.join(", ");
+            return format!(
+                "{keys} of [supervisor] changed; that takes effect when every plane is down and the supervisor is started anew"
+            );
+        }
         // What only waits for the end of another plane is among the changes.
         let errors = self.findings.iter().filter(|one| one.severity == Severity::Error && one.living.is_empty());
         let errors: Vec<&Finding> = errors.chain(&self.refused).collect();

@@ -56,6 +56,40 @@ fn members_steer_and_strangers_do_not() {
     as_user(&gateward, let_in, &["status", "-q", "main"]).code(0);
 }
 
+#[test]
+fn a_group_that_is_written_while_planes_live_waits_for_a_new_beginning_and_that_is_said() {
+    let group = ["users", "staff", "nogroup"].into_iter().find_map(|name| Some((name, gid(name)?)));
+    let (Some((name, gid)), true) = (group, rustix::process::geteuid().is_root()) else {
+        say("only root can give a socket to any group: skipped");
+        return;
+    };
+    let mut gateward = Gateward::new("group-later", vec![quiet("main")]);
+    gateward.up();
+    let before = gateward.until_ready("main");
+    let socket = gateward.scratch().join("run/planes/main.sock");
+    let of_group = || {
+        let found = std::fs::metadata(&socket).expect("a socket");
+        (found.permissions().mode() & 0o777, std::os::unix::fs::MetadataExt::gid(&found) == gid)
+    };
+    let text = std::fs::read_to_string(gateward.manifest()).expect("the manifest");
+    let edited = text.replace("[supervisor]\n", &format!("[supervisor]\nsocket_group = \"{name}\"\n"));
+    assert_ne!(text, edited);
+    gateward.scratch().write("supervisor.toml", &edited);
+    gateward.run(&["reload"]).code(0);
+    let told = gateward.status().supervisor["trouble"].to_string();
+    assert!(
+        told.contains("socket_group of [supervisor] changed; that takes effect when every plane is down"),
+        "{told}"
+    );
+    assert_eq!((of_group(), gateward.plane("main").pid), ((0o600, false), before.pid));
+    gateward.run(&["down"]).code(0);
+    gateward.ended();
+    gateward.up();
+    gateward.until_ready("main");
+    assert_eq!(of_group(), (0o660, true));
+    assert_eq!(gateward.status().supervisor["trouble"], "");
+}
+
 /// A world of root's whose planes have a user, steered by a group; nothing where that cannot be had.
 fn shared(test: &str) -> Option<(Gateward, &'static str, u32)> {
     let group = ["users", "staff", "nogroup"].into_iter().find_map(|name| Some((name, gid(name)?)));
