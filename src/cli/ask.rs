@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::absent;
+use super::inside::inside;
 use super::outcome::{Failure, Told};
 use super::steer::silence;
 use super::target::Target;
@@ -21,9 +22,9 @@ const REDIAL: Duration = Duration::from_millis(50);
 
 /// A request in this program's name; from inside a plane it says which.
 pub fn request(ask: Ask) -> Request {
-    let by = match std::env::var("GATEWARD_PLANE") {
-        Ok(plane) => format!("plane {plane}"),
-        Err(_) => "cli".to_owned(),
+    let by = match inside() {
+        Some(around) => format!("plane {}", around.plane),
+        None => "cli".to_owned(),
     };
     Request { v: VERSION, ask, by }
 }

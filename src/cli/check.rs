@@ -74,7 +74,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let form = if args.json { Form::Json } else { args.format.unwrap_or(Form::Text) };
     let depth = if args.no_live && !args.live { Depth::Files } else { Depth::Live };
     let begun = Instant::now();
-    let loaded = match load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path)) {
+    let loaded = match scope.find().and_then(|path| load::read(&path)) {
         Ok(loaded) => loaded,
         Err(error) => return invalid(&error, form),
     };

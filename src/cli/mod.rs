@@ -19,6 +19,7 @@ mod goal;
 mod guest;
 mod in_force;
 mod init;
+mod inside;
 mod interrupt;
 mod logs;
 mod man;

@@ -5,6 +5,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::inside;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
 use super::trouble;
@@ -32,7 +33,7 @@ pub struct Args {}
 
 /// Runs the supervisor until it is told to go.
 pub fn run(_args: &Args, scope: &Scope) -> Outcome {
-    refuse_inside("run")?;
+    inside::refuse("run")?;
     let manner = match std::env::var_os("NOTIFY_SOCKET") {
         Some(_) => Manner::Service,
         None => Manner::Foreground,
@@ -90,15 +91,4 @@ fn hint(error: &RunError) -> &'static str {
 fn ended_by_signal() -> Failure {
     let error = signals::end_by(nix::libc::SIGTERM);
     Failure::failed(format!("cannot end by a signal: {error}"), "")
-}
-
-/// Refuses a verb that would make the supervisor a descendant of one of its planes.
-pub fn refuse_inside(verb: &str) -> Result<(), Failure> {
-    match std::env::var("GATEWARD_PLANE") {
-        Err(_) => Ok(()),
-        Ok(plane) => Err(Failure::Failed(Told::new(
-            format!("`gateward {verb}` was called from inside plane {plane}, and would die with it"),
-            "call it from a shell outside every plane, or let the system service run it",
-        ))),
-    }
 }

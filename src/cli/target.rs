@@ -3,11 +3,11 @@
 //! Changes nothing. Bad news about the manifest never keeps an operator from a living plane: it is said on stderr, and the
 //! order last applied serves.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ask;
+use super::inside::{self, inside};
 use super::outcome::{Failure, Told};
 use super::terminal::say;
 use super::trouble;
@@ -15,7 +15,6 @@ use crate::daemon::applied::{self, Elsewhere, lives_elsewhere};
 use crate::daemon::keepers;
 use crate::daemon::load::{self, LoadError, Loaded};
 use crate::manifest::suggest::nearest;
-use crate::openclaw::environment::{MANIFEST, RUN_DIR};
 use crate::plane::PlaneName;
 use crate::rundir::{self, Applied, AppliedPlane, PlaneDir};
 use crate::wire::{Answer, Ask};
@@ -28,6 +27,13 @@ const STRANGER: Duration = Duration::from_secs(1);
 pub struct Scope {
     /// `-m`.
     pub manifest: Option<PathBuf>,
+}
+
+impl Scope {
+    /// The manifest to use. Inside a plane whose word was taken out of the environment it is that of who is above us.
+    pub fn find(&self) -> Result<PathBuf, Box<LoadError>> {
+        load::find(self.manifest.clone().or_else(inside::told_above).as_deref())
+    }
 }
 
 /// A supervisor's folders and the planes known to be its own.
@@ -79,7 +85,7 @@ impl Target {
 
     /// As [`Target::find`], but asks nobody and says nothing.
     pub fn quietly(scope: &Scope) -> Result<Self, Failure> {
-        let loaded = load::find(scope.manifest.as_deref()).and_then(|path| load::read(&path));
+        let loaded = scope.find().and_then(|path| load::read(&path));
         let applied = match &loaded {
             Ok(loaded) => {
                 let applied = applied::of(&loaded.planes);
@@ -142,9 +148,8 @@ impl Target {
 
     /// The plane of this supervisor inside which we run, if any.
     pub fn own_plane(&self) -> Option<PlaneName> {
-        let run_dir = env::var_os(RUN_DIR)?;
-        let plane = PlaneName::new(&env::var("GATEWARD_PLANE").ok()?).ok()?;
-        (self.applied.run_dir == Path::new(&run_dir)).then_some(plane)
+        let plane = PlaneName::new(&inside()?.plane).ok()?;
+        (self.applied.run_dir == inside::run_dir()?).then_some(plane)
     }
 
     /// The planes that have a keeper's socket, or a keeper without one, whether or not the manifest knows them.
@@ -202,8 +207,8 @@ impl Target {
 
 /// Inside a plane the supervisor that started it is meant, also when the manifest has moved its run dir since.
 fn inherited_run_dir(scope: &Scope, applied: &Applied) -> Option<PathBuf> {
-    let run_dir = env::var_os(RUN_DIR).map(PathBuf::from).filter(|path| path.is_absolute())?;
-    let same = env::var_os(MANIFEST).is_some_and(|manifest| Path::new(&manifest) == applied.manifest);
+    let run_dir = inside::run_dir().filter(|path| path.is_absolute())?;
+    let same = inside::manifest().is_some_and(|manifest| manifest == applied.manifest);
     (scope.manifest.is_none() && same).then_some(run_dir)
 }
 
@@ -216,8 +221,8 @@ fn last_applied(scope: &Scope, error: &LoadError) -> Option<Applied> {
             .or_else(|| applied::read(&rundir::breadcrumb(&supervisor.run_dir)))
     };
     let by_environment = || {
-        let run_dir = env::var_os(RUN_DIR).filter(|_| scope.manifest.is_none())?;
-        applied::read(&rundir::breadcrumb(Path::new(&run_dir)))
+        let run_dir = inside::run_dir().filter(|_| scope.manifest.is_none())?;
+        applied::read(&rundir::breadcrumb(&run_dir))
     };
     // Two manifests may share a state dir by mistake; the note of one says nothing of the other's planes.
     let mine = |applied: &Applied| Some(applied.manifest.as_path()) == named;

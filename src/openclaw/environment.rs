@@ -21,6 +21,9 @@ pub const MANIFEST: &str = "GATEWARD_MANIFEST";
 /// Names the run dir of the supervisor that started a process.
 pub const RUN_DIR: &str = "GATEWARD_RUN_DIR";
 
+/// Names the plane that a process was started in.
+pub const PLANE: &str = "GATEWARD_PLANE";
+
 /// Names taken over from the supervisor when they are set there; `LC_*` too.
 const TAKEN_OVER: [&str; 7] = ["USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "PATH"];
 
@@ -94,7 +97,7 @@ pub fn environ(plane: &Plane, supervisor: &Supervisor, host: &Host) -> BTreeMap<
     environ.insert("PATH".into(), path);
     environ.insert(MANIFEST.into(), text(&supervisor.manifest));
     environ.insert(RUN_DIR.into(), text(&supervisor.run_dir));
-    environ.insert("GATEWARD_PLANE".into(), plane.name.as_str().into());
+    environ.insert(PLANE.into(), plane.name.as_str().into());
     if plane.contract == Contract::Openclaw {
         environ.insert("OPENCLAW_CONFIG_PATH".into(), text(&plane.config));
         environ.insert("OPENCLAW_STATE_DIR".into(), text(&plane.state_dir));

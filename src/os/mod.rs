@@ -9,6 +9,7 @@ pub mod launch;
 pub mod reap;
 pub mod lock;
 pub mod process;
+pub mod ancestry;
 pub mod names;
 pub mod open_files;
 pub mod ordinal;

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::inside;
 use super::interrupt::Interrupt;
 use super::outcome::{Code, Failure, Outcome};
-use super::run::refuse_inside;
 use super::runtime::{self, NotEnsured};
 use super::status::{self, redraw, settled};
 use super::target::{Scope, Target};
@@ -91,7 +91,7 @@ enum Cast {
 
 /// Runs `demo`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    refuse_inside("demo")?;
+    inside::refuse("demo")?;
     if let Some(manifest) = &scope.manifest {
         let message = format!("the demo writes a manifest of its own and cannot use {}", manifest.display());
         return Err(Failure::failed(message, "leave out -m, or use `gateward run` with it"));

@@ -93,3 +93,40 @@ fn run_refuses() {
     let said = from_inside(&gateward, "main", &["run"]).code(1);
     assert!(said.err.contains("was called from inside plane main, and would die with it"), "{}", said.err);
 }
+
+#[test]
+fn a_scrubbed_environment_hides_no_plane() {
+    // Every word of the plane is taken from what the program is given; one call has left session and parent besides.
+    let script = "[ -e asked ] && exec sleep 1000000; \
+        tell() { as=$1; shift; env -i PATH=/usr/bin:/bin \"$@\" > $as.out 2>&1; echo $? > $as.new; mv $as.new $as; }; \
+        tell run \"$0\" -m \"$GATEWARD_MANIFEST\" run; tell demo \"$0\" demo --practice; \
+        (env -i PATH=/usr/bin:/bin setsid sh -c '\"$0\" -m \"$1\" run > away.out 2>&1; echo $? > away.new; mv away.new away' \
+        \"$0\" \"$GATEWARD_MANIFEST\" &); while [ ! -e away ]; do sleep 0.1; done; \
+        tell status \"$0\" status; tell logs \"$0\" logs main; tell restart \"$0\" restart main; \
+        touch asked; tell own \"$0\" restart rescue; exec sleep 1000000";
+    let asking = TestPlane::plain("rescue", &["/bin/sh", "-c", script, env!("CARGO_BIN_EXE_gateward")]);
+    let mut gateward = Gateward::new("inside-scrubbed", vec![quiet("main"), asking]);
+    gateward.up();
+    let rescue =
+        gateward.until("rescue", Duration::from_secs(120), "the next incarnation", |plane| plane.incarnation == 2);
+    let told = |name: &str| {
+        let at = |file: &str| gateward.scratch().join(&format!("rescue/state/{file}"));
+        let text = |file: &str| std::fs::read_to_string(at(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        (text(name).trim().to_owned(), text(&format!("{name}.out")))
+    };
+    let keeper = rescue.keeper_pid.expect("a keeper");
+    let words = format!("inside plane rescue (its keeper, pid {keeper}, is above this process), and would die with it");
+    for verb in ["run", "demo", "away"] {
+        let (code, said) = told(verb);
+        assert!(code == "1" && said.contains(&words), "{verb}: {code}: {said}");
+    }
+    let (code, said) = told("status");
+    assert!(code == "0" && said.contains("main") && said.contains("rescue"), "{code}: {said}");
+    assert_eq!(told("logs").0, "0", "{}", told("logs").1);
+    let (code, said) = told("restart");
+    assert!(code == "0" && said.contains("incarnation 2 replaces 1"), "{code}: {said}");
+    let own = std::fs::read_to_string(gateward.scratch().join("rescue/state/own.out")).expect("it was answered");
+    assert!(own.contains("asked from inside rescue, which ends with this: not waiting"), "{own}");
+    let events = gateward.run(&["events", "main"]).code(0).out;
+    assert!(events.contains("restart by plane rescue"), "the journal says who asked: {events}");
+}
