@@ -107,6 +107,7 @@ mod tests {
             folds_after: Some(2),
             entry: None,
             way: Default::default(),
+            named: Default::default(),
         };
         around.paths.insert("/mnt/Planes".into(), identity("/mnt/Planes"));
         around.paths.insert("/mnt/PLANES".into(), identity("/mnt/PLANES"));

@@ -13,8 +13,8 @@ use super::paths::apart;
 use super::remedy::steps;
 use super::suggest::Suggest;
 use super::surroundings::{EntryKind, Surroundings};
-use super::wording::{finding, listed, names, own_copy, shown};
-use crate::plane::shell::word;
+use super::wording::{finding, listed, names, shown};
+use crate::plane::shell::{own_copy, word};
 
 /// For each such path: the planes that have it in common, and those in whose folders it lies.
 pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {

@@ -13,8 +13,9 @@ use super::group::{Union, distinct, runs};
 use super::keys::Key;
 use super::remedy::{is_at_home, movers, steps};
 use super::suggest::Suggest;
-use super::surroundings::{EntryKind, Surroundings};
-use super::wording::{finding, listed, names, own_copy, shown};
+use super::surroundings::{EntryKind, Named, Surroundings};
+use super::wording::{finding, listed, names, shown};
+use crate::plane::shell::own_copy;
 
 /// Everything that is wrong between the paths of different planes.
 pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
@@ -136,7 +137,7 @@ impl<'a> Ground<'a> {
         let what = if code == Code::PathShared { "path" } else { self.role(first).noun() };
         let message =
             format!("{} have one {what}, {surface}{}", names(all, owners), self.unlike(of).unwrap_or_default());
-        let hint = match self.hard_link(of) {
+        let hint = match self.hard_link(of).or_else(|| self.linked_file(of, &movers(all, &involved))) {
             Some(link) => format!("make {} a file of its own: {}", shown(link), own_copy(link)),
             None => steps(all, &movers(all, &involved), suggest),
         };
@@ -155,6 +156,17 @@ impl<'a> Ground<'a> {
         let mut other = other.peekable();
         other.peek()?;
         other.find(is_other).map(|index| self.path(*index))
+    }
+
+    /// The same where a config, or what it includes, is a link: first of those who are to move.
+    fn linked_file(&self, of: &[usize], movers: &[&Claim]) -> Option<&Path> {
+        let is_link = |index: &&usize| {
+            let identity = self.around.identity(self.path(**index));
+            let is_files = matches!(self.role(**index), PathRole::Config | PathRole::Include);
+            is_files && identity.is_some_and(|identity| identity.named == Named::Link)
+        };
+        let stays = |index: &&usize| !movers.iter().any(|claim| claim.by == self.claims[**index].by);
+        of.iter().filter(is_link).min_by_key(stays).map(|index| self.path(*index))
     }
 
     /// How paths that are spelled differently come to be one.

@@ -206,6 +206,9 @@ pub(super) fn change(all: &Claims, claim: &Claim, value: Option<&str>, suggest: 
         }
     };
     match (claim.source, &claim.surface) {
+        (Source::Config, Surface::Path(PathRole::Include, path)) => {
+            format!("give `{name}` a copy of {} and name that in its `$include`", shown(path))
+        }
         (Source::Manifest | Source::Defaulted, _) => manifest_key(&claim.key),
         (Source::Openclaw, Surface::Path(PathRole::Workspace, _)) => manifest_key("workspace"),
         (Source::Config | Source::Openclaw, _) => config_key(),

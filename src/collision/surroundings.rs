@@ -79,6 +79,18 @@ pub struct Identity {
     pub entry: Option<Entry>,
     /// Whether its links lead somewhere.
     pub way: Way,
+    /// What has its name.
+    pub named: Named,
+}
+
+/// What stands at the end of a path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Named {
+    /// The thing itself, or nothing.
+    #[default]
+    Itself,
+    /// A link to it.
+    Link,
 }
 
 /// Where the links of a path lead.

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::claim::{Claim, Claims, Source, Surface};
 use super::codes::Code;
 use super::finding::Finding;
-use crate::plane::shell::word;
 
 /// The most planes that a sentence names, and the most places that a finding points at.
 pub(super) const NAMED: usize = 4;
@@ -33,14 +32,6 @@ pub(super) fn listed(items: &[String]) -> String {
 /// A path as text, made safe by whoever shows it.
 pub(super) fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// The command that makes a hard link a file of its own.
-pub(super) fn own_copy(link: &Path) -> String {
-    let mut beside = link.as_os_str().to_owned();
-    beside.push(".own");
-    let (link, beside) = (word(link), word(beside));
-    format!("cp {link} {beside} && mv {beside} {link}")
 }
 
 /// A finding about `claims` of several planes: each plane named, the first claim of each pointed at.

@@ -3,6 +3,7 @@
 //! Runs nothing, and knows no command.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 /// `word` as a shell takes it for exactly itself: bare where that is safe, else in `'…'`; in `$'…'`, as bash, zsh and ksh
 /// read it, where it holds what a terminal would act on, is no text, or would not survive being wrapped.
@@ -46,6 +47,14 @@ pub fn steers(c: char) -> bool {
         | '\u{feff}'
         | '\u{fff9}'..='\u{fffb}'
         | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The command that makes a link a file of its own.
+pub fn own_copy(link: &Path) -> String {
+    let mut beside = link.as_os_str().to_owned();
+    beside.push(".own");
+    let (link, beside) = (word(link), word(beside));
+    format!("cp {link} {beside} && mv {beside} {link}")
 }
 
 #[cfg(test)]

@@ -147,8 +147,8 @@ codes! {
         "A config, or a file it includes, cannot be read.";
         "What the plane claims cannot be known, so nothing can be proved about it. Mend rights, owner or kind of the file."
     ConfigTooLarge "config-too-large" Error:
-        "A config, or a file it includes, is larger than OpenClaw takes.";
-        "OpenClaw would refuse it. Split it, or take out what is not configuration."
+        "A config, or a file it includes, is larger than OpenClaw takes, or than gateward reads.";
+        "OpenClaw refuses an included file of more than 2 MiB. The other limits are gateward's own (8 MiB and 500,000 values of a config, 1,000 includes of 8 MiB together): what is beyond is not proved, and the message says whose limit it is. Split it, or take out what is not configuration."
     ConfigEncoding "config-encoding" Error:
         "A config, or a file it includes, is not UTF-8.";
         "OpenClaw would read something else than was written. Save it as UTF-8."
@@ -157,7 +157,7 @@ codes! {
         "OpenClaw refuses to start with it (exit 78). Mend the place shown; `openclaw doctor` in the plane's environment helps."
     ConfigTooDeep "config-too-deep" Error:
         "A config nests deeper than any configuration does.";
-        "It is refused rather than read in part."
+        "OpenClaw has no such limit; gateward reads 100 levels, and proves nothing of what is deeper."
     ConfigType "config-type" Error:
         "A value in a config has a type that its key does not take.";
         "OpenClaw refuses the config (exit 78). Write the value as its key wants it."

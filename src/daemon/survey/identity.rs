@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
 use super::mounts::Mounts;
-use crate::collision::surroundings::{Entry, EntryKind, Identity, Way};
+use crate::collision::surroundings::{Entry, EntryKind, Identity, Named, Way};
 
 /// As many links as Linux follows in one path.
 const LINKS: usize = 40;
@@ -56,7 +56,15 @@ impl Resolver {
         let next = name.map(|name| exists.join(name));
         let is_link = next.is_some_and(|next| matches!(self.stop(&next), Stop::Link(_)));
         let way = if entry.is_none() && is_link { Way::Circle } else { Way::Open };
-        Identity { canonical, within, folds_after, entry, way }
+        let named = if canonical == path { Named::Itself } else { self.named(path) };
+        Identity { canonical, within, folds_after, entry, way, named }
+    }
+
+    /// Whether the last name of `path` is a link's.
+    fn named(&mut self, path: &Path) -> Named {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Named::Itself };
+        let folder = self.follow(folder).0;
+        if matches!(self.stop(&folder.join(name)), Stop::Link(_)) { Named::Link } else { Named::Itself }
     }
 
     /// The canonical path, the longest part of it that exists, and what is at its end.

@@ -45,8 +45,14 @@ pub(super) fn seen(claims: &Claims, resolver: &mut Resolver) -> Vec<(usize, Path
     }
     let claimed: HashSet<(usize, &Path)> =
         claims.claims.iter().filter_map(|claim| Some((claim.by, claim.path()?.1))).collect();
-    // What is claimed by a key of its own is compared as what it is, but for the links that were always looked at.
-    found.retain(|(by, role, path)| *role == PathRole::StateLink || !claimed.contains(&(*by, path.as_path())));
+    let files = claims.claims.iter().filter_map(|claim| Some((claim.by, claim.path()?)));
+    let files = files.filter(|(_, (role, _))| matches!(role, PathRole::Config | PathRole::Include));
+    let files: HashSet<(usize, &Path)> = files.map(|(by, (_, path))| (by, path)).collect();
+    // What is claimed by a key of its own is compared as what it is, but for the folders that were always looked at.
+    found.retain(|(by, role, path)| {
+        let one = (*by, path.as_path());
+        if *role == PathRole::StateLink { !files.contains(&one) } else { !claimed.contains(&one) }
+    });
     found.sort();
     found.dedup_by(|a, b| (a.0, &a.2) == (b.0, &b.2));
     found

@@ -78,8 +78,16 @@ impl Refusal {
             ),
             Self::TooLarge => (
                 ProblemCode::ConfigTooLarge,
-                format!("is larger than {} MiB", limit >> 20),
-                "split it, or take out what is no configuration",
+                match limit {
+                    MOST_CONFIG_BYTES => {
+                        format!("is larger than the {} MiB that gateward reads of a config", limit >> 20)
+                    }
+                    _ => format!("is larger than the {} MiB that OpenClaw takes", limit >> 20),
+                },
+                match limit {
+                    MOST_CONFIG_BYTES => "split it by `$include`, or take out what is no configuration",
+                    _ => "split it, or take out what is no configuration",
+                },
             ),
             Self::Denied => (
                 ProblemCode::ConfigUnreadable,

@@ -10,7 +10,8 @@ use super::declared::FileRole;
 use super::files::{MOST_INCLUDE_BYTES, Read, not_utf8};
 use super::json5::{self, At, Node, Value};
 use super::problem::{Problem, ProblemCode};
-use super::reading::Reading;
+use super::reading::{OURS, Reading};
+use crate::plane::shell::own_copy;
 use crate::plane::spelled_out;
 
 const KEY: &str = "$include";
@@ -131,13 +132,11 @@ impl Includer<'_, '_> {
             if std::mem::replace(&mut self.is_full, true) {
                 return None;
             }
-            self.problem(
-                at,
-                format!(
-                    "more than {MOST_INCLUDES} includes, or {} MiB of them: no more are read",
-                    MOST_TOTAL_BYTES >> 20
-                ),
+            let message = format!(
+                "more than {MOST_INCLUDES} includes, or {} MiB of them: gateward reads no more",
+                MOST_TOTAL_BYTES >> 20
             );
+            self.say(ProblemCode::ConfigTooLarge, at, message, format!("use fewer: {OURS}"));
             return None;
         }
         self.loaded += 1;
@@ -168,7 +167,8 @@ impl Includer<'_, '_> {
         if self.roots.spelled.iter().any(|root| path.starts_with(root)) {
             return Some(path);
         }
-        self.outside(&path, at, "");
+        let hint = "move it there, or name its folder in OPENCLAW_INCLUDE_ROOTS under `env`";
+        self.outside(&path, at, "", hint.to_owned());
         None
     }
 
@@ -183,15 +183,25 @@ impl Includer<'_, '_> {
         };
         if let Some(real) = real.filter(|real| !self.roots.real.iter().any(|root| real.starts_with(root))) {
             let through = format!(", which is {} behind a link,", real.display());
-            self.outside(path, at, &through);
+            let folder = path.parent().map(|folder| real_folder(folder, self.reading)).unwrap_or_default();
+            let is_below_link = path.file_name().is_some_and(|name| folder.join(name) == *real);
+            let own = if is_below_link {
+                "put a folder in place of the link on the way to it".to_owned()
+            } else {
+                format!("put a copy in place of the link ({})", own_copy(path))
+            };
+            let hint = format!("{own}, or name the real folder in OPENCLAW_INCLUDE_ROOTS under `env`");
+            self.outside(path, at, &through, hint);
             return None;
         }
         match answer {
             Read::Text { text, links: 0 | 1, .. } => return Some(text),
-            Read::Text { links, .. } => self.problem(
-                at,
-                format!("{} has {links} names (hard links), and OpenClaw includes no such file", path.display()),
-            ),
+            Read::Text { links, .. } => {
+                let message =
+                    format!("{} has {links} names (hard links), and OpenClaw includes no such file", path.display());
+                let hint = format!("make it a file of its own: {}", own_copy(path));
+                self.say(ProblemCode::ConfigInclude, at, message, hint);
+            }
             Read::Missing => self.problem(at, format!("{} is not there", path.display())),
             Read::Lossy { good, .. } => self.reading.problem(not_utf8(path, good, place)),
             Read::Refused { why, .. } => self.reading.problem(why.problem(path, MOST_INCLUDE_BYTES, place)),
@@ -199,19 +209,19 @@ impl Includer<'_, '_> {
         None
     }
 
-    fn outside(&mut self, path: &Path, at: At, through: &str) {
+    fn outside(&mut self, path: &Path, at: At, through: &str, hint: String) {
         let message =
             format!("{}{through} lies outside the config's folder and OPENCLAW_INCLUDE_ROOTS", path.display());
-        self.problem(at, message);
+        self.say(ProblemCode::ConfigInclude, at, message, hint);
     }
 
     fn problem(&mut self, at: At, message: String) {
-        self.reading.problem(Problem {
-            code: ProblemCode::ConfigInclude,
-            message,
-            hint: "mend the `$include`: OpenClaw refuses the whole config for it".to_owned(),
-            at: self.reading.names.place(at),
-        });
+        let hint = "mend the `$include`: OpenClaw refuses the whole config for it".to_owned();
+        self.say(ProblemCode::ConfigInclude, at, message, hint);
+    }
+
+    fn say(&mut self, code: ProblemCode, at: At, message: String, hint: String) {
+        self.reading.problem(Problem { code, message, hint, at: self.reading.names.place(at) });
     }
 }
 

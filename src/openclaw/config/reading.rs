@@ -10,6 +10,10 @@ use super::json5::{self, Fault, Node};
 use super::origin::Said;
 use super::problem::{Problem, ProblemCode};
 
+/// What is to be said of a limit that is not OpenClaw's.
+pub(super) const OURS: &str =
+    "OpenClaw has no such limit and may start, but what is beyond is not proved to be apart from other planes";
+
 /// What a hostile file can be wrong about has no end; a person reads the first ones.
 const MOST_PROBLEMS: usize = 200;
 
@@ -63,12 +67,11 @@ impl<'f> Reading<'f> {
         };
         let at = self.names.place(malformed.at);
         // Told in `status` too, where no line is shown beside it.
-        let hint = format!(
-            "mend {}, line {}, column {}; `gateward check` shows the line",
-            at.file.display(),
-            at.line,
-            at.column
-        );
+        let what = format!("mend {}, line {}, column {}", at.file.display(), at.line, at.column);
+        let hint = match malformed.fault {
+            Fault::Nesting | Fault::Values => format!("{what}: {OURS}"),
+            Fault::End | Fault::Character | Fault::LineEnd => format!("{what}; `gateward check` shows the line"),
+        };
         self.problem(Problem {
             code,
             message: match malformed.fault {

@@ -86,8 +86,10 @@ impl fmt::Display for Fault {
             Self::End => f.write_str("the text ends in the middle of a value"),
             Self::Character => f.write_str("this character cannot stand here"),
             Self::LineEnd => f.write_str("the line ends within a string"),
-            Self::Nesting => write!(f, "values are nested more than {MOST_NESTING} deep"),
-            Self::Values => write!(f, "there are more than {MOST_VALUES} values"),
+            Self::Nesting => {
+                write!(f, "values are nested more than {MOST_NESTING} deep, which is more than gateward reads")
+            }
+            Self::Values => write!(f, "there are more than {MOST_VALUES} values, which is more than gateward reads"),
         }
     }
 }
