@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::manifest::error::{Code, Mistake};
 use crate::manifest::given::{Given, Rank};
@@ -14,11 +15,17 @@ use crate::manifest::suggest;
 use crate::manifest::tables::PlaneTable;
 use crate::manifest::values::{Command, FilePath, RuntimeName};
 use crate::manifest::written::{Grasp, Written};
+use crate::openclaw::exits;
 use crate::plane::{Account, Contract, Launch, Place, Places, Plane, PlaneName};
 use crate::rundir;
 
 /// From SIGTERM to SIGKILL when nothing is written: above OpenClaw's longest drain.
-const STOP_GRACE: std::time::Duration = std::time::Duration::from_secs(330);
+const STOP_GRACE: Duration = Duration::from_secs(330);
+
+const _: () = assert!(
+    STOP_GRACE.as_secs() > exits::SHUTDOWN_DEADLINE.as_secs() + exits::SHUTDOWN_WATCHDOG.as_secs(),
+    "a grace that nobody has written lets OpenClaw come to its own end"
+);
 
 /// One plane on its way from written to resolved.
 pub(crate) struct Scene<'a> {

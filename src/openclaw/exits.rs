@@ -4,6 +4,7 @@
 //! (`docs/openclaw.md`), and its pages `gateway/gateway-lock.md` and `cli/gateway/restart-and-supervision.md`.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::plane::Contract;
 
@@ -28,6 +29,12 @@ const DRAIN_TIMED_OUT: &str = "active-work drain timeout reached";
 /// What it says when its shutdown has taken 325 s in all, whatever it still waits for; it exits with 1, under systemd with 0
 /// (`run-loop`).
 const ABANDONED: &str = "shutdown deadline reached; abandoning";
+
+/// What a shutdown may take by its own policy, with work or without: 315 s of drain, and 10 s to close (`run-loop`).
+pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(325);
+
+/// So long after that a thread of its own ends a gateway whose main thread is blocked (`run-loop`).
+pub const SHUTDOWN_WATCHDOG: Duration = Duration::from_secs(2);
 
 /// What a draining gateway last said that it waits for, in its own words: `embeddedRuns=1 cronRuns=2`.
 pub fn left_to_drain(tail: &str) -> Option<String> {

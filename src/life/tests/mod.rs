@@ -3,6 +3,7 @@
 //! No processes and no clock.
 
 mod doubts;
+mod grace;
 mod model;
 mod scenes;
 mod transcripts;

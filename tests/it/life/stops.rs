@@ -120,3 +120,26 @@ fn down_reaches_keepers_that_have_only_begun() {
     world.ended();
     assert_eq!(world.living(), Vec::<i32>::new());
 }
+
+#[test]
+fn a_drain_that_outlasts_the_grace_is_cut_at_its_end_and_not_before() {
+    let plane = quick("main").env("PRACTICE_DRAIN_MS", "600000").key("stop_grace", "\"4s\"");
+    let mut world = Gateward::new("outlasted", vec![plane]);
+    world.up();
+    let pid = world.until("main", SOON, "up", up).pid.expect("it runs");
+    world.run(&["stop", "main"]).code(0);
+    assert!(!is_alive(pid));
+    let stopped = world.plane("main");
+    let exit = stopped.last_exit.expect("it ended");
+    assert_eq!((stopped.state, exit.signal), (State::Stopped, Some(9)), "{exit:#?}");
+    let entries = journal(&world, "main");
+    let at = |event: &str, words: &str| {
+        let found = entries.iter().find(|entry| entry["event"] == event && entry.to_string().contains(words));
+        let stamp = found.unwrap_or_else(|| panic!("no {event}: {entries:#?}"))["at"].as_str().expect("a time");
+        stamp.parse::<jiff::Timestamp>().expect("a time")
+    };
+    let took = at("killed", "the grace ran out").duration_since(at("asked", "stop by")).as_millis();
+    crate::support::say(&format!("a grace of 4 s ended after {took} ms"));
+    // Stamps are of the wall clock, in whole milliseconds.
+    assert!((3_998..34_000).contains(&took), "{took} ms");
+}
