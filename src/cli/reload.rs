@@ -10,8 +10,11 @@ use super::target::{Scope, Target};
 use super::terminal::{print, print_json, say, stdout_look};
 use super::trouble;
 use crate::collision::finding::{Finding, Severity};
+use crate::os::lock::held;
 use crate::plane::PlaneName;
+use crate::plane::shell::word;
 use crate::render::plan::{Mood, plan};
+use crate::rundir;
 use crate::wire::{Answer, Ask, Plan, Reload, State};
 
 /// How long the proof before a reload may take: each plane's own `config validate` is part of it.
@@ -19,6 +22,9 @@ const PROOF: Duration = Duration::from_secs(300);
 
 /// How long the supervisor may be away while it replaces itself.
 const AWAY: Duration = Duration::from_secs(20);
+
+/// How long nobody may hold its lock meanwhile: the successor is handed it, and a service manager starts another one sooner.
+const GONE: Duration = Duration::from_secs(5);
 
 /// How soon it is called again meanwhile; no event tells that it is back.
 const REDIAL: Duration = Duration::from_millis(50);
@@ -142,6 +148,8 @@ fn image(target: &Target) -> Result<(String, String), Failure> {
 /// Waits until the supervisor answers as what it has become.
 fn back(target: &Target, before: &(String, String), args: &Args) -> Outcome {
     let until = Instant::now() + AWAY;
+    let lock = rundir::daemon_lock(&target.applied.state_dir);
+    let mut gone_since = None;
     loop {
         match image(target) {
             Ok(now) if now.1 == before.1 && Instant::now() < until => std::thread::sleep(REDIAL),
@@ -157,8 +165,29 @@ fn back(target: &Target, before: &(String, String), args: &Args) -> Outcome {
                 print(&format!("the supervisor is release {now}, and was {}; planes live on\n", before.0))?;
                 return Ok(Code::Done);
             }
-            Err(Failure::Call(_)) if Instant::now() < until => std::thread::sleep(REDIAL),
+            Err(Failure::Call(error)) => {
+                // A service manager starts it again within a moment; then somebody has the lock.
+                let is_gone = error.is_nobody() && !held(&lock).unwrap_or(true);
+                gone_since = is_gone.then(|| gone_since.unwrap_or_else(Instant::now));
+                if gone_since.is_some_and(|since| since.elapsed() >= GONE) {
+                    return Err(ended(target));
+                }
+                if Instant::now() >= until {
+                    return Err(Failure::Call(error));
+                }
+                std::thread::sleep(REDIAL);
+            }
             Err(failure) => return Err(failure),
         }
     }
+}
+
+/// That the program which took the supervisor's place has ended before it answered.
+fn ended(target: &Target) -> Failure {
+    let manifest = word(&target.applied.manifest);
+    Failure::failed(
+        "the supervisor became the program on disk, and that ended before it answered; planes live on under their keepers, and \
+         nobody supervises them",
+        format!("install a program that starts, then `gateward -m {manifest} run`, or its service, greets them"),
+    )
 }

@@ -1,13 +1,15 @@
 //! What an operator should know of a unit just installed: what of the manifest reads an environment, which is another one in a
 //! unit than in this shell, and what systemd's verbs do from now on.
 //!
-//! Words only, but for one question to systemd: with which environment it starts units.
+//! Words only, but for two questions: with which environment systemd starts units, and whether this account lingers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::systemctl::systemctl;
 use crate::daemon::load::Loaded;
 use crate::daemon::seal;
+use crate::os::accounts;
 use crate::plane::{Launch, Plane};
 use crate::render::service::{Kind, UNIT};
 
@@ -25,10 +27,15 @@ pub fn of_environment(kind: Kind, loaded: &Loaded) -> String {
     let mut told = String::new();
     for plane in planes().filter(|plane| !matches!(plane.launch, Launch::Runtime { .. })) {
         if let Err(error) = seal::program_of(plane, &units) {
+            let name = &plane.name;
+            let otherwise = match &plane.launch {
+                Launch::OnPath => format!(", or let {name} run on a release in [runtimes]"),
+                Launch::Command(_) => format!(", or let the `command` of {name} begin with an absolute path"),
+                Launch::Runtime { .. } | Launch::Practice => String::new(),
+            };
             told.push_str(&format!(
-                "note: under the unit, whose PATH is not this shell's, {error}: give it one with {edit} \
-                 (`[Service]`, `Environment=PATH=…`), or let {} run on a release in [runtimes]\n",
-                plane.name
+                "note: under the unit, whose PATH is not this shell's, {error}: give it one with {edit} (`[Service]`, \
+                 `Environment=PATH=…`){otherwise}\n"
             ));
         }
     }
@@ -69,12 +76,33 @@ pub fn of_verbs(kind: Kind) -> String {
         line("reload gateward"),
     );
     if kind == Kind::User {
+        told.push_str(match lingers() {
+            Linger::Yes => "\nThis account lingers: the unit starts at boot and goes on without a session of it.",
+            Linger::No => {
+                "\nThis account does not linger: the unit starts at its first login and ends, with every plane, at its last\n\
+                 logout. `loginctl enable-linger` lets it start at boot and go on."
+            }
+        });
         told.push_str(
-            "\nA user unit ends with the account's last session unless it lingers: `loginctl enable-linger`. At shutdown a user\n\
-             manager gets 2 minutes, which cuts longer drains off; the system unit has no such limit.\n",
+            "\nAt shutdown a user manager gets 2 minutes, which cuts longer drains off; the system unit has no such limit.\n",
         );
     }
     told
+}
+
+/// Whether an account's user manager lives without a session.
+enum Linger {
+    Yes,
+    No,
+}
+
+/// systemd-logind keeps an empty file for each account that lingers.
+fn lingers() -> Linger {
+    let own = accounts::by_uid(accounts::own_uid()).ok().flatten();
+    match own.map(|account| Path::new("/var/lib/systemd/linger").join(account.name)) {
+        Some(file) if file.exists() => Linger::Yes,
+        Some(_) | None => Linger::No,
+    }
 }
 
 /// A call of systemctl as an operator types it.

@@ -188,3 +188,28 @@ fn a_program_is_looked_for_on_the_path_of_the_supervisor_that_runs() {
     let checked = said(alone.env("PATH", "/usr/bin:/bin").output().expect("our binary runs")).code(7);
     assert!(checked.out.contains("program-missing"), "{checked:?}");
 }
+
+#[test]
+fn a_successor_that_does_not_start_is_told_of_and_costs_no_plane() {
+    let ours = std::path::Path::new(env!("CARGO_BIN_EXE_gateward"));
+    let mut world = Gateward::new("honest-successor", vec![quiet("main"), quiet("rescue")]);
+    world.install(ours);
+    world.up();
+    let before = [world.until_ready("main"), world.until_ready("rescue")].map(|plane| (plane.pid, plane.incarnation));
+    // It says a release, as a program whose library is missing later on does, and nothing more.
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 'gateward 9.9.9'; exit 0; }\nexit 3\n";
+    let broken = world.scratch().write("broken", script);
+    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    world.install(&broken);
+    let told = said(world.command_of(ours, &["reload", "--exec"]).output().expect("our binary runs")).code(1);
+    assert!(told.err.contains("becoming `gateward 9.9.9` in place"), "{told:?}");
+    assert!(told.err.contains("that ended before it answered; planes live on"), "{told:?}");
+    assert!(told.err.contains("install a program that starts"), "{told:?}");
+    world.ended();
+    world.install(ours);
+    let now = ["main", "rescue"].map(|name| world.plane(name)).map(|plane| (plane.pid, plane.incarnation));
+    assert_eq!(now, before);
+    world.up();
+    let now = [world.until_ready("main"), world.until_ready("rescue")].map(|plane| (plane.pid, plane.incarnation));
+    assert_eq!(now, before, "the next supervisor greets them");
+}

@@ -204,6 +204,26 @@ fn a_stop_drains_every_plane_for_as_long_as_it_takes_and_a_reload_touches_what_c
 }
 
 #[test]
+fn an_installation_says_what_the_unit_lacks_and_what_its_verbs_do() {
+    let main = TestPlane::practice("main").key("pass_env", "[\"KEY_OF_THE_SHELL\", \"PATH\"]");
+    let proxy = TestPlane::plain("proxy", &["caddy-of-nobody", "run"]);
+    let Some(installed) = Installed::begin("svc-notes", vec![main, proxy]) else { return };
+    let told = installed.run(&["service", "install", "--user"]).code(0);
+    let root = installed.world.scratch().path().display().to_string();
+    let path = installed.systemd.systemctl(&["show-environment"]).code(0).out;
+    let path = path.lines().find_map(|line| line.strip_prefix("PATH=")).expect("a PATH").to_owned();
+    let settled = |text: &str| text.replace(&path, "[PATH]").replace(&root, "[ROOT]");
+    // Whether the account of this test lingers is the host's affair.
+    let (notes, account) = told.err.split_once("\nThis account ").expect("a word on lingering");
+    assert!(account.starts_with("lingers: ") || account.contains("`loginctl enable-linger` lets it"), "{account}");
+    insta::assert_snapshot!("notes", format!("{}-- stderr\n{}", settled(&told.out), settled(notes)));
+    let printed = installed.run(&["service", "print", "--user"]).code(0).out;
+    let written = std::fs::read_to_string(installed.world.scratch().join("xdg/config/systemd/user/gateward.service"));
+    assert!(written.expect("the unit").ends_with(&printed), "what is printed is what is written");
+    installed.run(&["service", "uninstall", "--user"]).code(0);
+}
+
+#[test]
 fn a_unit_is_not_given_another_manifest_while_its_planes_live_and_a_stop_after_a_crash_stops_them() {
     let held = TestPlane::practice("held").key("autostart", "false");
     let Some(installed) = Installed::begin("svc-other", vec![TestPlane::practice("main"), held]) else { return };
