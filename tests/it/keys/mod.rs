@@ -1,6 +1,7 @@
 //! Keys of the manifest, each read back from the kernel's own account of the process it was meant for.
 
 mod burden;
+mod defaults;
 mod environ;
 mod identity;
 mod limits;
