@@ -111,7 +111,7 @@ impl Change<'_> {
                 plane: plane.clone(),
                 end: Err(Failure::Collision {
                     findings: std::mem::take(&mut findings),
-                    told: trouble::refused(&standing, self.verb),
+                    told: trouble::refused(&standing, self.verb, self.named()),
                     of: standing.into_iter().cloned().collect(),
                 }),
             })
@@ -119,6 +119,15 @@ impl Change<'_> {
         let fates: Vec<Fate> = planes.iter().filter(|plane| !up.contains(plane)).filter_map(fate).collect();
         self.keep_in_the_journal(target, &fates);
         fates
+    }
+
+    /// The codes that the operator allows by name.
+    fn named(&self) -> &[String] {
+        match &self.ask {
+            Ask::Start(start) => &start.allow,
+            Ask::Restart(restart) => &restart.allow,
+            _ => &[],
+        }
     }
 
     /// Those of `planes` that a start leaves as they are, so that nothing can stand against it.

@@ -37,10 +37,10 @@ Examples:
 Exit codes: 0 no error, warnings perhaps; 6 the manifest cannot be read or is invalid; 7 errors found.")]
 pub struct Args {
     /// Also look at ports, processes and services, and ask OpenClaw about each config (default)
-    #[arg(long, overrides_with = "no_live")]
+    #[arg(long, conflicts_with = "no_live")]
     live: bool,
     /// Read files only
-    #[arg(long, overrides_with = "live")]
+    #[arg(long)]
     no_live: bool,
     /// Explain a code and do nothing else
     #[arg(long, value_name = "CODE", exclusive = true, add = super::completions::codes())]

@@ -96,7 +96,7 @@ fn tell(done: &Plan, args: &Args, target: &Target) -> Outcome {
         note_standing(target);
         return Ok(Code::Done);
     }
-    Err(blocked(done, target))
+    Err(blocked(done, target, &args.allow))
 }
 
 /// Those of `planes` that nobody wants up: what is new about them waits for their next start.
@@ -121,7 +121,7 @@ fn note_standing(target: &Target) {
 }
 
 /// That planes are left as they are, with everything that stands against them.
-fn blocked(done: &Plan, target: &Target) -> Failure {
+fn blocked(done: &Plan, target: &Target, named: &[String]) -> Failure {
     let of: Vec<Finding> =
         done.findings.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
     let all: Vec<&Finding> = of.iter().collect();
@@ -132,7 +132,7 @@ fn blocked(done: &Plan, target: &Target) -> Failure {
     let stand = if codes.len() == 1 { "stands" } else { "stand" };
     let told = Told::new(
         format!("{} left as before: {} {stand} against the change", names.join(", "), codes.join(", ")),
-        format!("`gateward check` shows all; `--allow {}` goes ahead in spite of that", codes.join(" --allow ")),
+        format!("`gateward check` shows all; `{}` goes ahead in spite of that", trouble::overriding(&codes, named)),
     );
     Failure::Collision { findings: shown, told, of }
 }

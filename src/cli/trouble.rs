@@ -80,18 +80,18 @@ fn widen(found: &mut [Finding], loaded: &Loaded) {
 }
 
 /// A refusal by a keeper or the daemon, with the findings that it came with.
-pub fn turned_down(refusal: Refusal, target: &Target, verb: &str) -> Failure {
+pub fn turned_down(refusal: Refusal, target: &Target, verb: &str, named: &[String]) -> Failure {
     let of: Vec<Finding> =
         refusal.findings.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
     if of.is_empty() {
         return Failure::Refused(refusal);
     }
     let all: Vec<&Finding> = of.iter().collect();
-    Failure::Collision { findings: shown(&all, target), told: refused(&all, verb), of }
+    Failure::Collision { findings: shown(&all, target), told: refused(&all, verb, named), of }
 }
 
 /// That `verb` is refused for a plane that the findings stand against.
-pub fn refused(standing: &[&Finding], verb: &str) -> Told {
+pub fn refused(standing: &[&Finding], verb: &str, named: &[String]) -> Told {
     let codes: BTreeSet<&str> = standing.iter().map(|finding| finding.code.as_str()).collect();
     let codes: Vec<&str> = codes.into_iter().collect();
     let stands = if codes.len() == 1 { "stands" } else { "stand" };
@@ -99,6 +99,30 @@ pub fn refused(standing: &[&Finding], verb: &str) -> Told {
     let forced = if of_validity { ", or with `--force`" } else { "" };
     Told::new(
         format!("the {verb} is refused, as {} {stands} against it", codes.join(", ")),
-        format!("mend it (`gateward check` tells how), or go ahead with `--allow {}`{forced}", codes.join(" --allow ")),
+        format!("mend it (`gateward check` tells how), or go ahead with `{}`{forced}", overriding(&codes, named)),
     )
+}
+
+/// The words that go ahead in spite of `codes` and of what was `named` already: a config that is known to be wrong is
+/// OpenClaw's to refuse as well.
+pub fn overriding(codes: &[&str], named: &[String]) -> String {
+    let mut all: BTreeSet<&str> = codes.iter().copied().chain(named.iter().map(String::as_str)).collect();
+    if all.iter().any(|code| Code::of(code).is_some_and(Code::is_of_validity)) {
+        all.insert(Code::ConfigInvalid.as_str());
+    }
+    all.into_iter().map(|code| format!("--allow {code}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::overriding;
+
+    #[test]
+    fn what_is_to_be_allowed_is_all_that_the_next_try_needs() {
+        assert_eq!(overriding(&["port-pinned-twice"], &[]), "--allow port-pinned-twice");
+        let named = ["log-file-shared".to_owned()];
+        assert_eq!(overriding(&["port-pinned-twice"], &named), "--allow log-file-shared --allow port-pinned-twice");
+        // What is no config is refused by OpenClaw next.
+        assert_eq!(overriding(&["config-syntax"], &[]), "--allow config-invalid --allow config-syntax");
+    }
 }

@@ -182,6 +182,11 @@ impl<'a> Party<'a> {
     }
 
     fn refused(&mut self, at: usize, refusal: Refusal) {
+        let allowed = match &self.tasks[at].wish.ask {
+            Ask::Start(start) => start.allow.clone(),
+            Ask::Restart(restart) => restart.allow.clone(),
+            _ => Vec::new(),
+        };
         let verb = match self.tasks[at].wish.ask {
             Ask::Restart(_) => "restart",
             Ask::Start(_)
@@ -202,7 +207,7 @@ impl<'a> Party<'a> {
             #[cfg(feature = "next-wire")]
             Ask::Tomorrow => "start",
         };
-        let failure = trouble::turned_down(refusal, self.target, verb);
+        let failure = trouble::turned_down(refusal, self.target, verb, &allowed);
         self.end(at, Err(failure));
     }
 

@@ -136,7 +136,7 @@ fn object(node: Option<Node>, reading: &mut Reading<'_>) -> Node {
             reading.problem(Problem {
                 code: ProblemCode::ConfigType,
                 message: "the config has to be an object".to_owned(),
-                hint: "put `{` and `}` around it".to_owned(),
+                hint: "write its keys between `{` and `}`, as in `{ gateway: { mode: \"local\" } }`".to_owned(),
                 at,
             });
             empty(node.at)

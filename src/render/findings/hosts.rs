@@ -6,22 +6,33 @@ use serde_json::{Value, json};
 
 use crate::collision::codes::Code;
 use crate::collision::finding::{Finding, Severity};
+use crate::manifest::error::Code as Mistaken;
 use crate::plane::Place;
 use crate::render::sources::tamed;
 
 /// A SARIF log of one run.
 pub fn sarif(findings: &[Finding]) -> Value {
-    let rules: Vec<Value> = Code::all()
-        .filter(|row| findings.iter().any(|finding| finding.code == row.word))
-        .map(|row| {
-            json!({
-                "id": row.word,
-                "shortDescription": { "text": row.means },
-                "fullDescription": { "text": row.because },
-                "defaultConfiguration": { "level": row.severity.as_str() },
-            })
+    let is_found = |word: &str| findings.iter().any(|finding| finding.code == word);
+    let of_planes = Code::all().filter(|row| is_found(row.word)).map(|row| {
+        json!({
+            "id": row.word,
+            "shortDescription": { "text": row.means },
+            "fullDescription": { "text": row.because },
+            "defaultConfiguration": { "level": row.severity.as_str() },
         })
-        .collect();
+    });
+    let of_manifest = Mistaken::ALL.iter().filter(|code| is_found(code.as_str())).map(|code| {
+        let severity = if code.is_warning() { Severity::Warning } else { Severity::Error };
+        json!({
+            "id": code.as_str(),
+            "shortDescription": { "text": code.explain() },
+            "defaultConfiguration": { "level": severity.as_str() },
+        })
+    });
+    // Few codes are both; a rule is there once.
+    let mut rules: Vec<Value> = of_planes.collect();
+    let more: Vec<Value> = of_manifest.filter(|rule| rules.iter().all(|one| one["id"] != rule["id"])).collect();
+    rules.extend(more);
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -130,5 +141,16 @@ mod tests {
         assert_eq!(result["relatedLocations"].as_array().map(Vec::len), Some(1));
         let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
         assert!(rules.iter().any(|rule| rule["id"] == result["ruleId"]));
+    }
+
+    #[test]
+    fn every_result_has_its_rule() {
+        let mut of_manifest = overlap();
+        of_manifest.code = "env-file-unreadable".to_owned();
+        let log = sarif(&[overlap(), of_manifest]);
+        let run = &log["runs"][0];
+        let rules: Vec<_> = run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
+        let results: Vec<_> = run["results"].as_array().unwrap().iter().map(|result| &result["ruleId"]).collect();
+        assert_eq!(rules, results);
     }
 }
