@@ -176,7 +176,8 @@ pub fn quotable(loaded: &Loaded, found: &[Finding], secrets: &[Secret]) -> Sourc
         let is_broken = places.iter().any(|place| place.file == file && broken(place));
         // The reader waits for nothing, whatever has come to lie at that path since.
         if let (false, Read::Text { text, .. }) = (is_broken, configs::read(file, MOST_CONFIG_BYTES)) {
-            let is_env = file.file_name().is_some_and(|name| name == ".env");
+            let is_env_file = loaded.planes.env_files.iter().any(|known| known == file);
+            let is_env = is_env_file || file.file_name().is_some_and(|name| name == ".env");
             let text = if is_env { redacted::environment(&text, &shown) } else { redacted::config(&text, &shown) };
             sources.insert(file, &mask.hide(&masking::urls(&text)));
         }

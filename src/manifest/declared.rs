@@ -43,6 +43,19 @@ impl Scene<'_> {
         environment
     }
 
+    /// The variables of the plane's `env_file`, with the places of their lines.
+    pub(crate) fn variables_of_file(&self) -> Vec<At<String>> {
+        let Some(at) = self.table.env_file.at() else { return Vec::new() };
+        let base = crate::manifest::paths::Base {
+            folder: crate::manifest::resolve::folder(self.written),
+            home: crate::manifest::one_plane::user_home(&self.table, self.given),
+        };
+        let path = base.absolute(&at.value.0).ok();
+        let file = path.and_then(|path| Some((self.given.env_files.get(&path)?, path)));
+        let read = file.and_then(|(file, path)| envfile::read(&path, file, &[file.uid], &at.place).ok());
+        read.into_iter().flatten().map(|(name, _)| name).collect()
+    }
+
     /// The names of `pass_env` that no literal overrules.
     pub(crate) fn passed(&self) -> BTreeSet<String> {
         let literal: BTreeSet<&str> = match self.table.env.get() {

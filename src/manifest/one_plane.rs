@@ -109,6 +109,11 @@ impl Scene<'_> {
             keys.extend(within.map(|(key, place)| (key[prefix.len()..].to_owned(), place.clone())));
         }
         keys.insert(String::new(), self.name.place.clone());
+        // What `env` or `pass_env` says of a variable goes before its line in an `env_file`.
+        let passed = self.passed();
+        for variable in self.variables_of_file().into_iter().filter(|variable| !passed.contains(&variable.value)) {
+            keys.entry(format!("env.{}", variable.value)).or_insert(variable.place);
+        }
         Places { keys }
     }
 

@@ -47,6 +47,15 @@ fn no_secret_is_ever_shown() {
 }
 
 #[test]
+fn a_credential_of_an_env_file_is_pointed_at_where_it_stands() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checks/credential-by-default-variable");
+    let scratch = Scratch::new("checks");
+    lay_out(&case, scratch.path());
+    let (said, _) = check(scratch.path(), &["--format", "text"]);
+    assert!(said.contains("rescue.env:1:1") && said.contains("1 | TELEGRAM_BOT_TOKEN=***"), "{said}");
+}
+
+#[test]
 fn no_secret_of_a_manifest_that_does_not_hold_is_ever_shown() {
     let mistakes = [
         "args = ['--token', 'hunter2', '--port', '1']",
