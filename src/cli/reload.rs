@@ -177,6 +177,11 @@ fn back(target: &Target, before: &(String, String), args: &Args) -> Outcome {
                 }
                 std::thread::sleep(REDIAL);
             }
+            // It lives, and may be away for longer than one that only lost its socket.
+            Err(Failure::NobodyAnswers(_)) if Instant::now() < until => {
+                gone_since = None;
+                std::thread::sleep(REDIAL);
+            }
             Err(failure) => return Err(failure),
         }
     }

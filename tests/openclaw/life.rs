@@ -125,6 +125,13 @@ fn a_gateway_that_restarts_itself_is_handed_over_without_penalty() {
     assert!(journal.lines().any(|line| line.contains("\"asked\"") && line.contains("restart by")), "{journal}");
     let refused = from_inside(&inside, env!("CARGO_BIN_EXE_gateward"), &["run"]).wait_with_output().expect("it runs");
     assert_eq!(refused.status.code(), Some(1), "{refused:#?}");
+
+    // The gateway's own safe restart, waited for.
+    let before = world.plane("main");
+    world.run(&["restart", "main", "--safe"]).code(0);
+    let safely = world.until_ready("main");
+    assert!(safely.incarnation > before.incarnation, "{safely:#?}");
+    assert_eq!(safely.last_exit.expect("it ended").meaning, "restarted as asked");
 }
 
 /// Waits for the successor and for OpenClaw's word that it was wanted. A gateway that boots while its store is asked for the
