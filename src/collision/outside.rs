@@ -28,14 +28,14 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Sug
         .collect();
     let spots = outside.iter().enumerate().map(|(index, (role, claim))| ((*role, spot(claim, around)), index));
     let (ground, mut found) = (Ground::new(claims, around), Vec::new());
-    let mut linked: BTreeMap<Vec<usize>, Vec<&Claim>> = BTreeMap::new();
+    let mut linked: BTreeMap<(Vec<usize>, Within), Vec<&Claim>> = BTreeMap::new();
     for ((role, spot), members) in runs(spots.collect()) {
         let of: Vec<&Claim> = members.into_iter().map(|index| outside[index].1).collect();
         let owners = distinct(of.iter().map(|claim| claim.by));
         match spot {
             _ if owners.len() < 2 => {}
             // Whoever copied a folder by hard links has many of them.
-            Spot::File(..) => linked.entry(owners).or_default().extend(&of),
+            Spot::File(..) => linked.entry((owners, Within::of(role))).or_default().extend(&of),
             Spot::Place(_) => found.extend(in_common(claims, role, &of, around)),
         }
         // One file, or one mounted folder, lies wherever a name of it stands.
@@ -45,8 +45,23 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Sug
             found.extend(inside(claims, role, &same, &ground.holders(same[0], around), suggest));
         }
     }
-    found.extend(linked.values().map(|of| hard_links(claims, of)));
+    found.extend(linked.iter().map(|((_, within), of)| hard_links(claims, of, *within)));
     found
+}
+
+/// In what a file lies that has other names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Within {
+    /// A state dir, where only the plane itself may write.
+    State,
+    /// A workspace.
+    Workspace,
+}
+
+impl Within {
+    fn of(role: PathRole) -> Self {
+        if role == PathRole::WorkspaceLink { Self::Workspace } else { Self::State }
+    }
 }
 
 /// What two paths that are one have in common.
@@ -134,17 +149,21 @@ fn in_common(claims: &Claims, role: PathRole, of: &[&Claim], around: &Surroundin
     Some(finding(claims, code, surface, of.iter().copied()).saying(message).hinting(hint))
 }
 
-/// Files of two states that are one file each.
-fn hard_links(claims: &Claims, of: &[&Claim]) -> Finding {
+/// Files of two states, or of two workspaces, that are one file each.
+fn hard_links(claims: &Claims, of: &[&Claim], within: Within) -> Finding {
     let owners = distinct(of.iter().map(|claim| claim.by));
     let mut paths: Vec<&Path> = of.iter().filter_map(|claim| Some(claim.path()?.1)).collect();
     paths.sort();
     let surface = shown(paths[0]);
     let told: Vec<String> = paths.iter().map(|path| shown(path)).collect();
+    let (code, whose) = match within {
+        Within::Workspace => (Code::StateLinkShared, "workspaces"),
+        Within::State => (Code::StatePartShared, "states"),
+    };
     let message =
-        format!("{} have files of their states in common, by links: {}", names(claims, &owners), listed(&told));
+        format!("{} have files of their {whose} in common, by links: {}", names(claims, &owners), listed(&told));
     let hint = format!("make each a file of its own: {}", own_copy(paths[paths.len() - 1]));
-    finding(claims, Code::StatePartShared, surface, of.iter().copied()).saying(message).hinting(hint)
+    finding(claims, code, surface, of.iter().copied()).saying(message).hinting(hint)
 }
 
 /// One path that lies in what is another plane's.

@@ -75,7 +75,7 @@ codes! {
         "A link inside a plane's state dir leads to what belongs to another plane.";
         "The state dirs look apart and are not: through the link both planes write one folder. Replace the link by a folder of its own."
     StateLinkShared "state-link-shared" Warning:
-        "Links inside the state dirs of two planes lead to one place.";
+        "Links inside the state dirs of two planes lead to one place, or their workspaces have files in common by hard links.";
         "What both only read, such as skills, may well be shared so; what a gateway writes may not."
     StatePartShared "state-part-shared" Error:
         "Links, mounts or hard links make one of the private parts of two planes' states.";

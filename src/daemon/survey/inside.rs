@@ -37,7 +37,7 @@ pub(super) fn seen(claims: &Claims, resolver: &mut Resolver) -> Vec<(usize, Path
         found.extend(links_in(folder).into_iter().map(|path| (by, PathRole::StatePart, path)));
     }
     for (by, folder) in of_role(PathRole::Workspace) {
-        let links = links_in(folder).into_iter().chain(resolver.mounted_below(folder));
+        let links = links_in(folder).into_iter().chain(hard_links_in(folder)).chain(resolver.mounted_below(folder));
         found.extend(links.map(|path| (by, PathRole::WorkspaceLink, path)));
     }
     if found.is_empty() {
@@ -103,6 +103,15 @@ fn links_in(folder: &Path) -> Vec<PathBuf> {
     let mut links: Vec<PathBuf> = links.take(MOST_LINKS).map(|entry| entry.path()).collect();
     links.sort();
     links
+}
+
+/// The files directly inside `folder` that have other names as well, whatever they are called: of a workspace all are its own.
+fn hard_links_in(folder: &Path) -> Vec<PathBuf> {
+    let is_one = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file() && facts.nlink() > 1);
+    let mut files: Vec<PathBuf> = entries(folder).into_iter().map(|entry| entry.path()).filter(is_one).collect();
+    files.sort();
+    files.truncate(MOST_LINKS);
+    files
 }
 
 fn entries(folder: &Path) -> Vec<DirEntry> {
