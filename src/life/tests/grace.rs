@@ -41,6 +41,8 @@ fn a_drain_that_openclaw_cut_short_itself_does_not_count_for_its_breaker_and_one
     let ends = [
         (S(10), S(316), Exit::Code(0), clean, 0),
         (S(10), exits::SHUTDOWN_DEADLINE, Exit::Code(1), unfinished, 0),
+        // Its own deadline is shorter in a service whose stop is: within the window of 300 s, and written down all the same.
+        (S(10), S(85), Exit::Code(1), unfinished, 0),
         (S(10), S(6), Exit::Signal(9), Meaning::Ended, 1),
         (S(10), S(6), Exit::PerhapsOutOfMemory, Meaning::Ended, 1),
         // An open row counts from its boot, and has left the window by then.
