@@ -20,9 +20,11 @@ pub const BUDGET: Duration = Duration::from_secs(3);
 /// How soon a supervisor without a socket is called again; no event tells that it has come.
 const REDIAL: Duration = Duration::from_millis(50);
 
-/// A request in this program's name; from inside a plane it says which.
+/// A request in this program's name. What is kept in a journal says from inside which plane it was asked; a look at how things
+/// are does not, and costs no look at who is above us.
 pub fn request(ask: Ask) -> Request {
-    let by = match inside() {
+    let around = if matches!(ask, Ask::Status | Ask::Follow) { None } else { inside() };
+    let by = match around {
         Some(around) => format!("plane {}", around.plane),
         None => "cli".to_owned(),
     };

@@ -92,10 +92,11 @@ fn by_ancestry() -> Option<Inside> {
 
 /// The plane whose keeper this is: it leads a session of its own, and has these words from whoever started it.
 fn keeps(stat: &Stat) -> Option<PlaneName> {
+    if stat.session != stat.pid {
+        return None;
+    }
     match process::cmdline(stat.pid).ok()?.as_slice() {
-        [program, verb, plane] if program == "gateward" && verb == "keeper" && stat.session == stat.pid => {
-            PlaneName::new(plane).ok()
-        }
+        [program, verb, plane] if program == "gateward" && verb == "keeper" => PlaneName::new(plane).ok(),
         _ => None,
     }
 }

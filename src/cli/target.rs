@@ -192,7 +192,8 @@ impl Target {
 
     /// Adds planes that are gone from the manifest and still have a living keeper, so that they are seen and can be stopped.
     fn add_strangers(&mut self) -> Result<(), Failure> {
-        let mut strangers = self.kept();
+        // Only those with a socket can say what they are.
+        let mut strangers = keepers::named(&self.applied.run_dir);
         strangers.retain(|name| self.applied.planes.iter().all(|plane| plane.name != *name));
         let questions = strangers.iter().map(|name| (self.keeper(name), Ask::Status)).collect();
         for (name, answer) in strangers.iter().zip(ask::all(questions, STRANGER)?) {
@@ -207,9 +208,12 @@ impl Target {
 
 /// Inside a plane the supervisor that started it is meant, also when the manifest has moved its run dir since.
 fn inherited_run_dir(scope: &Scope, applied: &Applied) -> Option<PathBuf> {
+    // Who names a manifest means that one's, and pays for no look at who is above us.
+    if scope.manifest.is_some() {
+        return None;
+    }
     let run_dir = inside::run_dir().filter(|path| path.is_absolute())?;
-    let same = inside::manifest().is_some_and(|manifest| manifest == applied.manifest);
-    (scope.manifest.is_none() && same).then_some(run_dir)
+    inside::manifest().is_some_and(|manifest| manifest == applied.manifest).then_some(run_dir)
 }
 
 /// What the daemon noted when it last applied the manifest.
