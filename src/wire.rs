@@ -330,6 +330,9 @@ pub struct PlaneStatus {
     /// Whether the operator wants it up.
     #[serde(default)]
     pub wanted: bool,
+    /// Whether its keeper was told to leave, and does so once the plane is at rest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
     /// When the present wait or grace ends, RFC 3339 UTC.
     #[serde(default)]
     pub until: Option<String>,

@@ -2,7 +2,7 @@
 //!
 //! With the supervisor dead the keepers are asked one by one.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::ask;
@@ -13,7 +13,7 @@ use super::status::nobody;
 use super::steer::{Begin, Ended, Patience, Wish, steer};
 use super::target::{Scope, Target};
 use super::terminal::{print, say};
-use crate::os::lock::held;
+use crate::os::lock::{held, holder_of};
 use crate::plane::PlaneName;
 use crate::rundir;
 use crate::wire::{Answer, Ask, Stop};
@@ -55,6 +55,7 @@ impl Args {
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::find(scope)?;
     let stop = Stop { now: args.now };
+    let supervisor = Leaving::of(rundir::daemon_lock(&target.applied.state_dir), "the supervisor".to_owned());
     let led = match ask::supervisor(&target, Ask::Down(stop.clone()), ASKED) {
         Ok(Answer::Accepted { note, .. }) => {
             if !note.is_empty() {
@@ -68,6 +69,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         Err(failure) => return Err(failure),
     };
     let planes = target.kept();
+    let leaving: Vec<Leaving> = planes.iter().map(|plane| Leaving::keeper(&target, plane)).collect();
     if !led && !anybody(&target, &planes)? {
         return Err(nobody(&target));
     }
@@ -97,11 +99,11 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
             }
         }
     }
-    for plane in &planes {
-        see_off(&target.folder(plane).keeper_lock(), &format!("the keeper of {plane}"))?;
+    for one in &leaving {
+        one.see_off()?;
     }
     if led {
-        see_off(&rundir::daemon_lock(&target.applied.state_dir), "the supervisor")?;
+        supervisor.see_off()?;
     }
     print("down: every plane is stopped and the supervisor is gone\n")?;
     Ok(Code::Done)
@@ -120,16 +122,43 @@ fn anybody(target: &Target, planes: &[PlaneName]) -> Result<bool, Failure> {
     }))
 }
 
-/// Waits until `who` has let its lock go, which its end does, so that the next one can start at once.
-fn see_off(lock: &Path, who: &str) -> Result<(), Failure> {
-    let until = Instant::now() + LEAVING;
-    // A lock that cannot be asked about is not ours to wait for.
-    while held(lock).unwrap_or(false) {
-        if Instant::now() >= until {
-            let hint = "its log in the state dir tells what holds it; `gateward status` shows whether it is there";
-            return Err(Failure::failed(format!("every plane is stopped, but {who} has not left"), hint));
-        }
-        std::thread::sleep(GLANCE);
+/// A process that is to leave, by its lock: that goes with its end.
+struct Leaving {
+    lock: PathBuf,
+    /// For people.
+    who: String,
+    /// Who had the lock when it was asked, where the kernel tells.
+    pid: Option<i32>,
+}
+
+impl Leaving {
+    fn of(lock: PathBuf, who: String) -> Self {
+        Self { pid: holder_of(&lock), lock, who }
     }
-    Ok(())
+
+    fn keeper(target: &Target, plane: &PlaneName) -> Self {
+        Self::of(target.folder(plane).keeper_lock(), format!("the keeper of {plane}"))
+    }
+
+    /// Waits until it has let its lock go, so that the next one can start at once.
+    fn see_off(&self) -> Result<(), Failure> {
+        let until = Instant::now() + LEAVING;
+        // A lock that cannot be asked about is not ours to wait for.
+        while held(&self.lock).unwrap_or(false) {
+            if let (Some(before), Some(now)) = (self.pid, holder_of(&self.lock))
+                && before != now
+            {
+                let message = format!("{} (pid {before}) has left, and another (pid {now}) is there by now", self.who);
+                let hint =
+                    "a supervisor was started meanwhile, and starts what the manifest says: `gateward down` again";
+                return Err(Failure::failed(message, hint));
+            }
+            if Instant::now() >= until {
+                let hint = "its log in the state dir tells what holds it; `gateward status` shows whether it is there";
+                return Err(Failure::failed(format!("every plane is stopped, but {} has not left", self.who), hint));
+            }
+            std::thread::sleep(GLANCE);
+        }
+        Ok(())
+    }
 }

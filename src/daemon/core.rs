@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use super::input::{Input, Met, Purpose, Told};
+use super::input::{Input, Purpose, Told};
 use super::keepers::{self, Keepers};
 use super::proving;
 use super::seal;
@@ -66,6 +66,8 @@ pub struct Daemon {
     pub(super) keeping: BTreeSet<PlaneName>,
     /// Planes whose keeper was told to go.
     pub(super) leaving: BTreeSet<PlaneName>,
+    /// Those among them that were told by another than us, whose end is none of our plan.
+    pub(super) departing: BTreeSet<PlaneName>,
     /// Definitions that we handed out; a keeper that dies is given back the same.
     pub(super) applied: BTreeMap<PlaneName, Sealed>,
     pub(super) pending: Vec<(PlaneName, Vec<PlaneName>)>,
@@ -302,6 +304,9 @@ impl Daemon {
         self.want_another_release(&status);
         let is_adopted = status.keeper_pid.is_some_and(|pid| !self.keepers.has(pid));
         let name = status.name.clone();
+        if status.leaving && self.leaving.insert(name.clone()) {
+            self.departing.insert(name.clone());
+        }
         let is_first = self.seen.insert(name.clone(), status).is_none();
         if let (true, Some(stop)) = (is_first, self.down.clone()) {
             // It had only begun when everything was told to go, and nobody heard it then.
@@ -312,54 +317,6 @@ impl Daemon {
             self.glance_later();
         }
         self.start_due();
-    }
-
-    /// A keeper is gone. One that was told to go is let go; any other is given back at once, and more slowly if it dies again.
-    fn gone(&mut self, plane: PlaneName, met: Met) {
-        if self.yielding.get(&plane) == Some(&Yielding::Asked) {
-            // Its last word comes by another connection, which has ended with it: heard first, it tells a handover from a death.
-            let inputs = self.inputs.clone();
-            tokio::task::spawn_local(async move {
-                tokio::task::yield_now().await;
-                let _ = inputs.send(Input::Gone { plane, met });
-            });
-            return;
-        }
-        self.keeping.remove(&plane);
-        let before = self.seen.remove(&plane);
-        if self.leaving.remove(&plane) || self.down.is_some() {
-            if self.down.is_none() && self.planes.get(&plane).is_none() {
-                self.forget(&plane);
-            }
-            self.voice.say(&format!("{plane}: stopped, its keeper has left"));
-            return self.freed(plane);
-        }
-        if self.yielding.remove(&plane) == Some(Yielding::Leaves) {
-            self.note(
-                Some(&plane),
-                "keeper-replaced",
-                "a keeper of another release has left an empty plane",
-                "start ours",
-                "the gateway follows",
-            );
-            self.keep(&plane);
-            return;
-        }
-        let wanted = self.planes.get(&plane).is_some() || self.applied.contains_key(&plane);
-        if !wanted {
-            return;
-        }
-        let wait = self.again_later(&plane);
-        let saw = match (before.and_then(|status| status.keeper_pid), met) {
-            (Some(pid), _) => format!("its keeper (pid {pid}) died, and its gateway with it"),
-            (None, Met::Begun) => "its keeper did not begin; see its keeper.log".to_owned(),
-            (None, Met::Found) => {
-                "its keeper had died before this supervisor began; only its socket is left".to_owned()
-            }
-            (None, Met::Unheard) => "its keeper had no socket, and ended before it answered".to_owned(),
-        };
-        self.voice.say(&format!("{plane}: {saw}; another one in {:.1} s", wait.as_secs_f64()));
-        self.note(Some(&plane), "keeper-gone", &saw, "start another", "it sweeps before it spawns");
     }
 
     pub(super) fn note(&mut self, plane: Option<&PlaneName>, event: &str, saw: &str, decided: &str, follows: &str) {

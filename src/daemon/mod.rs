@@ -14,6 +14,7 @@ pub mod survey;
 mod core;
 mod doubt;
 mod follow;
+mod gone;
 mod input;
 mod load_file;
 mod load_whose;
@@ -218,6 +219,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         seen: BTreeMap::new(),
         keeping: BTreeSet::new(),
         leaving: BTreeSet::new(),
+        departing: BTreeSet::new(),
         applied: BTreeMap::new(),
         pending: Vec::new(),
         staggering: false,

@@ -76,6 +76,7 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, age: Option<Duration>, 
         failing: if up { known.readiness.failing.clone() } else { Vec::new() },
         definition: known.definition.clone(),
         wanted: life.want() == Want::Up,
+        leaving: life.leaves(),
         until,
         generations: known.generations,
         notes: known

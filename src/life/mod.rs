@@ -178,6 +178,11 @@ impl Life {
         &self.phase
     }
 
+    /// Whether its keeper was told to leave.
+    pub fn leaves(&self) -> bool {
+        self.tenure == Tenure::Leaves
+    }
+
     /// What is wanted.
     pub fn want(&self) -> Want {
         self.want

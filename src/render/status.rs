@@ -211,6 +211,7 @@ pub fn unknown(name: PlaneName, role: &str, port: Option<u16>, why: String) -> P
         generations: 0,
         notes: Vec::new(),
         exchanged: None,
+        leaving: false,
         event_loop: None,
         safe_restart: None,
         log_lines_lost: 0,

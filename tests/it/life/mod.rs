@@ -3,6 +3,7 @@
 //! Each test has a world of its own and waits for facts.
 
 mod bounded;
+mod departing;
 mod ends;
 mod helpers;
 mod host;
