@@ -32,10 +32,34 @@ pub fn want(run_dir: &Path, plane: &PlaneName) -> PathBuf {
     run_dir.join("wants").join(plane.as_str())
 }
 
-/// The word of such a file's `text`, where it was written in this boot.
-pub fn wanted<'a>(text: &'a str, boot: &str) -> Option<&'a str> {
-    let (word, written) = text.trim_end().split_once(' ')?;
-    (written == boot).then_some(word)
+/// What a file of [`want`] says, where it was written in the present boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// `up` or `down`.
+    pub word: &'a str,
+    /// When it was said, in nanoseconds since the boot: no wall clock that is set moves that. 0 where an older release wrote it.
+    pub at: u64,
+}
+
+/// The text of such a file.
+pub fn want_text(wanted: Wanted<'_>, boot: &str) -> String {
+    format!("{} {boot} {}\n", wanted.word, wanted.at)
+}
+
+/// What such a file's `text` says: `up BOOT AT`, or `up BOOT` by an older release.
+pub fn wanted<'a>(text: &'a str, boot: &str) -> Option<Wanted<'a>> {
+    let mut words = text.split_ascii_whitespace();
+    let word = words.next().filter(|word| matches!(*word, "up" | "down"))?;
+    words.next().filter(|written| *written == boot)?;
+    let at = words.next().map_or(Some(0), |at| at.parse().ok())?;
+    Some(Wanted { word, at })
+}
+
+/// What was said last: a place that took no writing for a while still says what was wanted before. The first goes before the
+/// second where neither is the later.
+pub fn last_wanted<'a>(texts: impl IntoIterator<Item = &'a str>, boot: &str) -> Option<Wanted<'a>> {
+    let said = texts.into_iter().filter_map(|text| wanted(text, boot));
+    said.reduce(|first, second| if second.at > first.at { second } else { first })
 }
 
 /// The last incarnation's number, while the state dir does not take it.
@@ -193,5 +217,25 @@ impl PlaneDir {
     /// What happened to the plane, one JSON object a line; rotated to `.1`.
     pub fn journal(&self) -> PathBuf {
         self.0.join("journal.jsonl")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_last_counts_wherever_it_stands() {
+        let at = |word, at| want_text(Wanted { word, at }, "b");
+        fn last(texts: [&str; 2]) -> Option<&str> {
+            last_wanted(texts, "b").map(|wanted| wanted.word)
+        }
+        assert_eq!(last([&at("up", 7), &at("down", 8)]), Some("down"));
+        assert_eq!(last([&at("down", 8), &at("up", 7)]), Some("down"));
+        assert_eq!(last(["up b\n", &at("down", 1)]), Some("down"), "an older release said no time");
+        assert_eq!(last(["up b   \n", "down b\n"]), Some("up"), "of two that say none, the run dir's");
+        assert_eq!(last([&at("up", 9).replace(" b ", " another "), &at("down", 1)]), Some("down"), "of another boot");
+        assert_eq!(last(["", "down b"]), Some("down"));
+        assert_eq!(last(["perhaps b 9", "down b x"]), None);
     }
 }

@@ -3,7 +3,6 @@
 //! Decides nothing that `plan` has not decided; a plane that is left is not touched.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::core::{Daemon, refused};
@@ -196,9 +195,9 @@ impl Daemon {
         let supervisor = &self.planes.supervisor;
         let wants = [rundir::want(&supervisor.run_dir, name), PlaneDir::new(supervisor, name).want()];
         let boot = process::boot_id().unwrap_or_default();
-        let is_up = |want: &PathBuf| Some(rundir::wanted(&std::fs::read_to_string(want).ok()?, &boot)? == "up");
-        match wants.iter().find_map(is_up) {
-            Some(is_up) => is_up,
+        let texts = wants.map(|want| std::fs::read_to_string(want).unwrap_or_default());
+        match rundir::last_wanted(texts.iter().map(String::as_str), &boot) {
+            Some(wanted) => wanted.word == "up",
             None => self.planes.get(name).is_some_and(|plane| plane.autostart),
         }
     }

@@ -8,7 +8,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::life::order::Want;
-use crate::rundir;
+use crate::os::process;
+use crate::rundir::{self, Wanted};
 
 /// Both files of one plane.
 #[derive(Debug)]
@@ -18,48 +19,49 @@ pub struct Memory {
     /// In the state dir, and in the run dir for one that takes nothing.
     incarnations: [PathBuf; 2],
     boot: String,
-    /// What the operator last wanted, as far as this keeper has heard.
-    said: Option<Want>,
+    /// What the operator last wanted, as far as this keeper has heard, and when: in nanoseconds since the boot.
+    said: Option<(Want, u64)>,
 }
 
 impl Memory {
     /// The files, and the present boot's id.
     pub fn new(wants: [PathBuf; 2], incarnations: [PathBuf; 2], boot: String) -> Self {
         let mut memory = Self { wants, incarnations, boot, said: None };
-        memory.said = memory.wants.iter().find_map(|want| memory.written(want));
+        memory.said = memory.last_written();
         memory
     }
 
     /// What the operator last wanted in this boot; `None` when he has said nothing.
     pub fn wanted(&self) -> Option<Want> {
-        self.said
+        self.said.map(|(want, _)| want)
     }
 
-    fn written(&self, want: &Path) -> Option<Want> {
-        let text = std::fs::read_to_string(want).ok()?;
-        match rundir::wanted(&text, &self.boot)? {
-            "up" => Some(Want::Up),
-            "down" => Some(Want::Down),
-            _ => None,
-        }
+    fn last_written(&self) -> Option<(Want, u64)> {
+        let texts = self.wants.each_ref().map(|want| std::fs::read_to_string(want).unwrap_or_default());
+        let last = rundir::last_wanted(texts.iter().map(String::as_str), &self.boot)?;
+        Some((if last.word == "up" { Want::Up } else { Want::Down }, last.at))
     }
 
-    /// Keeps what the operator wants.
+    /// Keeps what the operator wants, as said later than whatever is written: one of both places may be left with that.
     pub fn remember(&mut self, want: Want) -> io::Result<()> {
-        self.said = Some(want);
+        let now = u64::try_from(process::since_boot().as_nanos()).unwrap_or(u64::MAX);
+        let before = [self.said, self.last_written()].into_iter().flatten().map(|(_, at)| at.saturating_add(1)).max();
+        self.said = Some((want, before.map_or(now, |before| before.max(now))));
         self.restore()
     }
 
     /// Writes what the operator wants once more, where it is no longer written: the run dir may have been wiped.
     pub fn restore(&self) -> io::Result<()> {
-        let Some(said) = self.said else { return Ok(()) };
+        let Some((said, at)) = self.said else { return Ok(()) };
         let word = match said {
             Want::Up => "up",
             Want::Down => "down",
         };
-        let text = format!("{word} {}\n", self.boot);
-        let tries = self.wants.iter().filter(|want| self.written(want) != Some(said)).map(|want| {
-            // One that is left as it was would speak against the other.
+        let text = rundir::want_text(Wanted { word, at }, &self.boot);
+        let is_there =
+            |want: &PathBuf| std::fs::read_to_string(want).is_ok_and(|there| there.trim_end() == text.trim_end());
+        let tries = self.wants.iter().filter(|want| !is_there(want)).map(|want| {
+            // One that is left as it was would speak against the other to an older release, which knows of no later one.
             replace(want, &text).inspect_err(|_| drop(std::fs::remove_file(want)))
         });
         let failed: Vec<io::Error> = tries.filter_map(Result::err).collect();
@@ -181,6 +183,42 @@ mod tests {
         std::fs::remove_dir_all(folder.path().join("main")).expect("removed");
         std::fs::write(folder.path().join("main"), "").expect("in the way");
         before.remember(Want::Up).expect_err("no place is left");
+    }
+
+    #[test]
+    fn a_place_that_keeps_an_old_want_is_not_believed_against_the_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let places = [folder.path().join("wants/main"), folder.path().join("main/want")];
+        for stale in [0, 1] {
+            memory(folder.path(), "b").remember(Want::Up).expect("written");
+            let old = std::fs::read_to_string(&places[stale]).expect("written");
+            memory(folder.path(), "b").remember(Want::Down).expect("written");
+            // As on a disk that took neither the writing nor the removal.
+            std::fs::write(&places[stale], &old).expect("as it was");
+            assert_eq!(memory(folder.path(), "b").wanted(), Some(Want::Down), "place {stale} is stale");
+        }
+    }
+
+    #[test]
+    fn a_want_is_later_than_what_is_written_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("wants/main");
+        memory(folder.path(), "b").remember(Want::Up).expect("written");
+        std::fs::write(&place, rundir::want_text(Wanted { word: "up", at: u64::MAX - 1 }, "b")).expect("written");
+        let stale = std::fs::read_to_string(&place).expect("written");
+        memory(folder.path(), "b").remember(Want::Down).expect("written");
+        std::fs::write(&place, stale).expect("as it was");
+        assert_eq!(memory(folder.path(), "b").wanted(), Some(Want::Down));
+    }
+
+    #[test]
+    fn a_want_of_an_older_release_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        memory(folder.path(), "b").remember(Want::Up).expect("written");
+        for place in ["wants/main", "main/want"] {
+            std::fs::write(folder.path().join(place), "down b\n").expect("written");
+        }
+        assert_eq!(memory(folder.path(), "b").wanted(), Some(Want::Down));
     }
 
     #[test]

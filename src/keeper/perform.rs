@@ -59,9 +59,8 @@ impl Hands {
             Order::ConsumeHandoff { incarnation } => self.consume(incarnation),
             Order::RestartSafely { incarnation } => self.restart_safely(incarnation),
             Order::Remember(want) => {
-                if let Err(error) = self.memory.remember(want) {
-                    tracing::error!(%error, "what the operator wants could not be kept; a new keeper will not know it");
-                }
+                let kept = self.memory.remember(want);
+                self.known.unkept = self.said_of(kept);
                 None
             }
             Order::Record(record) => {

@@ -30,6 +30,8 @@ pub struct Known {
     pub notes: Vec<String>,
     /// What it was started from is no longer what it was, in words.
     pub exchanged: Option<String>,
+    /// What the operator wants stands nowhere, in words: a keeper that follows would not know it.
+    pub unkept: Option<String>,
     /// What its limits have done to it.
     pub felt: Vec<String>,
     /// OpenClaw's breaker keeps the channels off, in words.
@@ -55,6 +57,8 @@ pub struct Known {
 /// The status now. `age` is how long the gateway has been there, `until` the wall time of the life's deadline.
 pub fn status(plane: &Plane, life: &Life, known: &Known, age: Option<Duration>, until: Option<String>) -> PlaneStatus {
     let lives = life.living().is_some();
+    // What a gateway that has ended was started from concerns nobody: the next one takes what is there.
+    let exchanged = known.exchanged.as_ref().filter(|_| lives);
     let up = matches!(life.phase(), Phase::Up { .. });
     PlaneStatus {
         name: plane.name.clone(),
@@ -82,12 +86,13 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, age: Option<Duration>, 
         notes: known
             .notes
             .iter()
-            .chain(&known.exchanged)
+            .chain(exchanged)
+            .chain(&known.unkept)
             .chain(&known.felt)
             .chain(&known.suppressed)
             .cloned()
             .collect(),
-        exchanged: known.exchanged.clone(),
+        exchanged: exchanged.cloned(),
         event_loop: known.readiness.event_loop.clone().filter(|_| up),
         safe_restart: known.safe_restart.clone(),
         log_lines_lost: known.log_lines_lost,

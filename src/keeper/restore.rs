@@ -2,11 +2,12 @@
 //!
 //! Touches no process: a living gateway does not notice.
 
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 
 use super::hands::{Custody, Hands};
 use super::memory::replace;
-use crate::life::order::Record;
+use crate::life::order::{Record, Want};
 use crate::os::lock::{Lock, NotTaken};
 use crate::plane::Sealed;
 use crate::rundir;
@@ -15,9 +16,8 @@ use crate::socket::Access;
 impl Hands {
     /// Looks at everything that must be found by others, and writes again what is gone. `incarnation` is the last one spawned.
     pub fn put_back(&mut self, incarnation: u64) {
-        if let Err(error) = self.memory.restore() {
-            tracing::error!(%error, "what the operator wants could not be written again");
-        }
+        let kept = self.memory.restore();
+        self.known.unkept = self.said_of(kept);
         if self.lock.still_named() {
             return;
         }
@@ -59,6 +59,19 @@ impl Hands {
             decided: "written again".into(),
             follows: "the gateway was not touched; journal and logs from before are lost".into(),
         });
+    }
+
+    /// That what the operator wants stands nowhere, if that is so: he must know that it may not last.
+    pub fn said_of(&self, kept: io::Result<()>) -> Option<String> {
+        let error = kept.err()?;
+        tracing::error!(%error, "what the operator wants could not be kept; a new keeper will not know it");
+        let supervisor = &self.sealed.supervisor;
+        Some(format!(
+            "that it shall be {} could be kept neither in {} nor in {} ({error}); another keeper, if this one dies, will not know it",
+            if self.memory.wanted() == Some(Want::Up) { "up" } else { "down" },
+            supervisor.run_dir.display(),
+            supervisor.state_dir.display(),
+        ))
     }
 
     /// Without a daemon that would do it: who does not know the supervisor's id takes its planes for another's.

@@ -129,6 +129,12 @@ fn a_release_that_changes_underneath_a_living_plane_is_said_and_a_restart_takes_
     world.run(&["restart", "main"]).code(0);
     let main = world.until("main", SOON, "up", |plane| up(plane) && plane.incarnation == 2);
     assert_eq!(main.notes, Vec::<String>::new());
+    fs::write(package.with_extension("new"), "{\"version\":\"2026.9.8\"}").expect("a package");
+    fs::rename(package.with_extension("new"), &package).expect("exchanged");
+    world.until("main", SOON, "said", said);
+    world.run(&["stop", "main"]).code(0);
+    let stopped = world.plane("main");
+    assert_eq!((stopped.notes, stopped.exchanged), (Vec::new(), None), "no incarnation lives that it could concern");
 }
 
 #[test]

@@ -126,6 +126,29 @@ fn a_state_dir_that_nothing_can_be_written_to_stops_no_gateway() {
 }
 
 #[test]
+fn a_stop_that_one_of_two_folders_does_not_take_holds_for_the_next_keeper() {
+    let mut world = Gateward::new("stale-want", vec![quick("main"), quick("rescue")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    world.run(&["stop", "main"]).code(0);
+    world.run(&["start", "main"]).code(0);
+    let main = world.until("main", SOON, "up", up);
+    let stale = world.scratch().join("run/wants/main");
+    let before = std::fs::read_to_string(&stale).expect("what the operator wants");
+    let Some(_immutable) = Immutable::make(&world.scratch().join("run/wants")) else {
+        return say("skipped: folders cannot be made immutable here");
+    };
+    world.run(&["stop", "main"]).code(0);
+    assert_eq!(std::fs::read_to_string(&stale).expect("as it was"), before, "it says `up` still");
+    kill(main.keeper_pid.expect("a keeper"), Signal::KILL);
+    let kept = world.until("main", SOON, "another keeper", |plane| {
+        plane.keeper_pid.is_some_and(|pid| Some(pid) != main.keeper_pid)
+    });
+    assert_eq!((kept.pid, kept.wanted, kept.incarnation), (None, false, 2), "{kept:#?}");
+    assert_eq!(kept.notes, Vec::<String>::new(), "it is kept in one place");
+}
+
+#[test]
 fn a_keeper_that_could_not_be_started_is_started_once_there_is_room() {
     let mut world = Gateward::new("no-room", vec![quick("main"), quick("rescue")]);
     world.up();
