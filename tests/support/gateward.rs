@@ -91,7 +91,7 @@ impl Gateward {
     pub fn install(&mut self, program: &Path) {
         let place = self.scratch.folder("bin").join("gateward");
         let fresh = self.scratch.join("bin/.fresh");
-        std::fs::copy(program, &fresh).expect("a copy of the program");
+        processes::copy_program(program, &fresh);
         std::fs::rename(&fresh, &place).expect("in place");
         self.program = place;
     }

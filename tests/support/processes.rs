@@ -103,6 +103,14 @@ pub fn describe(pid: i32) -> String {
     format!("{pid} (parent {}) {}", parent(pid).unwrap_or(0), words.trim())
 }
 
+/// Copies a program, mode and all. A child does it: written by ourselves, it would be busy for as long as what another test starts
+/// just then has our descriptors.
+#[track_caller]
+pub fn copy_program(from: &Path, to: &Path) {
+    let status = std::process::Command::new("cp").arg("--").arg(from).arg(to).status().expect("coreutils");
+    assert!(status.success(), "cp {} {}: {status}", from.display(), to.display());
+}
+
 fn all() -> Vec<i32> {
     let entries = fs::read_dir("/proc").expect("/proc");
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()

@@ -1,6 +1,7 @@
 //! Every way in which a gateway may end by itself, and what follows.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use gateward::wire::State;
 use rustix::process::Signal;
 
 use super::{SOON, journal, quick, told, up};
-use crate::support::processes::{is_alive, kill, listeners};
+use crate::support::processes::{copy_program, is_alive, kill, listeners};
 use crate::support::{Family, Gateward, TestPlane, eventually};
 
 #[test]
@@ -236,7 +237,7 @@ fn what_is_not_ready_is_reported_and_never_restarted_for_it() {
 fn a_program_that_is_exchanged_while_its_gateway_dies_is_spawned_once_it_is_there() {
     let scratch = crate::support::Scratch::new("exchanged");
     let (program, aside) = (scratch.join("daemon"), scratch.join("aside"));
-    std::fs::copy("/bin/sleep", &program).expect("a program");
+    copy_program(Path::new("/bin/sleep"), &program);
     let plane = TestPlane::plain("main", &[program.to_str().expect("a name"), "1000000"])
         .table("restart", "min_delay = \"10ms\"\nmax_delay = \"50ms\"\nstable = \"0s\"");
     let mut world = Gateward::new("exchanged-world", vec![plane]);

@@ -11,7 +11,7 @@ use gateward::wire::State;
 use rustix::process::Signal;
 
 use super::{SOON, journal, told, up};
-use crate::support::processes::{bearing, is_alive, kill, listeners, tree};
+use crate::support::processes::{bearing, copy_program, is_alive, kill, listeners, tree};
 use crate::support::{Gateward, TestPlane, eventually, say};
 
 const LISTEN: &str = "use IO::Socket::INET; my $s = IO::Socket::INET->new(Listen => 5, ReuseAddr => 1, \
@@ -33,7 +33,7 @@ fn what_may_not_be_signalled_is_reported_by_name_and_holds_back_only_what_it_has
     let tools = crate::support::Scratch::new("become-root");
     fs::set_permissions(tools.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
     let become_root = tools.join("setpriv");
-    fs::copy("/usr/bin/setpriv", &become_root).expect("util-linux");
+    copy_program(Path::new("/usr/bin/setpriv"), &become_root);
     fs::set_permissions(&become_root, fs::Permissions::from_mode(0o4755)).expect("a mode");
     fs::write(tools.join("listen.pl"), LISTEN).expect("a script");
 
