@@ -173,12 +173,22 @@ impl Change<'_> {
         }
     }
 
+    /// The verb with what changes its meaning, for a journal.
+    fn words(&self) -> String {
+        let flags: &[(&str, bool)] = match &self.ask {
+            Ask::Start(start) => &[(" --force", start.force)],
+            Ask::Restart(restart) => &[(" --safe", restart.safe), (" --now", restart.now), (" --force", restart.force)],
+            _ => &[],
+        };
+        flags.iter().filter(|(_, given)| *given).fold(self.verb.to_owned(), |words, (flag, _)| words + flag)
+    }
+
     /// A refusal is a decision too, and nobody but us knows of this one. Whoever does not answer loses it.
     fn keep_in_the_journal(&self, target: &Target, refused: &[Fate]) {
         let before = |fate: &Fate| {
             let codes: BTreeSet<String> =
                 fate.end.as_ref().err()?.findings().iter().map(|one| one.code.clone()).collect();
-            let (plane, verb) = (fate.plane.clone(), self.verb.to_owned());
+            let (plane, verb) = (fate.plane.clone(), self.words());
             Some(Ask::Refused(Box::new(RefusedBefore { plane, verb, codes: codes.into_iter().collect() })))
         };
         let told: Vec<(PlaneName, Ask)> =

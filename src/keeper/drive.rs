@@ -163,7 +163,7 @@ impl Keeper {
                     (Custody::Ours | Custody::Anothers, _) => Vec::new(),
                 }
             }
-            Input::ToldToGo => self.told_to_go("a signal to the keeper"),
+            Input::ToldToGo(signal) => self.told_to_go(&format!("{signal} to the keeper")),
             Input::Due => {
                 let mut events: Vec<Event> = self.look_again(now).into_iter().collect();
                 events.push(Event::DeadlinePassed);

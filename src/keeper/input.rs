@@ -28,7 +28,7 @@ pub enum Input {
     /// The socket was gone and is bound again, or something else that must be found by others was touched.
     Touched,
     /// The keeper itself was told to go (SIGTERM, SIGINT).
-    ToldToGo,
+    ToldToGo(&'static str),
     /// A moment set by the loop has come.
     Due,
 }

@@ -310,8 +310,8 @@ fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>, nudge: Arc<Notify>)
     type Make = fn() -> Input;
     let wanted: [(SignalKind, Option<Make>); 6] = [
         (SignalKind::child(), Some(|| Input::ChildrenChanged)),
-        (SignalKind::terminate(), Some(|| Input::ToldToGo)),
-        (SignalKind::interrupt(), Some(|| Input::ToldToGo)),
+        (SignalKind::terminate(), Some(|| Input::ToldToGo("SIGTERM"))),
+        (SignalKind::interrupt(), Some(|| Input::ToldToGo("SIGINT"))),
         (SignalKind::pipe(), None),
         // What an operator means for the gateway, or for the supervisor, must not cost a plane its keeper.
         (SignalKind::user_defined1(), None),

@@ -194,7 +194,8 @@ fn waiting(because: &Wait) -> String {
 fn stopping(why: &StopCause, then: &Next, drain: Drain, left: Option<&str>) -> String {
     let fate = if matches!(then, Next::Down(_)) { "ended" } else { "replaced" };
     let cause = match why {
-        StopCause::Asked => "asked to stop".to_owned(),
+        StopCause::Asked if matches!(then, Next::Down(_)) => "asked to stop".to_owned(),
+        StopCause::Asked => "asked to restart".to_owned(),
         StopCause::Unhealthy(how) => format!("{fate}, as it gave no sign of life ({how})"),
         StopCause::Stuck(saw) => format!("{fate}, as its start made {saw}"),
     };

@@ -32,7 +32,7 @@ impl Life {
             Asking::RestartSafely => match self.ask_safely(by) {
                 Some(note) => note,
                 None => {
-                    let hint = "use `restart` without --safe";
+                    let hint = "wait until it is up, or use `restart` without --safe";
                     return self.refuse(id, asking, by, "a safe restart needs a gateway that is up", hint);
                 }
             },
@@ -193,11 +193,15 @@ impl Life {
                 "nothing was running"
             }
             Phase::Stopping { then, .. } => {
-                *then = Next::Down(Rest::Asked);
-                let (decided, follows) = match self.hasten(haste) {
-                    Hastened::Yes => ("SIGKILL", "the rest of its grace is skipped"),
-                    Hastened::Before => ("already stopping", "SIGKILL was sent before"),
-                    Hastened::No => ("already stopping", "its grace stays as it is"),
+                let before = std::mem::replace(then, Next::Down(Rest::Asked));
+                let was_going_down = matches!(before, Next::Down(_));
+                let (decided, follows) = match (self.hasten(haste), was_going_down) {
+                    (Hastened::Yes, true) => ("SIGKILL", "the rest of its grace is skipped"),
+                    (Hastened::Yes, false) => ("SIGKILL", "the rest of its grace is skipped, and no other is spawned"),
+                    (Hastened::Before, true) => ("already stopping", "SIGKILL was sent before"),
+                    (Hastened::Before, false) => ("down", "SIGKILL was sent before, and no other is spawned"),
+                    (Hastened::No, true) => ("already stopping", "its grace stays as it is"),
+                    (Hastened::No, false) => ("down", "its grace stays as it is, and no other is spawned"),
                 };
                 self.record("asked", format!("{words} by {by}"), decided, follows);
                 "already stopping"

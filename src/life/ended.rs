@@ -90,7 +90,9 @@ impl Life {
             StopCause::Unhealthy(how) | StopCause::Stuck(how) => {
                 let unclean = was_cut_off(exit).then_some(since);
                 let words = why.ours().unwrap_or_else(|| how.clone());
-                self.paced(unclean, words, now)
+                let paced = self.paced(unclean, words, now);
+                // An operator who asked for a spawn meanwhile insists on it.
+                if self.origin == Origin::Asked { Next::Spawn } else { paced }
             }
         }
     }

@@ -247,7 +247,10 @@ fn an_ask_is_told_as_it_was_made() {
     assert_eq!(told(Asking::Start, S(1)), "start by test → already up; nothing more");
     let killed = "restart --now by test → accepted; killed without a drain, swept, then spawned";
     assert_eq!(told(Asking::Restart(Haste::Now), S(2)), killed);
-    assert_eq!(told(Asking::Stop(Haste::Now), S(3)), "stop --now by test → already stopping; SIGKILL was sent before");
+    assert_eq!(
+        told(Asking::Stop(Haste::Now), S(3)),
+        "stop --now by test → down; SIGKILL was sent before, and no other is spawned"
+    );
 }
 
 /// Up, then failing until it is told to go; gives its incarnation.
@@ -291,6 +294,52 @@ fn under_policy_never_a_start_that_is_asked_while_a_frozen_one_goes_is_carried_o
     life.handle(Event::Asked { id: 1, asking: Asking::Start, by: "test".into() }, S(110));
     died(&mut life, first, Exit::Signal(9), Meaning::Killed, S(140));
     assert!(swept(&mut life, S(140)).contains(&Order::Spawn { incarnation: first + 1 }), "{:?}", life.phase());
+}
+
+#[test]
+fn an_operator_who_asks_while_a_frozen_one_is_replaced_is_not_held_back_by_the_breaker() {
+    for asking in [Asking::Start, Asking::Restart(Haste::Graceful)] {
+        let mut life = Life::new(rules(Contract::Openclaw, Policy::Always), Want::Up, 0, 1);
+        let first = up(&mut life, S(0));
+        died(&mut life, first, Exit::Signal(9), Meaning::Killed, S(50));
+        swept(&mut life, S(50));
+        life.handle(Event::DeadlinePassed, S(60));
+        let second = up(&mut life, S(61));
+        for n in 1..=3 {
+            life.handle(Event::Failed { incarnation: second, how: "timed out".into() }, S(100 + n));
+        }
+        life.handle(Event::Asked { id: 1, asking, by: "test".into() }, S(110));
+        died(&mut life, second, Exit::Signal(9), Meaning::Killed, S(140));
+        assert!(swept(&mut life, S(140)).contains(&Order::Spawn { incarnation: second + 1 }), "{:?}", life.phase());
+        // That end counts all the same: the next one that nobody asks for is held back.
+        let third = up(&mut life, S(141));
+        died(&mut life, third, Exit::Signal(9), Meaning::Killed, S(150));
+        swept(&mut life, S(150));
+        let because = |phase: &Phase| match phase {
+            Phase::Waiting { because, .. } => Some(because.clone()),
+            _ => None,
+        };
+        assert!(matches!(because(life.phase()), Some(Wait::Breaker(_))), "{:?}", life.phase());
+    }
+}
+
+#[test]
+fn a_stop_that_calls_a_restart_off_says_so() {
+    let mut life = life();
+    let first = up(&mut life, S(0));
+    life.handle(Event::Asked { id: 1, asking: Asking::Restart(Haste::Graceful), by: "test".into() }, S(10));
+    let orders = life.handle(Event::Asked { id: 2, asking: Asking::Stop(Haste::Graceful), by: "test".into() }, S(11));
+    let record = orders.iter().find_map(|order| match order {
+        Order::Record(record) => Some(record),
+        _ => None,
+    });
+    let record = record.expect("a record");
+    assert_eq!(
+        (record.decided.as_str(), record.follows.as_str()),
+        ("down", "its grace stays as it is, and no other is spawned")
+    );
+    died(&mut life, first, Exit::Code(0), Meaning::Asked, S(12));
+    assert!(!swept(&mut life, S(12)).iter().any(|order| matches!(order, Order::Spawn { .. })));
 }
 
 #[test]
