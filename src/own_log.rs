@@ -12,8 +12,20 @@ use std::sync::Mutex;
 /// The log is cut at this size when its process starts.
 const CAP: u64 = 4 << 20;
 
-/// Has all of `tracing` written to `path`; a file that is too long becomes `.1` first. Fails when the file cannot be made.
-pub fn log_to(path: &Path) -> io::Result<()> {
+/// Has all of `tracing` written to `path`, or to `spare` where that takes nothing; gives why it took nothing. One process must not
+/// stand still because its words are lost: where neither takes them, they are.
+pub fn log_to(path: &Path, spare: &Path) -> Option<io::Error> {
+    let refused = log_into(path).err()?;
+    let lost = log_into(spare).err();
+    match lost {
+        None => tracing::warn!(error = %refused, log = %path.display(), "logged here instead"),
+        Some(error) => eprintln!("warning: neither {} nor {} takes a log: {error}", path.display(), spare.display()),
+    }
+    Some(refused)
+}
+
+/// A file that is too long becomes `.1` first. Fails when the file cannot be made.
+fn log_into(path: &Path) -> io::Result<()> {
     if std::fs::metadata(path).is_ok_and(|meta| meta.len() > CAP) {
         std::fs::rename(path, path.with_extension("log.1"))?;
     }

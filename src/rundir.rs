@@ -27,6 +27,16 @@ pub fn keeper_socket(run_dir: &Path, plane: &PlaneName) -> PathBuf {
     keeper_sockets(run_dir).join(format!("{plane}.sock"))
 }
 
+/// One keeper's own log, while the state dir does not take it.
+pub fn spare_keeper_log(run_dir: &Path, plane: &PlaneName) -> PathBuf {
+    keeper_sockets(run_dir).join(format!("{plane}.log"))
+}
+
+/// The daemon's own log, while the state dir does not take it.
+pub fn spare_daemon_log(run_dir: &Path) -> PathBuf {
+    run_dir.join("gateward.log")
+}
+
 /// What the operator wanted of a plane, with the boot it was wanted in.
 pub fn want(run_dir: &Path, plane: &PlaneName) -> PathBuf {
     run_dir.join("wants").join(plane.as_str())

@@ -156,10 +156,10 @@ pub struct RefusedBefore {
     /// Whose plane.
     pub plane: PlaneName,
     /// `start`, `restart`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "spoken::one_line")]
     pub verb: String,
     /// The codes of what stands against it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "spoken::codes")]
     pub codes: Vec<String>,
 }
 

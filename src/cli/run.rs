@@ -82,6 +82,10 @@ fn hint(error: &RunError) -> &'static str {
         RunError::Host { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             "run it as the account that these folders belong to, or set others as run_dir and state_dir in [supervisor]"
         }
+        RunError::Host { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            "have that file system mounted for writing (`mount -o remount,rw`), or set another run_dir or state_dir in [supervisor]; a \
+             first start must write, later ones go on with what they can read"
+        }
         RunError::Host { .. } => "run_dir and state_dir are set in [supervisor]",
         RunError::Manifest(_) | RunError::Second { .. } | RunError::Moved { .. } | RunError::Descriptors { .. } => "",
     }

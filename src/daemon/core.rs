@@ -93,6 +93,8 @@ pub struct Daemon {
     pub(super) later: Vec<&'static str>,
     pub(super) troubles: BTreeMap<PlaneName, String>,
     pub(super) deaths: BTreeMap<PlaneName, u32>,
+    /// Why the last keeper of a plane could not begin, until one does.
+    pub(super) unbegun: BTreeMap<PlaneName, String>,
     /// Why we ended a keeper, until the next one is told.
     pub(super) ended: BTreeMap<PlaneName, String>,
     /// Planes whose next keeper is made to stop them, and starts no gateway.
@@ -149,6 +151,7 @@ impl Daemon {
             Input::Heard(heard) => self.heard(heard),
             Input::Said(status) => self.said(*status),
             Input::Gone { plane, met } => self.gone(plane, met),
+            Input::CannotBegin { plane, why } => drop(self.unbegun.insert(plane, why)),
             Input::Again { plane } => {
                 if self.down.is_none() {
                     self.keep(&plane);
@@ -268,6 +271,12 @@ impl Daemon {
             Ask::Sealed { .. } | Ask::Environ { .. } if !peer.may_know() => reply.answer(crate::wire::not_yours()),
             Ask::Sealed { plane } => reply.answer(self.sealed(&plane)),
             Ask::Environ { names } => reply.answer(Answer::Environ(seal::given_of(&self.own, &names))),
+            Ask::Refused(before)
+                if self.planes.get(&before.plane).is_none() && !self.keeping.contains(&before.plane) =>
+            {
+                let message = format!("there is no plane `{}`", before.plane);
+                reply.answer(refused(RefusalKind::NoSuchPlane, message, "`gateward status` lists the planes"));
+            }
             Ask::Refused(before) => {
                 let saw = format!(
                     "{} by {} (uid {}): {} against it",
@@ -301,6 +310,7 @@ impl Daemon {
     fn said(&mut self, status: PlaneStatus) {
         self.voice.plane(&status);
         self.deaths.remove(&status.name);
+        self.unbegun.remove(&status.name);
         self.want_another_release(&status);
         let is_adopted = status.keeper_pid.is_some_and(|pid| !self.keepers.has(pid));
         let name = status.name.clone();

@@ -2,6 +2,7 @@
 //!
 //! Its end is the only sign of a keeper's death that an adopted one can give: it is not our child.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -14,6 +15,12 @@ use crate::plane::PlaneName;
 use crate::rundir::{self, PlaneDir};
 use crate::socket::Caller;
 use crate::wire::{Answer, Ask};
+
+/// With this begins why a keeper could not begin; see `keeper::CANNOT`.
+const CANNOT: char = '!';
+
+/// The longest such reason that is read, in bytes.
+const LONGEST_WHY: usize = 1024;
 
 /// How a keeper is met.
 #[derive(Debug)]
@@ -36,7 +43,9 @@ pub async fn follow(
 ) {
     let met = match meeting {
         Meeting::Begun(announcement) => {
-            announced(announcement).await;
+            if let Some(why) = announced(announcement).await {
+                let _ = inputs.send(Input::CannotBegin { plane: plane.clone(), why });
+            }
             Met::Begun
         }
         Meeting::Found => Met::Found,
@@ -78,13 +87,22 @@ pub async fn follow(
     let _ = inputs.send(Input::Gone { plane, met });
 }
 
-/// Waits for the keeper's first word, or for its end. Either way the socket is tried: another keeper may have the plane.
-async fn announced(announcement: OwnedFd) {
+/// Waits for the keeper's first word, or for its end; gives why it could not begin, where it says so. Either way the socket is
+/// tried: another keeper may have the plane.
+async fn announced(announcement: OwnedFd) -> Option<String> {
     let waited = async {
         rustix::io::ioctl_fionbio(&announcement, true)?;
-        crate::os::ready::ready(announcement)?.readable().await.map(drop)
+        let announcement = crate::os::ready::ready(announcement)?;
+        announcement.readable().await.map(drop)?;
+        let mut word = [0_u8; LONGEST_WHY];
+        let length = rustix::io::read(&announcement, &mut word)?;
+        io::Result::Ok(String::from_utf8_lossy(&word[..length]).into_owned())
     };
-    if let Err(error) = waited.await {
-        tracing::warn!(%error, "a keeper's first word cannot be waited for");
+    match waited.await {
+        Ok(word) => word.strip_prefix(CANNOT).map(str::to_owned),
+        Err(error) => {
+            tracing::warn!(%error, "a keeper's first word cannot be waited for");
+            None
+        }
     }
 }

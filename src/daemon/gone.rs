@@ -51,7 +51,10 @@ impl Daemon {
             return;
         }
         let wait = self.again_later(&plane);
-        let saw = ended(before.as_ref(), met);
+        let saw = match self.unbegun.get(&plane).filter(|_| before.is_none()) {
+            Some(why) => format!("its keeper could not begin: {why}"),
+            None => ended(before.as_ref(), met),
+        };
         self.voice.say(&format!("{plane}: {saw}; another one in {:.1} s", wait.as_secs_f64()));
         self.note(Some(&plane), "keeper-gone", &saw, "start another", "it sweeps before it spawns");
     }

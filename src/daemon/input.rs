@@ -27,6 +27,13 @@ pub enum Input {
         /// How it had been met.
         met: Met,
     },
+    /// A keeper that we started could not begin, and said why.
+    CannotBegin {
+        /// Whose.
+        plane: PlaneName,
+        /// Its reason.
+        why: String,
+    },
     /// It is time to give a plane whose keeper died another one.
     Again {
         /// Which.

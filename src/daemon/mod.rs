@@ -137,7 +137,10 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     let lock = match Lock::take_or_keep(&rundir::daemon_lock(&state_dir), &passed) {
         Ok(lock) => lock,
         Err(held @ NotTaken::Held { .. }) => return Err(second(&held, &rundir::applied(&state_dir), manifest)),
-        Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
+        Err(NotTaken::Failed { path, cause }) => {
+            let doing = format!("lock {}, in the state dir {}", path.display(), state_dir.display());
+            return Err(host(doing)(cause));
+        }
     };
     // Two manifests may name one run dir: whoever binds the sockets there speaks for every plane behind them.
     let run_dir = &planes.supervisor.run_dir;
@@ -147,14 +150,21 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     let sockets = match Lock::take_or_keep(&rundir::sockets_lock(run_dir), &passed) {
         Ok(lock) => lock,
         Err(held @ NotTaken::Held { .. }) => return Err(second(&held, &rundir::breadcrumb(run_dir), manifest)),
-        Err(NotTaken::Failed { path, cause }) => return Err(host(format!("lock {}", path.display()))(cause)),
+        Err(NotTaken::Failed { path, cause }) => {
+            return Err(host(format!("lock {}, in the run dir {}", path.display(), run_dir.display()))(cause));
+        }
     };
     if access.group().is_some() {
         // Members may read logs and journals below. It stays of our own group: systemd takes back the ownership of the whole tree
         // where that of a `StateDirectory=` is another.
         passage::through(&state_dir);
     }
-    log_to(&rundir::daemon_log(&state_dir)).map_err(host("open the supervisor's log".into()))?;
+    if let Some(error) = log_to(&rundir::daemon_log(&state_dir), &rundir::spare_daemon_log(run_dir)) {
+        eprintln!(
+            "warning: nothing can be written in the state dir {} ({error}): logs and journals are lost until it can be",
+            state_dir.display()
+        );
+    }
     if let Err(error) = harden::undumpable() {
         tracing::warn!(%error, "the supervisor can be traced");
     }
@@ -197,8 +207,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     make_folder(&supervisor.run_dir, access)?;
     make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
     crate::socket::give_again(&rundir::keeper_sockets(&supervisor.run_dir), access);
-    let place = rundir::sockets_lock(&supervisor.run_dir);
-    let watched = [rundir::daemon_lock(&supervisor.state_dir)];
+    let (place, watched) = (rundir::sockets_lock(&supervisor.run_dir), [rundir::daemon_lock(&supervisor.state_dir)]);
     let listener = Listener::bind(&rundir::daemon_socket(&supervisor.run_dir), access, &watched)?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
@@ -235,6 +244,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         later: Vec::new(),
         troubles: BTreeMap::new(),
         deaths: BTreeMap::new(),
+        unbegun: BTreeMap::new(),
         ended: BTreeMap::new(),
         resting: BTreeSet::new(),
         yielding: BTreeMap::new(),

@@ -289,6 +289,14 @@ impl Daemon {
         self.note_allowed(&plane, allow);
         self.pending.retain(|(pending, _)| *pending != plane);
         self.keep(&plane);
+        if let Some(why) = self.unbegun.get(&plane) {
+            let hint = "mend that, then ask again; the supervisor tries again by itself, ever more slowly";
+            return reply.answer(refused(
+                RefusalKind::Failed,
+                format!("{plane}: its keeper could not begin: {why}"),
+                hint,
+            ));
+        }
         reply.answer(match self.troubles.get(&plane) {
             None => Answer::Accepted { replaces: None, note: "its keeper begins".into() },
             Some(trouble) => refused(RefusalKind::Failed, format!("{plane}: {trouble}"), "see the supervisor's log"),

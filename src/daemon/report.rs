@@ -107,6 +107,9 @@ impl Daemon {
 
     /// What a start that was ordered waits for.
     fn awaited(&self, name: &PlaneName) -> Option<String> {
+        if let Some(why) = self.unbegun.get(name) {
+            return Some(format!("its keeper could not begin: {why}; tried again by itself"));
+        }
         if let Some(trouble) = self.troubles.get(name) {
             return Some(format!("no keeper could be started: {trouble}"));
         }

@@ -2,8 +2,9 @@
 //!
 //! Planes are not touched. Keepers of another release are asked to leave when their gateway ends by itself, and ours follow.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::core::{Daemon, End, refused};
@@ -128,18 +129,57 @@ async fn yields(path: &Path, plane: &PlaneName) -> Result<Answer, CallError> {
 fn says(program: &Path) -> Result<String, String> {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // A script's children would outlive it.
+    command.process_group(0);
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     let handle = Pidfd::open(child.id().cast_signed()).map_err(|error| error.to_string())?;
     if !handle.ends(std::time::Instant::now() + SAYS) {
-        let _ = child.kill();
-        let _ = child.wait();
+        end_group(&mut child);
         return Err(format!("`--version` did not end within {} s", SAYS.as_secs()));
     }
+    // Whoever is left of its group holds the pipe, and could hold us up for ever. Its leader is not reaped yet, so that the group's
+    // number is nobody else's.
+    signal_group(&child);
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if output.status.success() && said.starts_with("gateward ") {
         Ok(said)
     } else {
         Err(format!("`--version` gave {} and said `{}`", output.status, said.escape_debug()))
+    }
+}
+
+/// Ends it with all that it has begun, and reaps it.
+fn end_group(child: &mut Child) {
+    signal_group(child);
+    let _ = child.wait();
+}
+
+fn signal_group(child: &Child) {
+    if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
+        // Empty is as good as ended.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_a_tried_program_has_begun_ends_with_the_trial() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (program, left) = (folder.path().join("gateward"), folder.path().join("pid"));
+        // It keeps the pipe open, so that its words would never end.
+        let script = format!("#!/bin/sh\nsleep 600 &\necho $! > {}\necho gateward 9.9.9\n", left.display());
+        std::fs::write(&program, script).expect("a program");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("executable");
+        assert_eq!(says(&program).expect("it says its release"), "gateward 9.9.9");
+        let pid: i32 = std::fs::read_to_string(&left).expect("a child").trim().parse().expect("a number");
+        // Killed before its words were read: whatever still has the number is on its way out, or another process.
+        let state = crate::os::process::stat(pid).map(|stat| stat.is_leaving() || matches!(stat.state, b'Z' | b'X'));
+        assert!(state.unwrap_or(true), "{pid} lives on");
     }
 }

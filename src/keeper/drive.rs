@@ -232,6 +232,10 @@ impl Keeper {
                 self.hands.heir = Some(heard.reply);
                 Vec::new()
             }
+            Sort::Note(before) if before.plane != self.hands.sealed.plane.name => {
+                heard.reply.answer(asks::not_here());
+                Vec::new()
+            }
             Sort::Note(before) => {
                 self.hands.note_refused(&before, &by, &self.life);
                 heard.reply.answer(Answer::Accepted { replaces: None, note: "kept".into() });

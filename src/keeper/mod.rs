@@ -67,6 +67,9 @@ pub const BRIEF_FD: i32 = 3;
 /// The descriptor on which a keeper says, by one byte, that its socket answers. Closed without one: it could not begin.
 pub const ANNOUNCE_FD: i32 = 4;
 
+/// With this begins on [`ANNOUNCE_FD`] why the keeper could not begin.
+pub const CANNOT: char = '!';
+
 /// A sealed plane is a few KiB; an `env_file` makes it the longest.
 const BRIEF_CAP: usize = 16 << 20;
 
@@ -102,9 +105,23 @@ fn begin() -> io::Result<ExitCode> {
     };
     // Closed by whatever ends this function.
     let announce = crate::os::inherited::inherited(ANNOUNCE_FD).ok();
-    let folder = PlaneDir::new(&brief.sealed.supervisor, &brief.sealed.plane.name);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.root())?;
-    log_to(&folder.keeper_log())?;
+    let why = announce.as_ref().and_then(|announce| announce.try_clone().ok());
+    let begun = work(brief, announce);
+    if let (Err(error), Some(why)) = (&begun, why) {
+        // The one who can tell an operator: our own log may lie on the disk that is the reason.
+        let _ = rustix::io::write(&why, format!("{CANNOT}{error}").as_bytes());
+    }
+    begun
+}
+
+fn work(brief: Brief, announce: Option<OwnedFd>) -> io::Result<ExitCode> {
+    let supervisor = &brief.sealed.supervisor;
+    let folder = PlaneDir::new(supervisor, &brief.sealed.plane.name);
+    let of = |what: String| move |error: io::Error| io::Error::new(error.kind(), format!("{what}: {error}"));
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.root());
+    made.map_err(of(format!("cannot make {}", folder.root().display())))?;
+    let spare = rundir::spare_keeper_log(&supervisor.run_dir, &brief.sealed.plane.name);
+    let refused = log_to(&folder.keeper_log(), &spare);
     let lock = match Lock::take(&folder.keeper_lock()) {
         Ok(lock) => lock,
         Err(held @ NotTaken::Held { .. }) => {
@@ -115,7 +132,7 @@ fn begin() -> io::Result<ExitCode> {
     };
     settle_in();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let lock = LocalSet::new().block_on(&runtime, keep(brief, folder, lock, announce))?;
+    let lock = LocalSet::new().block_on(&runtime, keep(brief, folder, lock, announce, refused))?;
     drop(runtime);
     drop(lock);
     Ok(ExitCode::SUCCESS)
@@ -140,7 +157,13 @@ fn settle_in() {
     said("orphans of the plane would go to init", reap::become_subreaper());
 }
 
-async fn keep(brief: Brief, folder: PlaneDir, lock: Lock, announce: Option<OwnedFd>) -> io::Result<Lock> {
+async fn keep(
+    brief: Brief,
+    folder: PlaneDir,
+    lock: Lock,
+    announce: Option<OwnedFd>,
+    refused: Option<io::Error>,
+) -> io::Result<Lock> {
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
     let name = brief.sealed.plane.name.clone();
     let supervisor = brief.sealed.supervisor.clone();
@@ -168,6 +191,13 @@ async fn keep(brief: Brief, folder: PlaneDir, lock: Lock, announce: Option<Owned
 
     let boot = process::boot_id()?;
     let (mut keeper, first) = keeper(brief, folder, (lock, nudge), access, &boot, inputs)?;
+    keeper.hands.known.unwritable = refused.map(|error| {
+        let folder = keeper.hands.folder.root().display();
+        format!(
+            "nothing could be written in {folder} when its keeper began ({error}): its log and journal may be lost; the next restart of \
+             the keeper looks again"
+        )
+    });
     keeper.drive(first, heard_inputs).await;
     tracing::info!(plane = %name, "the keeper leaves");
     keeper.hands.helpers.end_all();

@@ -32,6 +32,8 @@ pub struct Known {
     pub exchanged: Option<String>,
     /// What the operator wants stands nowhere, in words: a keeper that follows would not know it.
     pub unkept: Option<String>,
+    /// The state dir takes nothing, in words.
+    pub unwritable: Option<String>,
     /// What its limits have done to it.
     pub felt: Vec<String>,
     /// OpenClaw's breaker keeps the channels off, in words.
@@ -88,6 +90,7 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, age: Option<Duration>, 
             .iter()
             .chain(exchanged)
             .chain(&known.unkept)
+            .chain(&known.unwritable)
             .chain(&known.felt)
             .chain(&known.suppressed)
             .cloned()

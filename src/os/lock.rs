@@ -71,14 +71,14 @@ impl fmt::Display for NotTaken {
 impl std::error::Error for NotTaken {}
 
 impl Lock {
-    /// Takes the lock, or says who has it. Makes the file (mode 0600) where there is none; a symlink in the last place, or
+    /// Takes the lock, or says who has it. Makes the file (mode 0600) where there is none, and does with one that can only be read; a symlink in the last place, or
     /// anything that is not a plain file, is refused.
     pub fn take(path: &Path) -> Result<Self, NotTaken> {
         let failed = |cause: io::Error| NotTaken::Failed { path: path.to_owned(), cause };
         let begun = Instant::now();
         let mut tries = 0;
         while tries < TRIES {
-            let fd = open(path, OFlags::RDWR | OFlags::CREATE).map_err(failed)?;
+            let fd = to_lock(path).map_err(failed)?;
             match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) if names(path, &fd).map_err(failed)? => return Ok(Self { fd, path: path.to_owned() }),
                 // Removed or exchanged between open and lock: this lock would be nobody's.
@@ -191,6 +191,15 @@ fn only_probed(fd: &OwnedFd) -> bool {
         let _ = rustix::fs::flock(fd, FlockOperation::Unlock);
     }
     free
+}
+
+/// Opened for writing, which nobody does: so a file that is there serves as well where its disk takes no writing.
+fn to_lock(path: &Path) -> io::Result<OwnedFd> {
+    open(path, OFlags::RDWR | OFlags::CREATE).or_else(|cause| {
+        let is_unwritable = matches!(cause.raw_os_error(), Some(libc::EROFS | libc::EPERM));
+        // Why it cannot be made says more than that it is not there.
+        if is_unwritable { open(path, OFlags::RDONLY).map_err(|_| cause) } else { Err(cause) }
+    })
 }
 
 fn open(path: &Path, how: OFlags) -> io::Result<OwnedFd> {

@@ -137,11 +137,19 @@ struct Shape {
 
 /// Reads a request.
 pub(super) fn read_request(frame: &[u8]) -> Result<Request, FrameError> {
+    // An array would be taken for the fields in their order.
+    if frame.trim_ascii_start().first() != Some(&b'{') {
+        return Err(FrameError::Garbled("a request is a JSON object with `v` and `ask`".to_owned()));
+    }
     serde_json::from_slice(frame).map_err(|error| match serde_json::from_slice::<Shape>(frame) {
-        Ok(Shape { v, ask: Some(ask), .. }) => FrameError::Unknown(format!(
-            "the ask `{}` of wire version {v} is not known to version {VERSION}: {error}",
-            word(&ask)
-        )),
+        Ok(Shape { v, ask: Some(ask), .. }) => {
+            let (word, error) = (word(&ask), error.to_string());
+            FrameError::Unknown(if !word.is_empty() && !error.starts_with(&format!("unknown variant `{word}`")) {
+                format!("the ask `{word}` is known, and what it says is not taken: {error}")
+            } else {
+                format!("the ask `{word}` of wire version {v} is not known to version {VERSION}: {error}")
+            })
+        }
         Ok(Shape { ask: None, .. }) | Err(_) => FrameError::Garbled(error.to_string()),
     })
 }
@@ -190,4 +198,29 @@ fn write(message: &impl serde::Serialize) -> Result<Vec<u8>, FrameError> {
     let mut frame = serde_json::to_vec(message).map_err(|error| FrameError::Garbled(error.to_string()))?;
     frame.push(b'\n');
     if frame.len() > FRAME_CAP { Err(FrameError::TooLong) } else { Ok(frame) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_said_as_what_it_is() {
+        let said = |frame: &[u8]| read_request(frame).expect_err("no request").to_string();
+        let bad = said(b"{\"v\":1,\"ask\":{\"reload\":{\"allow\":[\"a b\"]}}}");
+        assert!(
+            bad.starts_with("the ask `reload` is known, and what it says is not taken: `allow` and `codes` hold codes"),
+            "{bad}"
+        );
+        for ask in ["\"levitate\"", "{\"levitate\":{}}", "{}", "7"] {
+            let unknown = said(format!("{{\"v\":1,\"ask\":{ask}}}").as_bytes());
+            assert!(unknown.contains("of wire version 1 is not known to version 1"), "{ask}: {unknown}");
+        }
+        for frame in ["[]", "[1,\"status\",\"cli\"]", " 7", "\"status\""] {
+            assert_eq!(
+                said(frame.as_bytes()),
+                "a frame is not a message: a request is a JSON object with `v` and `ask`"
+            );
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub(super) fn codes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D
     };
     if codes.len() > MOST_CODES || !codes.iter().all(is_code) {
         return Err(de::Error::custom(format!(
-            "`allow` holds codes of findings, at most {MOST_CODES}, of small letters, digits and `-`"
+            "`allow` and `codes` hold codes of findings, at most {MOST_CODES}, of small letters, digits and `-`"
         )));
     }
     Ok(codes)
@@ -54,6 +54,14 @@ mod tests {
         let ask = |allow: &str| read(&format!(r#"{{"v":1,"ask":{{"start":{{"allow":{allow}}}}}}}"#));
         let Ask::Start(start) = ask(r#"["port-family-overlap"]"#).expect("a request").ask else { panic!("a start") };
         assert_eq!(start.allow, ["port-family-overlap"]);
+        let refused = |verb: &str, codes: &str| {
+            read(&format!(r#"{{"v":1,"ask":{{"refused":{{"plane":"main","verb":"{verb}","codes":{codes}}}}}}}"#))
+        };
+        let Ask::Refused(before) = refused("start\\n\\u001b[31m", "[]").expect("a request").ask else {
+            panic!("another")
+        };
+        assert_eq!(before.verb, "start  [31m");
+        refused("start", r#"["a\n"]"#).expect_err("refused");
         for wrong in [r#"["two words"]"#, r#"["a\n"]"#, &format!("[\"{}\"]", "x".repeat(400_000))] {
             let said = ask(wrong).expect_err("refused").to_string();
             assert!(said.contains("codes of findings") && said.len() < 300, "{said}");

@@ -7,7 +7,10 @@ use std::time::Instant;
 use super::party::{AWAY, Party};
 use super::silence::{self, Behind, Silence};
 use super::task::{Keeper, Missing, Stage, Then};
+use crate::cli::outcome::Failure;
+use crate::os::lock::held;
 use crate::rundir;
+use crate::socket::CallError;
 use crate::wire::Ask;
 
 impl Party<'_> {
@@ -56,6 +59,18 @@ impl Party<'_> {
     /// Who is behind the socket of the keeper, which is not there.
     pub(super) fn behind(&self, at: usize) -> Behind {
         silence::behind(&self.target.folder(&self.tasks[at].wish.plane).keeper_lock())
+    }
+
+    /// That a keeper was promised and is not there: where the supervisor lives, to start it would be no help.
+    pub(super) fn never_came(&self, at: usize, error: CallError) -> Failure {
+        if !held(&rundir::daemon_lock(&self.target.applied.state_dir)).unwrap_or(false) {
+            return error.into();
+        }
+        let plane = &self.tasks[at].wish.plane;
+        Failure::failed(
+            format!("the supervisor runs, and no keeper of {plane} has begun within {} s", AWAY.as_secs()),
+            "`gateward status` and `gateward events` say why; it is tried again by itself",
+        )
     }
 
     pub(super) fn end_as_hung(&mut self, at: usize) {

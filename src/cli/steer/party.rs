@@ -289,7 +289,7 @@ impl<'a> Party<'a> {
                 (Keeper::IsComing, Behind::Nobody | Behind::Binding) if Instant::now() < away_until => {
                     self.redial(at, away_until, Then::Ask(Keeper::IsComing));
                 }
-                (Keeper::IsComing, Behind::Nobody) => self.end(at, Err(error.into())),
+                (Keeper::IsComing, Behind::Nobody) => self.end(at, Err(self.never_came(at, error))),
                 (Keeper::IsComing, Behind::Binding | Behind::Stopped) => self.end_as_hung(at),
             },
         }

@@ -126,6 +126,41 @@ fn a_state_dir_that_nothing_can_be_written_to_stops_no_gateway() {
 }
 
 #[test]
+fn without_a_state_dir_to_write_to_a_killed_keeper_and_a_killed_supervisor_are_replaced() {
+    let mut world = Gateward::new("read-only-new", vec![TestPlane::plain("main", &["/bin/sleep", "600"])]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let lock = world.scratch().join("state/planes/main/keeper.lock");
+    let Some(immutable) = Immutable::make(&world.scratch().join("state")) else {
+        return say("skipped: folders cannot be made immutable here");
+    };
+    kill(main.keeper_pid.expect("a keeper"), Signal::KILL);
+    let again = world.until("main", SOON, "another keeper", |plane| up(plane) && plane.keeper_pid != main.keeper_pid);
+    assert_eq!(again.incarnation, 2);
+    assert!(again.notes.iter().any(|note| note.contains("state/planes/main when its keeper began")), "{again:#?}");
+    world.run(&["restart", "main"]).code(0);
+    let again = world.until("main", SOON, "up", |plane| up(plane) && plane.incarnation == 3);
+    world.end_daemon(Signal::KILL, SOON);
+    world.up();
+    assert_eq!(world.until("main", SOON, "up", up).pid, again.pid, "the plane lives on");
+    // Without a lock that could be opened nobody may keep the plane: it is said why, everywhere.
+    drop(immutable);
+    std::fs::remove_file(&lock).expect("it was there");
+    std::fs::create_dir(&lock).expect("in its place");
+    kill(again.keeper_pid.expect("a keeper"), Signal::KILL);
+    let told = eventually(SOON, "the reason", || {
+        let said = world.run(&["stop", "main"]);
+        if said.err.contains("could not begin") { Ok(said.err) } else { Err(said.err) }
+    });
+    assert!(told.contains("keeper.lock"), "{told}");
+    assert!(world.run(&["status"]).out.contains("could not begin: cannot lock"), "{}", world.run(&["status"]).out);
+    assert!(world.run(&["events"]).out.contains("its keeper could not begin: cannot lock"));
+    std::fs::remove_dir(&lock).expect("mended");
+    world.run(&["start", "main"]);
+    world.until("main", SOON, "up", up);
+}
+
+#[test]
 fn a_stop_that_one_of_two_folders_does_not_take_holds_for_the_next_keeper() {
     let mut world = Gateward::new("stale-want", vec![quick("main"), quick("rescue")]);
     world.up();
