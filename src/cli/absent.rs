@@ -2,15 +2,17 @@
 //!
 //! Signals nobody, and asks nobody.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::outcome::Told;
+use super::outcome::{Failure, Told};
 use super::steer::silence::{self, Behind};
 use super::target::Target;
 use crate::daemon::applied;
 use crate::os::lock::{held, holder_of};
+use crate::plane::shell::word;
 use crate::render::status::SupervisorStatus;
-use crate::rundir;
+use crate::rundir::{self, Applied};
 use crate::socket::{CallError, CallFailure};
 
 /// A supervisor that is there, and does not answer where it was asked.
@@ -70,18 +72,40 @@ pub fn is_meant(target: &Target, told: SupervisorStatus) -> SupervisorStatus {
     if is_same(own, &other) {
         return told;
     }
-    let trouble = format!(
-        "it is of {}, and not of {}, which names the same run dir: two manifests cannot share one",
-        other.display(),
-        own.display()
-    );
-    SupervisorStatus { trouble, ..told }
+    SupervisorStatus { trouble: is_of(&other, own), ..told }
+}
+
+/// Refuses to act where another manifest's supervisor, or a keeper of it, lives in the run dir of `target`: its planes are not
+/// those that were meant.
+pub fn refuse_anothers(target: &Target) -> Result<(), Failure> {
+    let Applied { run_dir, state_dir, manifest, .. } = &target.applied;
+    let Some(note) = applied::read(&rundir::breadcrumb(run_dir)) else { return Ok(()) };
+    // A manifest that was moved leaves nothing at its old path, and its planes where they were.
+    let is_moved = !note.manifest.exists() && note.state_dir == *state_dir;
+    if is_same(&note.manifest, manifest) || is_moved || !applied::lives(&note) {
+        return Ok(());
+    }
+    let (run_dir, other) = (run_dir.display(), word(&note.manifest));
+    Err(Failure::failed(
+        format!("a supervisor, or a keeper that it left, has {run_dir}: {}", is_of(&note.manifest, manifest)),
+        format!("`gateward -m {other}` steers what lives there; give {} a `run_dir` of its own", manifest.display()),
+    ))
+}
+
+fn is_of(other: &Path, own: &Path) -> String {
+    let (other, own) = (other.display(), own.display());
+    format!("it is of {other}, and not of {own}, which names the same run dir: two manifests cannot share one")
 }
 
 /// Whether both paths lead to one file; of a file that is gone the path alone tells.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    one == other || real(one) == real(other)
+    // A hard link, or a folder that is mounted twice, is the same file by another path.
+    let is_one = || match (one.metadata(), other.metadata()) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        (Err(_), _) | (_, Err(_)) => false,
+    };
+    one == other || real(one) == real(other) || is_one()
 }
 
 fn by(pid: Option<i32>) -> String {

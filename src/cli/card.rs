@@ -17,6 +17,7 @@ use crate::plane::{Contract, Launch, Plane, Planes};
 use crate::render::card::{BrowserProfile, Card, Derived, Remote, Workspace, markdown, text};
 use crate::rundir::PlaneDir;
 
+use super::absent;
 use super::args::PLANES;
 use super::in_force;
 use super::outcome::{Code, Outcome};
@@ -48,6 +49,7 @@ pub struct Args {
 /// Runs `card`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::unsaid(scope)?;
+    absent::refuse_anothers(&target)?;
     let planes = in_force::planes(&target)?.planes;
     let chosen = target.select(&args.planes)?.into_iter();
     let host = nix::unistd::gethostname().map_or("HOST".to_owned(), |name| name.to_string_lossy().into_owned());

@@ -53,7 +53,7 @@ impl Args {
 
 /// Runs `down`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = Target::find(scope)?;
+    let target = Target::to_steer(scope)?;
     let stop = Stop { now: args.now };
     let supervisor = Leaving::of(rundir::daemon_lock(&target.applied.state_dir), "the supervisor".to_owned());
     let led = match ask::supervisor(&target, Ask::Down(stop.clone()), ASKED) {

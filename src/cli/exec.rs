@@ -11,6 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use super::absent;
 use super::in_force::{Definition, sealed};
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::{Scope, Target};
@@ -48,6 +49,7 @@ pub struct Args {
 /// Runs `exec`; comes back only when that failed.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::unsaid(scope)?;
+    absent::refuse_anothers(&target)?;
     let name = target.one(&args.plane).inspect_err(|_| target.say_by_what())?.name.clone();
     let sealed = in_force(&target, &name)?;
     target.say_by_what();

@@ -60,7 +60,7 @@ pub struct Args {
 /// Runs `reload`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     check_codes(&args.allow)?;
-    let target = Target::find(scope)?;
+    let target = Target::to_steer(scope)?;
     let before = if args.exec { Some(image(&target)?) } else { None };
     let reload = Reload { dry_run: args.dry_run, exec: args.exec, allow: args.allow.clone() };
     let answer = ask::supervisor(&target, Ask::Reload(reload), PROOF)?;

@@ -43,7 +43,7 @@ pub struct Args {
 
 /// Runs `restart`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = Target::find(scope)?;
+    let target = Target::to_steer(scope)?;
     let ask = Ask::Restart(Restart { now: args.now, force: args.force, safe: args.safe, allow: args.allow.clone() });
     let goal = Goal::Anew { replaces: None };
     let allow = allowed(&args.allow, args.force);

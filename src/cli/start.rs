@@ -36,7 +36,7 @@ pub struct Args {
 
 /// Runs `start`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = Target::find(scope)?;
+    let target = Target::to_steer(scope)?;
     let ask = Ask::Start(Start { force: args.force, allow: args.allow.clone() });
     let allow = allowed(&args.allow, args.force);
     Change { ask, goal: Goal::Up, verb: "start", allow: &allow, manner: &args.manner }.apply(&target, &args.planes)

@@ -3,6 +3,7 @@
 //! Goes by the keepers alone for what lives; the daemon adds only what it says of itself.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use super::outcome::{Code, Failure, Outcome, Told};
 use super::steer::silence::{self, Behind};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, size_of, stdout_look};
+use crate::daemon::vigil;
 use crate::plane::PlaneName;
 use crate::plane::shell::word;
 use crate::render::status::{Report, SupervisorStatus, status, unknown};
@@ -53,7 +55,7 @@ pub struct Args {
 
 /// Runs `status`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = Target::find(scope)?;
+    let target = if args.quiet { Target::unsaid(scope)? } else { Target::find(scope)? };
     let planes = target.select(&args.planes)?;
     if args.watch {
         return watch(args, &target, &planes);
@@ -257,7 +259,7 @@ fn why_silent(error: &CallError, target: &Target, plane: &PlaneName, supervisor:
             let lock = target.folder(plane).keeper_lock();
             match silence::behind(&lock) {
                 Behind::Nobody => {}
-                Behind::Stopped => return format!("its keeper {}", silence::state(&lock)),
+                Behind::Stopped => return format!("its keeper {}", keeper_state(&lock, supervisor)),
                 Behind::Binding => {
                     return "its keeper is there without a socket: it begins or ends, or binds a lost one again"
                         .to_owned();
@@ -273,11 +275,24 @@ fn why_silent(error: &CallError, target: &Target, plane: &PlaneName, supervisor:
                 None => "no keeper runs for it".to_owned(),
             }
         }
-        CallFailure::Late => format!("its keeper {}", silence::state(&target.folder(plane).keeper_lock())),
+        CallFailure::Late => format!("its keeper {}", keeper_state(&target.folder(plane).keeper_lock(), supervisor)),
         CallFailure::NotAllowed | CallFailure::HungUp | CallFailure::Garbled(_) | CallFailure::Io(_) => {
             error.to_string()
         }
     }
+}
+
+/// How a keeper is that does not answer, and how long there is to do something about it.
+fn keeper_state(lock: &Path, supervisor: &SupervisorStatus) -> String {
+    let state = silence::state(lock);
+    // Without its release nobody answers as itself, and nobody ends a keeper.
+    if supervisor.version.is_none() || silence::behind(lock) != Behind::Stopped {
+        return state;
+    }
+    format!(
+        "{state}, and otherwise the supervisor ends it and its gateway {} s after it sees that, and starts another",
+        vigil::STOPPED.as_secs()
+    )
 }
 
 /// Looks again and again. Ctrl-C ends it as it ends any program: nothing is left to tidy up.
@@ -294,10 +309,12 @@ fn watch(args: &Args, target: &Target, planes: &[&AppliedPlane]) -> Outcome {
         } else if let Some((_, rows)) = size_of(&stdout) {
             drawn = redraw(&status(&seen.report, Timestamp::now(), stdout_look()), drawn, rows)?;
         } else {
-            let text = status(&settled(seen.report), Timestamp::UNIX_EPOCH, Look::PLAIN);
-            if text != said {
+            // Shown as it is; what changes all the time is no news by itself.
+            let text = status(&seen.report, Timestamp::now(), Look::PLAIN);
+            let news = status(&settled(seen.report), Timestamp::UNIX_EPOCH, Look::PLAIN);
+            if news != said {
                 print(&format!("{text}\n"))?;
-                said = text;
+                said = news;
             }
         }
         pause(&stdout, next.saturating_duration_since(Instant::now()))?;

@@ -32,7 +32,7 @@ pub struct Args {
 
 /// Runs `stop`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = Target::find(scope)?;
+    let target = Target::to_steer(scope)?;
     let ask = Ask::Stop(Stop { now: args.now });
     Change { ask, goal: Goal::Down, verb: "stop", allow: &[], manner: &args.manner }.apply(&target, &args.planes)
 }

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::absent;
 use super::ask;
 use super::inside::{self, inside};
 use super::outcome::{Failure, Told};
@@ -49,6 +50,15 @@ impl Target {
     /// Finds the supervisor that is meant.
     pub fn find(scope: &Scope) -> Result<Self, Failure> {
         let mut target = Self::quietly(scope)?;
+        target.say_by_what();
+        target.add_strangers()?;
+        Ok(target)
+    }
+
+    /// As [`Target::find`], for a verb that acts: refused where what lives there is another manifest's.
+    pub fn to_steer(scope: &Scope) -> Result<Self, Failure> {
+        let mut target = Self::quietly(scope)?;
+        absent::refuse_anothers(&target)?;
         target.say_by_what();
         target.add_strangers()?;
         Ok(target)

@@ -23,7 +23,7 @@ mod proving;
 mod reconcile;
 mod report;
 mod successor;
-mod vigil;
+pub mod vigil;
 mod voice;
 mod watch;
 mod watchdog;

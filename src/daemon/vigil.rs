@@ -23,7 +23,7 @@ use crate::wire::Ask;
 pub const GLANCE: Duration = Duration::from_secs(30);
 
 /// A keeper that was stopped (SIGSTOP, a freezer) may go on within this; past it, its gateway's full pipe may hold it up.
-const STOPPED: Duration = Duration::from_secs(5);
+pub const STOPPED: Duration = Duration::from_secs(5);
 
 /// A keeper that runs and does not answer within this hangs; a starved one has answered by then.
 const SILENT: Duration = Duration::from_secs(30);

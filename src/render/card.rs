@@ -190,8 +190,8 @@ fn rows(card: &Card) -> Vec<(&'static str, Entry)> {
     if card.contract == "openclaw" {
         row("profile", Entry::Exact(card.profile.clone(), String::new()));
         row("config", path(&card.config));
-        row("state dir", path(&card.state_dir));
     }
+    row("state dir", path(&card.state_dir));
     for workspace in &card.workspaces {
         let agent = workspace.agent.as_ref().map(|agent| format!(" (agent {agent})")).unwrap_or_default();
         row("workspace", Entry::Exact(workspace.path.display().to_string(), agent));

@@ -5,6 +5,7 @@
 mod judge;
 mod look;
 
+use super::absent;
 use super::args::PLANES;
 use super::in_force::{self, Definition, InForce, Word};
 use super::outcome::{Code, Outcome};
@@ -40,6 +41,7 @@ pub struct Args {
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
     // Knows living planes that the manifest no longer names, too.
     let target = Target::unsaid(scope)?;
+    absent::refuse_anothers(&target)?;
     let InForce { planes, by } = in_force::planes(&target)?;
     let chosen: Vec<_> = target.select(&args.planes)?.into_iter().map(|plane| plane.name.clone()).collect();
     // Of every plane, also when one is named: whose a stranger's process is can only be told with all of them.

@@ -1,5 +1,6 @@
 //! The verbs as an operator types them: what they do, what they say, and how they end. One module a subject.
 
+mod anothers;
 mod drain;
 mod every;
 mod group;
