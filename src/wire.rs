@@ -220,6 +220,8 @@ pub enum Answer {
     },
     /// Variables of the supervisor's environment.
     Environ(BTreeMap<String, String>),
+    /// The plane has no keeper, and can be given none; that it is to stay down is kept.
+    AtRest,
 }
 
 /// The refusal to whoever may steer a plane but may not know its secrets.

@@ -121,6 +121,7 @@ pub fn out_of_turn(answer: &Answer) -> Told {
         Answer::Findings(_) => "findings",
         Answer::Sealed(_) | Answer::Held { .. } => "a definition",
         Answer::Environ(_) => "an environment",
+        Answer::AtRest => "a stop",
     };
     Told::new(
         format!("it answered with {word}, which is no answer to what was asked"),

@@ -81,6 +81,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         | Answer::Findings(_)
         | Answer::Sealed(_)
         | Answer::Environ(_)
+        | Answer::AtRest
         | Answer::Held { .. }) => Err(Failure::Failed(ask::out_of_turn(&other))),
     }
 }

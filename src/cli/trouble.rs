@@ -97,9 +97,15 @@ pub fn refused(standing: &[&Finding], verb: &str, named: &[String]) -> Told {
     let stands = if codes.len() == 1 { "stands" } else { "stand" };
     let of_validity = codes.iter().all(|code| Code::of(code).is_some_and(Code::is_of_validity));
     let forced = if of_validity { ", or with `--force`" } else { "" };
+    let is_in_vain = codes.iter().any(|code| Code::of(code).is_some_and(Code::is_in_vain));
+    let ahead = if is_in_vain {
+        ": it could not be started in spite of that".to_owned()
+    } else {
+        format!(", or go ahead with `{}`{forced}", overriding(&codes, named))
+    };
     Told::new(
         format!("the {verb} is refused, as {} {stands} against it", codes.join(", ")),
-        format!("mend it (`gateward check` tells how), or go ahead with `{}`{forced}", overriding(&codes, named)),
+        format!("mend it (`gateward check` tells how){ahead}"),
     )
 }
 

@@ -79,6 +79,11 @@ impl Code {
         )
     }
 
+    /// Whether a start that goes ahead in spite of it cannot come to anything: `--allow` is not offered for it.
+    pub fn is_in_vain(self) -> bool {
+        matches!(self, Self::ProgramMissing | Self::ProgramForbidden | Self::EnvironmentTooLarge)
+    }
+
     /// The code of that word.
     pub fn of(word: &str) -> Option<Self> {
         table::TABLE.iter().find(|row| row.word == word).map(|row| row.code)
@@ -127,6 +132,13 @@ mod tests {
         let document = include_str!("../../docs/checks.md");
         let table = as_markdown();
         assert!(document.ends_with(&table), "docs/checks.md should end with:\n\n{table}");
+    }
+
+    #[test]
+    fn what_is_gone_ahead_with_in_vain_is_an_error_and_not_of_a_config() {
+        let vain = || Code::all().filter(|row| row.code.is_in_vain());
+        assert_eq!(vain().count(), 3);
+        assert!(vain().all(|row| row.severity == Severity::Error && !row.code.is_of_validity()));
     }
 
     #[test]

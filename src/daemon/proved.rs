@@ -271,7 +271,9 @@ impl Daemon {
             self.against(&plane).into_iter().filter(|one| !allow.contains(&one.code)).collect();
         if let Some(first) = against.first().filter(|_| !rests) {
             let message = format!("{plane} is not started: {} ({})", first.message, codes(&against).join(", "));
-            let hint = format!("{}; `--allow CODE` goes ahead in spite of a finding", first.hint);
+            let is_in_vain = against.iter().any(|one| Code::of(&one.code).is_some_and(Code::is_in_vain));
+            let ahead = if is_in_vain { "" } else { "; `--allow CODE` goes ahead in spite of a finding" };
+            let hint = format!("{}{ahead}", first.hint);
             let findings = against.iter().filter_map(|one| serde_json::to_value(one).ok()).collect();
             self.note(Some(&plane), "refused", &message, "refused", "nothing was started");
             return reply.answer(Answer::Refused(Refusal::collision(message, hint, findings)));
@@ -288,6 +290,9 @@ impl Daemon {
         }
         self.note_allowed(&plane, allow);
         self.pending.retain(|(pending, _)| *pending != plane);
+        if rests && self.is_kept_down(&plane) {
+            return reply.answer(Answer::AtRest);
+        }
         self.keep(&plane);
         if let Some(why) = self.unbegun.get(&plane) {
             let hint = "mend that, then ask again; the supervisor tries again by itself, ever more slowly";
@@ -299,7 +304,7 @@ impl Daemon {
         }
         reply.answer(match self.troubles.get(&plane) {
             None => Answer::Accepted { replaces: None, note: "its keeper begins".into() },
-            Some(trouble) => refused(RefusalKind::Failed, format!("{plane}: {trouble}"), "see the supervisor's log"),
+            Some(trouble) => refused(RefusalKind::Failed, trouble.clone(), "`gateward check` says more"),
         });
     }
 

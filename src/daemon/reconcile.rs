@@ -269,6 +269,25 @@ impl Daemon {
         }
     }
 
+    /// Whether a plane that cannot be given a keeper is kept down without one: it has none, and what is wanted is written.
+    pub(super) fn is_kept_down(&mut self, name: &PlaneName) -> bool {
+        if self.keeping.contains(name) || self.applied.contains_key(name) || !matches!(self.seal(name), Some(Err(_))) {
+            return false;
+        }
+        match super::word::down(&self.planes.supervisor, name) {
+            Ok(()) => {
+                self.resting.remove(name);
+                self.troubles.remove(name);
+                self.note(Some(name), "asked", "stop", "kept down", "it has no keeper, and can be given none");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, plane = %name, "what the operator wants cannot be written");
+                false
+            }
+        }
+    }
+
     fn seal(&self, name: &PlaneName) -> Option<Result<Sealed, seal::SealError>> {
         let plane = self.planes.get(name)?;
         Some(seal::seal(plane, &self.planes.supervisor, &self.id, &self.own))

@@ -245,7 +245,7 @@ impl Kind {
         match (self, number, word) {
             (Self::Duration { .. }, Some(n), _) => format!("write `{key} = \"{n}s\"` if seconds are meant"),
             (Self::Size { .. }, Some(n), _) => format!("write `{key} = \"{n}MiB\"` if mebibytes are meant"),
-            (Self::Umask, Some(n), _) => format!("write `{key} = \"{n}\"`, in octal"),
+            (Self::Umask, Some(n), _) => umask_cure(key, n),
             (Self::Port | Self::Count { .. }, _, Some(w)) if w.parse::<i64>().is_ok() => {
                 format!("write `{key} = {w}`, without quotes")
             }
@@ -304,6 +304,30 @@ impl Kind {
             Self::Version => "\"2026.9.6\"".to_owned(),
             Self::Url => "\"http://127.0.0.1:8080/health\"".to_owned(),
             Self::Table(_) => "{ … }".to_owned(),
+        }
+    }
+}
+/// Who wrote eights or nines counted in tens; whoever wrote neither meant octal.
+fn umask_cure(key: &str, number: &str) -> String {
+    let most = 0o777;
+    match (u32::from_str_radix(number, 8), number.parse::<u32>()) {
+        (Ok(mask), _) if mask <= most => format!("write `{key} = \"{mask:04o}\"`, in octal"),
+        (Err(_), Ok(mask)) if mask <= most => format!("write `{key} = \"{mask:04o}\"`, which is {number} in octal"),
+        _ => format!("write, say, `{key} = {}`, in octal", Kind::Umask.example()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::umask_cure;
+
+    #[test]
+    fn what_is_to_be_written_instead_of_a_number_is_taken() {
+        for (number, mask) in
+            [("18", "\"0022\""), ("22", "\"0022\""), ("77", "\"0077\""), ("999", "\"0077\""), ("-1", "\"0077\"")]
+        {
+            let told = umask_cure("umask", number);
+            assert!(told.contains(&format!("`umask = {mask}`")), "{number}: {told}");
         }
     }
 }

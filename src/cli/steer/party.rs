@@ -302,6 +302,9 @@ impl<'a> Party<'a> {
                 Then::Ask(keeper) => self.place_ask(at, Instant::now() + AWAY, keeper),
                 Then::Follow => self.place_follow(at, Instant::now() + AWAY),
             },
+            (Ok(Answer::AtRest), _) if self.tasks[at].wish.goal.is_reached_without_keeper() => {
+                self.end(at, Ok(Reached::Done));
+            }
             (Ok(Answer::Refused(refusal)), _) => self.refused(at, refusal),
             (Ok(other), _) => self.end(at, Err(Failure::Failed(out_of_turn(&other)))),
             (Err(error), Missing::Absent) if error.is_nobody() => match self.behind(at) {

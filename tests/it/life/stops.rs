@@ -143,3 +143,22 @@ fn a_drain_that_outlasts_the_grace_is_cut_at_its_end_and_not_before() {
     // Stamps are of the wall clock, in whole milliseconds.
     assert!((3_998..34_000).contains(&took), "{took} ms");
 }
+
+#[test]
+fn a_plane_that_can_have_no_keeper_is_stopped_and_stays_so() {
+    let gone = TestPlane::command("rescue", &["/nowhere/at/all"]);
+    let mut world = Gateward::new("stop-keeperless", vec![quick("main"), gone]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let started = world.run(&["start", "rescue"]);
+    assert_ne!(started.code, 0, "{started:?}");
+    assert!(started.err.contains("program-missing") && !started.err.contains("--allow"), "{started:?}");
+    let stopped = world.run(&["stop", "all"]).code(0);
+    assert!(!stopped.err.contains("error"), "{stopped:?}");
+    world.run(&["stop", "rescue"]).code(0);
+    let want = std::fs::read_to_string(world.scratch().join("run/wants/rescue")).expect("what is wanted");
+    assert!(want.starts_with("down "), "{want}");
+    // In spite of its finding it can be given no keeper either: its name is said once.
+    let allowed = world.run(&["start", "rescue", "--allow", "program-missing"]).code(1);
+    assert!(!allowed.err.contains("rescue: rescue"), "{allowed:?}");
+}
