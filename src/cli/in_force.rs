@@ -4,6 +4,7 @@
 
 use super::ask;
 use super::outcome::{Failure, Told};
+use super::supervised;
 use super::target::Target;
 use super::terminal::say;
 use super::trouble;
@@ -45,7 +46,9 @@ pub fn planes(target: &Target) -> Result<InForce, Failure> {
     let error = match &target.loaded {
         Ok(loaded) => {
             target.say_by_what();
-            return Ok(InForce { planes: loaded.planes.clone(), by: Word::Manifest });
+            // `~` and what is passed mean what they mean to the supervisor, whoever asks.
+            let meant = supervised::read(loaded, &target.applied.run_dir);
+            return Ok(InForce { planes: meant.planes, by: Word::Manifest });
         }
         Err(error) => error,
     };

@@ -9,6 +9,7 @@ use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, say, stdout_look};
 use super::trouble;
+use crate::collision::codes::Code as Kind;
 use crate::collision::finding::{Finding, Severity};
 use crate::os::lock::held;
 use crate::plane::PlaneName;
@@ -131,9 +132,18 @@ fn blocked(done: &Plan, target: &Target, named: &[String]) -> Failure {
     let codes: BTreeSet<&str> = of.iter().map(|one| one.code.as_str()).collect();
     let codes = codes.into_iter().collect::<Vec<_>>();
     let stand = if codes.len() == 1 { "stands" } else { "stand" };
+    // Without its program a plane cannot be started, whatever is allowed.
+    let lacks =
+        |one: &&Finding| [Kind::RuntimeMissing, Kind::ProgramMissing].iter().any(|kind| one.code == kind.as_str());
+    let hint = match of.iter().find(lacks) {
+        Some(lacking) => lacking.hint.clone(),
+        None => {
+            format!("`gateward check` shows all; `{}` goes ahead in spite of that", trouble::overriding(&codes, named))
+        }
+    };
     let told = Told::new(
         format!("{} left as before: {} {stand} against the change", names.join(", "), codes.join(", ")),
-        format!("`gateward check` shows all; `{}` goes ahead in spite of that", trouble::overriding(&codes, named)),
+        hint,
     );
     Failure::Collision { findings: shown, told, of }
 }

@@ -23,6 +23,7 @@ mod proving;
 mod reconcile;
 mod report;
 mod successor;
+mod unsealable;
 pub mod vigil;
 mod voice;
 mod watch;

@@ -211,7 +211,8 @@ impl Daemon {
                 self.note(Some(name), "blocked", &said, decided, "until the findings are gone, or are allowed by code");
             }
             Step::Pending => {
-                self.voice.say(&format!("{name}: differs from the manifest; `gateward reload` applies it"));
+                let why = self.pending_because(name);
+                self.voice.say(&format!("{name}: {why}"));
             }
             Step::Start | Step::Replace | Step::Move | Step::Stop | Step::Leave => {}
         }
@@ -238,8 +239,10 @@ impl Daemon {
     }
 
     fn reload(&mut self, reload: &Reload, reply: Option<Reply>) {
-        let steps = self.plan(Occasion::Reload, &reload.allow);
+        let mut steps = self.plan(Occasion::Reload, &reload.allow);
+        let unsealable = self.block_unsealable(&mut steps);
         if !reload.dry_run {
+            self.note_unsealable(&unsealable);
             let changed = steps.values().filter(|step| !matches!(step, Step::Leave)).count();
             self.note(None, "reload", &differing(changed), "applied", "only they are touched");
             let touched = steps.iter().filter(|(_, step)| !matches!(step, Step::Leave | Step::Blocked));
@@ -256,7 +259,8 @@ impl Daemon {
             let blocked = steps.iter().filter(|(_, step)| **step == Step::Blocked).map(|(name, _)| name);
             let against: BTreeSet<&Finding> = blocked.flat_map(|name| self.against(name)).collect();
             let against = against.into_iter().filter(|one| !reload.allow.contains(&one.code));
-            let findings = against.filter_map(|one| serde_json::to_value(one).ok()).collect();
+            let against: BTreeSet<&Finding> = against.chain(unsealable.values()).collect();
+            let findings = against.into_iter().filter_map(|one| serde_json::to_value(one).ok()).collect();
             reply.answer(Answer::Plan(Plan { findings, ..spoken(&steps, &self.planes) }));
         }
     }

@@ -93,9 +93,8 @@ impl Daemon {
             // Nobody knows what a manifest says that cannot be read.
             Step::Pending if !self.trouble.is_empty() => None,
             Step::Pending => {
-                let what =
-                    if kind == ChangeStep::Stop { "is no longer in the manifest" } else { "differs from the manifest" };
-                change(Vec::new(), format!("{what}; `gateward reload` applies that"))
+                let by = self.unsealable(name).map(|finding| finding.code);
+                change(by.into_iter().collect(), self.pending_because(name))
             }
             Step::Blocked => {
                 let against = self.against(name);

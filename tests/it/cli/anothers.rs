@@ -119,3 +119,17 @@ fn a_stopped_keeper_is_shown_with_the_time_that_is_left() {
         "{table:?}"
     );
 }
+
+#[test]
+fn a_home_in_the_manifest_is_the_supervisors_whoever_proves_its_planes() {
+    let mut world = Gateward::new("anothers-home", vec![quiet("main").key("cwd", "\"~/\"")]);
+    world.up();
+    world.until_ready("main");
+    let ours = world.command(&["verify", "main", "--json"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
+    command.args(ours.get_args()).env_clear().envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let proved = said(command.env("HOME", "/").output().expect("our binary runs")).json();
+    let claims = proved["planes"][0]["claims"].as_array().expect("claims").clone();
+    let definition = claims.iter().find(|claim| claim["claim"] == "definition").expect("that claim");
+    assert_eq!(definition["verdict"], "proved", "{definition}");
+}

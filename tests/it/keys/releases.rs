@@ -210,3 +210,34 @@ fn planes_that_share_the_openclaw_of_path_are_warned_of() {
     let shared = shared.unwrap_or_else(|| panic!("{found:#}"));
     assert_eq!((&shared["severity"], &shared["planes"]), (&"warning".into(), &serde_json::json!(["one", "two"])));
 }
+
+#[test]
+fn a_change_to_a_release_that_is_not_installed_is_blocked_with_the_command_that_installs_it() {
+    let (mut world, releases) = world("unsealable", &[("main", "2026.9.6")]);
+    world.up();
+    let first = world.until("main", SOON, "up", up);
+    let text = fs::read_to_string(world.manifest()).expect("a manifest");
+    world.scratch().write("supervisor.toml", &text.replace("version = \"2026.9.6\"", "version = \"2026.9.7\""));
+    for words in [&["reload", "--dry-run"][..], &["reload"], &["reload", "--allow", "runtime-missing"]] {
+        let blocked = world.run(words).code(7);
+        assert!(blocked.out.contains("blocked"), "{blocked:?}");
+        assert!(blocked.err.contains("is not installed"), "{blocked:?}");
+        assert!(blocked.err.contains("run `gateward runtime install 2026.9.7`, then `gateward reload`"), "{blocked:?}");
+    }
+    let plan: serde_json::Value = world.run(&["reload", "--json"]).code(7).json();
+    assert_eq!((&plan["blocked"], &plan["replace"]), (&serde_json::json!(["main"]), &serde_json::json!([])), "{plan}");
+    assert_eq!(plan["findings"][0]["code"], "runtime-missing", "{plan}");
+    let status = world.run(&["status", "--json"]).code(0).json();
+    let change = &status["supervisor"]["changes"][0];
+    assert_eq!(change["blocked_by"], serde_json::json!(["runtime-missing"]), "{change}");
+    assert!(change["why"].as_str().is_some_and(|why| why.contains("runtime install 2026.9.7")), "{change}");
+    eventually(SOON, "the journal's word", || {
+        let events = world.run(&["events"]).code(0);
+        if events.out.contains("its change is not applied") { Ok(()) } else { Err(events.out) }
+    });
+    let main = world.until("main", SOON, "up", up);
+    assert_eq!((main.pid, main.incarnation), (first.pid, first.incarnation), "{main:#?}");
+    release(releases.path(), "2026.9.7");
+    world.run(&["reload"]).code(0);
+    world.until("main", SOON, "replaced", |plane| up(plane) && plane.incarnation > first.incarnation);
+}
