@@ -70,7 +70,8 @@ pub fn render(report: &Report, sources: &Sources, colour: bool, width: usize) ->
         Severity::Warning => "warning",
     };
     let code_width = if report.code.is_empty() { 0 } else { report.code.len() + 2 };
-    let title_text = wrapped(&report.title, width.saturating_sub(word.len() + code_width + 2));
+    // A title is one line: a break in it comes from a file, and would pass for a line of ours.
+    let title_text = wrapped(&report.title.replace('\n', "␊"), width.saturating_sub(word.len() + code_width + 2));
     let mut title = level.primary_title(title_text);
     if !report.code.is_empty() {
         title = title.id(tamed(&report.code));
@@ -232,6 +233,16 @@ mod tests {
            |
            = hint: give `rescue` a base port that is free of both, say 18909
         ");
+    }
+
+    #[test]
+    fn a_line_break_from_a_file_begins_no_line_in_a_title() {
+        let report = Report { title: "`main` has the workspace `/w\nerror[fake]: x`".into(), ..overlap() };
+        let text = render(&report, &Sources::one(Path::new("/m.toml"), MANIFEST), false, 100);
+        assert!(
+            text.starts_with("error[port-family-overlap]: `main` has the workspace `/w␊error[fake]: x`\n"),
+            "{text}"
+        );
     }
 
     #[test]

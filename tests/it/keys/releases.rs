@@ -50,6 +50,15 @@ fn world(test: &str, planes: &[(&str, &str)]) -> (Gateward, Scratch) {
     (world, releases)
 }
 
+/// The plane once its program has read its own text: what is up was only executed.
+#[track_caller]
+fn running(world: &Gateward, name: &str) -> gateward::wire::PlaneStatus {
+    let plane = world.until(name, SOON, "up", up);
+    let pid = plane.pid.expect("it runs");
+    eventually(SOON, "its program stays", || proc(pid, "cmdline").starts_with("sleep\0"));
+    plane
+}
+
 fn runtime(world: &Gateward, words: &[&str]) -> Said {
     said(world.command(&[&["runtime"], words].concat()).output().expect("our binary runs"))
 }
@@ -60,7 +69,7 @@ fn main_runs_on_one_release_and_staging_on_another_and_neither_is_removed() {
     release(releases.path(), "2026.8.1");
     world.up();
     for (name, version) in [("main", "2026.9.6"), ("staging", "2026.10.1")] {
-        let pid = world.until(name, SOON, "up", up).pid.expect("it runs");
+        let pid = running(&world, name).pid.expect("it runs");
         let bin = releases.path().join(version).join("node_modules/.bin");
         assert!(proc(pid, "environ").contains(&format!("PATH={}:", bin.display())), "{}", proc(pid, "environ"));
         let told = world.run(&["exec", name, "--", "openclaw", "--version"]).code(0);
@@ -113,7 +122,7 @@ fn a_release_that_changes_underneath_a_living_plane_is_said_and_a_restart_takes_
     let (mut world, releases) = world("exchanged", &[("main", "2026.9.6"), ("staging", "2026.10.1")]);
     world.up();
     for name in ["main", "staging"] {
-        assert_eq!(world.until(name, SOON, "up", up).notes, Vec::<String>::new());
+        assert_eq!(running(&world, name).notes, Vec::<String>::new());
     }
     let package = releases.path().join("2026.9.6/node_modules/openclaw/package.json");
     fs::write(package.with_extension("new"), "{\"version\":\"2026.9.7\"}").expect("a package");
@@ -143,7 +152,7 @@ fn a_module_that_changes_deep_in_a_release_is_said_by_status_and_verify() {
         world("modules", &[("main", "2026.9.6"), ("staging", "2026.10.1"), ("rescue", "2026.8.1")]);
     world.up();
     for name in ["main", "staging", "rescue"] {
-        assert_eq!(world.until(name, SOON, "up", up).notes, Vec::<String>::new());
+        assert_eq!(running(&world, name).notes, Vec::<String>::new());
     }
     let inside = |version: &str, path: &str| releases.path().join(version).join("node_modules").join(path);
     // Written in place, and a package beside the one that runs: neither shows at the top of the package.
@@ -170,7 +179,7 @@ fn a_module_that_changes_deep_in_a_release_is_said_by_status_and_verify() {
 fn a_release_that_was_put_in_the_place_of_another_is_no_proof() {
     let (mut world, releases) = world("moved", &[("main", "2026.9.6")]);
     world.up();
-    world.until("main", SOON, "up", up);
+    running(&world, "main");
     world.run(&["verify", "main"]).code(0);
     fs::rename(releases.path().join("2026.9.6"), releases.path().join("aside")).expect("moved");
     let gone = world.run(&["verify", "main"]).code(1).out;
@@ -184,7 +193,7 @@ fn a_release_that_was_put_in_the_place_of_another_is_no_proof() {
 fn a_living_plane_whose_release_is_gone_is_not_stopped_for_a_restart_that_cannot_succeed() {
     let (mut world, releases) = world("gone", &[("main", "2026.9.6")]);
     world.up();
-    let first = world.until("main", SOON, "up", up);
+    let first = running(&world, "main");
     let (root, aside) = (releases.path().join("2026.9.6"), releases.path().join("aside"));
     fs::rename(&root, &aside).expect("gone");
     for words in [&["restart", "main"][..], &["restart", "main", "--force"], &["restart", "main", "--now"]] {
