@@ -70,7 +70,9 @@ impl<'f> Reading<'f> {
         let what = format!("mend {}, line {}, column {}", at.file.display(), at.line, at.column);
         let hint = match malformed.fault {
             Fault::Nesting | Fault::Values => format!("{what}: {OURS}"),
-            Fault::End | Fault::Character | Fault::LineEnd => format!("{what}; `gateward check` shows the line"),
+            Fault::End | Fault::Character | Fault::LineEnd => {
+                format!("{what}; the line is not shown, as it may hold a secret")
+            }
         };
         self.problem(Problem {
             code,
