@@ -3,7 +3,7 @@
 //! Which planes live on a release is read off the processes, which would be started on it is asked of their keepers, and which
 //! are to run on it is read off the manifest, where there is one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::json;
@@ -95,6 +95,8 @@ struct Owners {
     living: InUse,
     kept: InUse,
     given: InUse,
+    /// Planes that have a keeper, on a release or on something else.
+    held: BTreeSet<String>,
 }
 
 /// Runs `runtime`.
@@ -114,7 +116,7 @@ fn as_known(scope: &Scope) -> Owners {
         Err(failure) => failure,
     };
     match Target::find(scope) {
-        Ok(target) => Owners { kept: kept(&target.applied.run_dir), ..Owners::default() },
+        Ok(target) => kept(&target.applied.run_dir),
         Err(_) => {
             let told = failure.told().message;
             let first = told.lines().next().unwrap_or_default();
@@ -127,8 +129,14 @@ fn as_known(scope: &Scope) -> Owners {
     }
 }
 
-fn kept(run_dir: &Path) -> InUse {
-    by_release(held::held(run_dir).iter().map(|one| &one.sealed.plane))
+/// What keepers tell.
+fn kept(run_dir: &Path) -> Owners {
+    let held = held::held(run_dir);
+    Owners {
+        kept: by_release(held.iter().map(|one| &one.sealed.plane)),
+        held: held.iter().map(|one| one.sealed.plane.name.to_string()).collect(),
+        ..Owners::default()
+    }
 }
 
 /// The planes that the manifest gives a release to, and those whose keepers would start them on one. Without a manifest there
@@ -140,11 +148,7 @@ fn manifest(scope: &Scope) -> Result<Owners, Failure> {
         Err(error) => return Err(trouble::manifest(&error)),
     };
     let planes = load::read(&path).map_err(|error| trouble::manifest(&error))?.planes;
-    Ok(Owners {
-        living: InUse::new(),
-        kept: kept(&planes.supervisor.run_dir),
-        given: by_release(planes.planes.iter().map(|(plane, _)| plane)),
-    })
+    Ok(Owners { given: by_release(planes.planes.iter().map(|(plane, _)| plane)), ..kept(&planes.supervisor.run_dir) })
 }
 
 fn by_release<'a>(planes: impl Iterator<Item = &'a Plane>) -> InUse {
@@ -202,6 +206,12 @@ impl From<NotEnsured> for Failure {
 fn list(as_json: bool, owners: &Owners) -> Outcome {
     let runtimes = Runtimes::of_host();
     let installed = runtimes.installed();
+    if let Err(error) = std::fs::read_dir(runtimes.root())
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        let message = format!("cannot read {}, where releases are installed: {error}", runtimes.root().display());
+        return Err(Failure::failed(message, "ask as the account whose folder that is, with its HOME"));
+    }
     if as_json {
         let list: Vec<_> = installed.iter().map(|one| in_json(one, owners)).collect();
         terminal::print_json(&json!({ "root": runtimes.root(), "runtimes": list }))?;
@@ -231,12 +241,11 @@ const COLUMNS: [Column; 5] = [
 fn row(one: &Installed, owners: &Owners) -> Vec<Cell> {
     let Record { version, node, bytes, installed_at, .. } = &one.record;
     let Claims { living, kept, given } = claims(version, owners);
-    let has_keeper = |name: &String| owners.kept.values().flatten().any(|kept| kept == name);
     let idle = |name: &String| format!("{name} (not running)");
     let to_come = given
         .iter()
         .filter(|name| !living.contains(name) && !kept.contains(name))
-        .map(|name| if has_keeper(name) { format!("{name} (after a reload)") } else { idle(name) });
+        .map(|name| if owners.held.contains(name) { format!("{name} (after a reload)") } else { idle(name) });
     let kept = kept.iter().filter(|name| !living.contains(name)).map(idle);
     let users = living.iter().cloned().chain(kept).chain(to_come).collect::<Vec<_>>().join(", ");
     [version.clone(), node.clone(), size(*bytes), installed_at.clone(), users].map(Cell::new).into()

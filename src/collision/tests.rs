@@ -47,8 +47,10 @@ pub(super) fn plane(name: &str, port: u16) -> Plane {
 
 pub(super) fn manifest(planes: Vec<Plane>) -> Planes {
     let place = |line: usize| Place { file: "/etc/supervisor.toml".into(), line: line as u32, column: 1, width: 1 };
-    let places =
-        |line| Places { keys: [(String::new(), place(line + 1)), ("port".to_owned(), place(line + 2))].into() };
+    let places = |line| Places {
+        keys: [(String::new(), place(line + 1)), ("port".to_owned(), place(line + 2))].into(),
+        ..Places::default()
+    };
     Planes {
         supervisor: Supervisor {
             manifest: "/etc/supervisor.toml".into(),

@@ -102,19 +102,20 @@ impl Scene<'_> {
 
     /// Where its keys are written: in its own table, else in `[defaults]`.
     pub(crate) fn places(&self) -> Places {
-        let mut keys = BTreeMap::new();
-        let own = format!("planes.{}.", self.name.value);
-        for prefix in ["defaults.", own.as_str()] {
-            let within = self.written.places.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
-            keys.extend(within.map(|(key, place)| (key[prefix.len()..].to_owned(), place.clone())));
-        }
+        let within = |prefix: &str| -> BTreeMap<String, Place> {
+            let all = self.written.places.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+            all.map(|(key, place)| (key[prefix.len()..].to_owned(), place.clone())).collect()
+        };
+        let (mut keys, own) = (within("defaults."), within(&format!("planes.{}.", self.name.value)));
+        let inherited = keys.keys().filter(|key| !own.contains_key(*key)).cloned().collect();
+        keys.extend(own);
         keys.insert(String::new(), self.name.place.clone());
         // What `env` or `pass_env` says of a variable goes before its line in an `env_file`.
         let passed = self.passed();
         for variable in self.variables_of_file().into_iter().filter(|variable| !passed.contains(&variable.value)) {
             keys.entry(format!("env.{}", variable.value)).or_insert(variable.place);
         }
-        Places { keys }
+        Places { keys, inherited }
     }
 
     pub(crate) fn tell(&mut self, key: &str, mistake: Mistake) {

@@ -1,6 +1,6 @@
 //! Places in text files, to point at. Reads no file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -37,6 +37,8 @@ impl fmt::Display for Place {
 pub struct Places {
     /// Key to place.
     pub keys: BTreeMap<String, Place>,
+    /// Those of the keys that are written for all planes, in `[defaults]`, and not in the plane's own table.
+    pub inherited: BTreeSet<String>,
 }
 
 impl Places {

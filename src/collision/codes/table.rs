@@ -228,8 +228,8 @@ codes! {
         "The OpenClaw that a plane is to run from is not installed here.";
         "The plane cannot be started before it is. The hint has the command that installs it."
     RestartIdle "restart-never-gives-up" Warning:
-        "A plane's `restart.window` does nothing, or its `restart.max_deaths` can never be reached.";
-        "The window counts only with a `max_deaths` above 0; and so many deaths must find room in it, with the waits between them. Take the key out, or lengthen the window."
+        "A plane's `restart.window` does nothing, or its `restart.max_deaths` can never be reached, or neither means anything beside `restart.policy` `never`.";
+        "The window counts only with a `max_deaths` above 0; and so many deaths must find room in it, with the waits between them. Take the key out, or lengthen the window. Under `never` no death is followed by a start, and what counts or paces deaths does nothing: take it out of the plane, or choose another policy. What [defaults] says for all planes is not held against one."
     LimitUnavailable "limit-unavailable" Warning:
         "A limit of the manifest cannot be had on this host.";
         "The plane runs without it, and `status` says so too. Memory and process limits need a delegated cgroup v2 with the controllers `memory` and `pids`; more open files, less niceness and an earlier protection from the out-of-memory killer need privilege."

@@ -45,8 +45,11 @@ fn beside_never(subject: &Subject) -> Option<Finding> {
         Contract::Openclaw => &["max_deaths", "window"],
         Contract::Plain => &["max_deaths", "window", "min_delay", "max_delay", "stable"],
     };
+    // What is written for all planes does its work for the others; only a `never` that is for all too makes it idle.
+    let inherited = &subject.places.inherited;
+    let counts = |key: &String| inherited.contains("restart.policy") || !inherited.contains(key);
     let keys = keys.iter().map(|key| format!("restart.{key}"));
-    let idle: Vec<String> = keys.filter(|key| subject.places.keys.contains_key(key)).collect();
+    let idle: Vec<String> = keys.filter(|key| subject.places.keys.contains_key(key) && counts(key)).collect();
     let first = idle.first()?;
     let does = if idle.len() == 1 { "does" } else { "do" };
     let quoted: Vec<String> = idle.iter().map(|key| format!("`{key}`")).collect();
@@ -113,5 +116,10 @@ mod tests {
         assert_eq!(said(Contract::Openclaw), format!("`restart.max_deaths`, `restart.window` {ends}"));
         let plain = "`restart.max_deaths`, `restart.window`, `restart.min_delay`";
         assert_eq!(said(Contract::Plain), format!("{plain} {ends}"));
+        // Written for all planes it does its work for the others.
+        places.inherited = ["restart.max_deaths", "restart.min_delay", "restart.window"].map(str::to_owned).into();
+        assert_eq!(idle(&Subject { plane: &plane, places: &places, around: &around }), None);
+        places.inherited.insert("restart.policy".to_owned());
+        assert!(idle(&Subject { plane: &plane, places: &places, around: &around }).is_some());
     }
 }

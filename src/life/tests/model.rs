@@ -23,8 +23,12 @@ const GRACE: Duration = Duration::from_secs(330);
 /// Whether OpenClaw was asked about a clean exit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
+    /// Not yet, or a spawn has ended the question before its answer: it is put again once that one has started.
     NotYet,
+    /// It was, and nothing was heard since.
     Yes,
+    /// It was, and the answer came.
+    Answered,
 }
 
 /// The world as the orders leave it, checked at every step.
@@ -64,6 +68,12 @@ impl World {
                     assert_eq!(life.want(), Want::Up, "a spawn that nobody wants");
                     assert!(*incarnation > self.latest, "incarnations rise");
                     self.latest = *incarnation;
+                    let ended = |asked: &mut Asked| {
+                        if *asked == Asked::Yes {
+                            *asked = Asked::NotYet;
+                        }
+                    };
+                    self.clean.values_mut().for_each(ended);
                     self.alive = Some(*incarnation);
                     (self.termed, self.haste, self.hung) = (None, false, false);
                     (self.silent, self.reopening) = (0, None);
@@ -242,6 +252,9 @@ fn apply(world: &mut World, life: &mut Life, step: Move) {
                 1 => Told::Nothing("missing".into()),
                 _ => Told::Unknown("store unavailable".into()),
             };
+            if let Some(asked @ Asked::Yes) = world.clean.get_mut(&world.latest) {
+                *asked = Asked::Answered;
+            }
             Event::HandoffTold { incarnation: world.latest, told }
         }
         (Move::Files, _) => Event::FilesChanged,
