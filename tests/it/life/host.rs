@@ -145,9 +145,12 @@ fn without_a_state_dir_to_write_to_a_killed_keeper_and_a_killed_supervisor_are_r
     assert_eq!(world.until("main", SOON, "up", up).pid, again.pid, "the plane lives on");
     // Without a lock that could be opened nobody may keep the plane: it is said why, everywhere.
     drop(immutable);
+    let keeper = again.keeper_pid.expect("a keeper");
+    // It would put its lock back.
+    kill(keeper, Signal::STOP);
     std::fs::remove_file(&lock).expect("it was there");
     std::fs::create_dir(&lock).expect("in its place");
-    kill(again.keeper_pid.expect("a keeper"), Signal::KILL);
+    kill(keeper, Signal::KILL);
     let told = eventually(SOON, "the reason", || {
         let said = world.run(&["stop", "main"]);
         if said.err.contains("could not begin") { Ok(said.err) } else { Err(said.err) }

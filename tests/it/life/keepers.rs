@@ -119,7 +119,9 @@ fn a_new_plane_starts_on_an_edit_and_a_vanished_one_lives_until_reload() {
     let half = text.split("[planes.rescue]").next().expect("its first half").to_owned();
     world.scratch().write("supervisor.toml", &half);
     eventually(SOON, "the daemon has seen it", || {
-        std::fs::read_to_string(world.scratch().join("daemon.out")).unwrap_or_default().contains("rescue: differs")
+        std::fs::read_to_string(world.scratch().join("daemon.out"))
+            .unwrap_or_default()
+            .contains("rescue: is no longer in the manifest")
     });
     assert_eq!(world.run(&["status", "--json"]).json()["planes"].as_array().map(Vec::len), Some(2));
     assert!(is_alive(rescue.pid.expect("it runs")));
