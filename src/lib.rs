@@ -16,6 +16,7 @@ pub mod rundir;
 
 // The ground floor.
 pub mod os;
+pub mod wants;
 pub mod socket;
 pub mod journal;
 mod own_log;

@@ -2,6 +2,7 @@
 //!
 //! Names only: nothing here touches a disk.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -42,24 +43,46 @@ pub fn want(run_dir: &Path, plane: &PlaneName) -> PathBuf {
     run_dir.join("wants").join(plane.as_str())
 }
 
+/// Whether a plane is to be up or down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// `up`.
+    Up,
+    /// `down`.
+    Down,
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        })
+    }
+}
+
 /// What a file of [`want`] says, where it was written in the present boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted<'a> {
-    /// `up` or `down`.
-    pub word: &'a str,
+pub struct Wanted {
+    /// Which.
+    pub word: Word,
     /// When it was said, in nanoseconds since the boot: no wall clock that is set moves that. 0 where an older release wrote it.
     pub at: u64,
 }
 
 /// The text of such a file.
-pub fn want_text(wanted: Wanted<'_>, boot: &str) -> String {
+pub fn want_text(wanted: Wanted, boot: &str) -> String {
     format!("{} {boot} {}\n", wanted.word, wanted.at)
 }
 
 /// What such a file's `text` says: `up BOOT AT`, or `up BOOT` by an older release.
-pub fn wanted<'a>(text: &'a str, boot: &str) -> Option<Wanted<'a>> {
+pub fn wanted(text: &str, boot: &str) -> Option<Wanted> {
     let mut words = text.split_ascii_whitespace();
-    let word = words.next().filter(|word| matches!(*word, "up" | "down"))?;
+    let word = match words.next()? {
+        "up" => Word::Up,
+        "down" => Word::Down,
+        _ => return None,
+    };
     words.next().filter(|written| *written == boot)?;
     let at = words.next().map_or(Some(0), |at| at.parse().ok())?;
     Some(Wanted { word, at })
@@ -67,7 +90,7 @@ pub fn wanted<'a>(text: &'a str, boot: &str) -> Option<Wanted<'a>> {
 
 /// What was said last: a place that took no writing for a while still says what was wanted before. The first goes before the
 /// second where neither is the later.
-pub fn last_wanted<'a>(texts: impl IntoIterator<Item = &'a str>, boot: &str) -> Option<Wanted<'a>> {
+pub fn last_wanted<'a>(texts: impl IntoIterator<Item = &'a str>, boot: &str) -> Option<Wanted> {
     let said = texts.into_iter().filter_map(|text| wanted(text, boot));
     said.reduce(|first, second| if second.at > first.at { second } else { first })
 }
@@ -237,15 +260,19 @@ mod tests {
     #[test]
     fn what_was_said_last_counts_wherever_it_stands() {
         let at = |word, at| want_text(Wanted { word, at }, "b");
-        fn last(texts: [&str; 2]) -> Option<&str> {
+        fn last(texts: [&str; 2]) -> Option<Word> {
             last_wanted(texts, "b").map(|wanted| wanted.word)
         }
-        assert_eq!(last([&at("up", 7), &at("down", 8)]), Some("down"));
-        assert_eq!(last([&at("down", 8), &at("up", 7)]), Some("down"));
-        assert_eq!(last(["up b\n", &at("down", 1)]), Some("down"), "an older release said no time");
-        assert_eq!(last(["up b   \n", "down b\n"]), Some("up"), "of two that say none, the run dir's");
-        assert_eq!(last([&at("up", 9).replace(" b ", " another "), &at("down", 1)]), Some("down"), "of another boot");
-        assert_eq!(last(["", "down b"]), Some("down"));
+        assert_eq!(last([&at(Word::Up, 7), &at(Word::Down, 8)]), Some(Word::Down));
+        assert_eq!(last([&at(Word::Down, 8), &at(Word::Up, 7)]), Some(Word::Down));
+        assert_eq!(last(["up b\n", &at(Word::Down, 1)]), Some(Word::Down), "an older release said no time");
+        assert_eq!(last(["up b   \n", "down b\n"]), Some(Word::Up), "of two that say none, the run dir's");
+        assert_eq!(
+            last([&at(Word::Up, 9).replace(" b ", " another "), &at(Word::Down, 1)]),
+            Some(Word::Down),
+            "of another boot"
+        );
+        assert_eq!(last(["", "down b"]), Some(Word::Down));
         assert_eq!(last(["perhaps b 9", "down b x"]), None);
     }
 }

@@ -18,11 +18,12 @@ const STAIRS: &[(&str, &[&str])] = &[
     ("wire", &["plane"]),
     ("render", &["plane", "openclaw::ports", "manifest::error", "collision", "wire"]),
     ("rundir", &["plane"]),
+    ("wants", &["rundir", "plane", "os"]),
     ("os", &[]),
     ("socket", &["wire", "plane", "rundir", "os"]),
     ("journal", &["plane", "os"]),
     ("own_log", &[]),
-    ("keeper", &["life", "plane", "openclaw", "wire", "rundir", "socket", "journal", "own_log", "os"]),
+    ("keeper", &["life", "plane", "openclaw", "wire", "rundir", "wants", "socket", "journal", "own_log", "os"]),
     (
         "daemon",
         &[
@@ -33,6 +34,7 @@ const STAIRS: &[(&str, &[&str])] = &[
             "openclaw",
             "wire",
             "rundir",
+            "wants",
             "socket",
             "journal",
             "own_log",

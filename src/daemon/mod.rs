@@ -28,7 +28,6 @@ pub mod vigil;
 mod voice;
 mod watch;
 mod watchdog;
-mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

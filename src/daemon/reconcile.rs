@@ -18,7 +18,8 @@ use crate::os::lock::held;
 use crate::os::{process, sweep};
 use crate::plan::{self, Living, Obstacles, Occasion, Standing, Step, Wanted};
 use crate::plane::{Brief, PlaneName, Planes, Sealed};
-use crate::rundir::{self, PlaneDir};
+use crate::rundir::{PlaneDir, Word};
+use crate::wants::Wants;
 use crate::wire::{self, Answer, Ask, PlaneStatus, RefusalKind, State};
 
 /// How soon it is looked again whether anything is left of a plane whose keeper was killed.
@@ -111,15 +112,15 @@ impl Daemon {
     /// What the operator wanted of a plane that is no longer in the manifest: written there again, it is another one, and its plan
     /// says `start`.
     pub(super) fn forget(&self, plane: &PlaneName) {
-        let supervisor = &self.planes.supervisor;
-        for want in [rundir::want(&supervisor.run_dir, plane), PlaneDir::new(supervisor, plane).want()] {
-            match std::fs::remove_file(&want) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    tracing::warn!(%plane, %error, "what the operator wanted of it is still written");
-                }
-                Ok(()) | Err(_) => {}
-            }
+        if let Err(error) = self.wants(plane).forget() {
+            tracing::warn!(%plane, %error, "what the operator wanted of it is still written");
         }
+    }
+
+    fn wants(&self, plane: &PlaneName) -> Wants {
+        let supervisor = &self.planes.supervisor;
+        let boot = process::boot_id().unwrap_or_default();
+        Wants::of(&supervisor.run_dir, &PlaneDir::new(supervisor, plane), plane, boot)
     }
 
     /// Sees that there is a bound to the wait for every plane that has its keeper already and is not as far as it comes.
@@ -192,12 +193,8 @@ impl Daemon {
 
     /// Whether its keeper will start it, and not only keep it: what an operator wanted last goes before `autostart`.
     fn starts_by_itself(&self, name: &PlaneName) -> bool {
-        let supervisor = &self.planes.supervisor;
-        let wants = [rundir::want(&supervisor.run_dir, name), PlaneDir::new(supervisor, name).want()];
-        let boot = process::boot_id().unwrap_or_default();
-        let texts = wants.map(|want| std::fs::read_to_string(want).unwrap_or_default());
-        match rundir::last_wanted(texts.iter().map(String::as_str), &boot) {
-            Some(wanted) => wanted.word == "up",
+        match self.wants(name).last() {
+            Some(word) => word == Word::Up,
             None => self.planes.get(name).is_some_and(|plane| plane.autostart),
         }
     }
@@ -274,7 +271,7 @@ impl Daemon {
         if self.keeping.contains(name) || self.applied.contains_key(name) || !matches!(self.seal(name), Some(Err(_))) {
             return false;
         }
-        match super::word::down(&self.planes.supervisor, name) {
+        match self.wants(name).say(Word::Down) {
             Ok(()) => {
                 self.resting.remove(name);
                 self.troubles.remove(name);

@@ -54,6 +54,7 @@ use crate::own_log::log_to;
 use crate::plane::{Brief, Sealed};
 use crate::rundir::{self, PlaneDir};
 use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
+use crate::wants::Wants;
 use crate::wire::LastExit;
 use clock::Clock;
 use drive::Keeper;
@@ -257,7 +258,7 @@ fn hands(
 ) -> io::Result<Hands> {
     let plane = &sealed.plane;
     let prefix = environment::cookie_prefix(&sealed.supervisor_id, plane.name.as_str());
-    let wants = [rundir::want(&sealed.supervisor.run_dir, &plane.name), folder.want()];
+    let wants = Wants::of(&sealed.supervisor.run_dir, &folder, &plane.name, boot.to_owned());
     let incarnations = [folder.incarnation(), rundir::incarnation(&sealed.supervisor.run_dir, &plane.name)];
     let prepared = hands::prepare(&sealed).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(Hands {
@@ -272,7 +273,7 @@ fn hands(
         helpers: helpers::Helpers::default(),
         logbook: logbook::Logbook::open(&folder.logs(), plane.log.clone()),
         journal: crate::journal::Journal::open(&folder.journal()),
-        memory: memory::Memory::new(wants, incarnations, boot.to_owned()),
+        memory: memory::Memory::new(wants, incarnations),
         tenure,
         folder,
         lock,

@@ -6,9 +6,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 
 use super::hands::{Custody, Hands};
-use super::memory::replace;
 use crate::life::order::{Record, Want};
 use crate::os::lock::{Lock, NotTaken};
+use crate::os::small::replace;
 use crate::plane::Sealed;
 use crate::rundir;
 use crate::socket::Access;

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
-use super::memory::replace;
 use crate::life::order::Record;
 use crate::life::pace::BREAKER_WINDOW;
 use crate::life::{Life, Past};
+use crate::os::small::replace;
 use crate::wire::LastExit;
 
 /// The file's content.

@@ -25,6 +25,7 @@ pub mod pipe;
 pub mod quiet;
 pub mod room;
 pub mod memory;
+pub mod small;
 pub mod inherited;
 pub mod ready;
 pub mod peer;

@@ -2,6 +2,7 @@
 //! OpenClaw says of a config. Files alone are the corpus's.
 
 use std::fs;
+use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -151,14 +152,16 @@ fn what_keeps_a_base_port_without_listening_is_told_as_what_it_is() {
     let servers = [0, 1].map(|_| listener.accept().expect("accepted"));
     drop(connection);
     let (closed, _kept): (Vec<_>, Vec<_>) = servers.into_iter().partition(|(_, peer)| *peer == own);
-    drop(closed);
+    for (mut server, _) in closed {
+        // Between its fork and its exec, a child of another test has our end too: it is closed when the other end hears so.
+        assert_eq!(server.read(&mut [0]).expect("an end"), 0);
+    }
     eventually(BOOT, "the end of the connection", || {
         // While it is being closed there may be a moment in which nothing is in the way.
         let words = found(&world).1.out;
         if words.contains("for up to a minute") { Ok(()) } else { Err(words) }
     });
-    let bound = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
-    let bound = bound.expect("a socket");
+    let bound = of_this_process();
     let at = std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, rescue);
     eventually(LAST_OF_OTHERS, "the port is free", || rustix::net::bind(&bound, &at));
     let (lines, said) = found(&world);
@@ -172,12 +175,17 @@ const LAST_OF_OTHERS: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// A connection whose own end is at `from`.
 fn connected(from: std::net::SocketAddr, to: std::net::SocketAddr) -> TcpStream {
-    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    let socket = of_this_process();
     // Connections of whoever had the port before may still wait for a minute.
-    eventually(LAST_OF_OTHERS, "the port is free", || bind(&socket, &from));
-    connect(&socket, &to).expect("somebody listens");
+    eventually(LAST_OF_OTHERS, "the port is free", || rustix::net::bind(&socket, &from));
+    rustix::net::connect(&socket, &to).expect("somebody listens");
     TcpStream::from(socket)
+}
+
+/// A socket that no child inherits: what another test starts would keep its port.
+fn of_this_process() -> std::os::fd::OwnedFd {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+    socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).expect("a socket")
 }
 
 #[test]
