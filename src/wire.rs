@@ -57,7 +57,8 @@ pub enum Ask {
     Stop(Stop),
     /// Be up, as another incarnation than now.
     Restart(Restart),
-    /// From the next spawn on be this plane; restarts a living gateway with its grace unless `at_next_start`.
+    /// From the next spawn on be this plane; restarts a living gateway with its grace unless `at_next_start`. For the keeper's own
+    /// user and root alone.
     Replace {
         /// The new definition.
         sealed: Box<Sealed>,
@@ -95,7 +96,7 @@ pub enum Ask {
     /// the keeper's own user and to root alone.
     Held,
     /// Keeper: leave when your gateway has ended by itself and would be spawned again, so that a keeper of the asker's release
-    /// follows. Answered when it leaves; void once the asker has hung up.
+    /// follows. Answered when it leaves; void once the asker has hung up. For the keeper's own user and root alone.
     Yield {
         /// The asker's release.
         #[serde(default)]
@@ -230,6 +231,15 @@ pub fn not_yours() -> Answer {
         RefusalKind::Failed,
         "a plane's whole environment is told to the supervisor's own user and to root alone",
         "ask as one of them; membership of socket_group is for steering",
+    ))
+}
+
+/// The refusal to whoever may steer a plane but may not say what it is.
+pub fn not_yours_to_define() -> Answer {
+    Answer::Refused(Refusal::new(
+        RefusalKind::Failed,
+        "what a plane is, and which keeper it has, is said by the supervisor's own user and by root alone",
+        "edit the manifest and `gateward reload`; membership of socket_group is for steering",
     ))
 }
 

@@ -49,7 +49,7 @@ pub enum Sort {
     },
     /// Tell with what the plane is started.
     Tell,
-    /// Hand out the definitions, to whoever may know the secrets in them.
+    /// Hand out the definitions.
     Reveal,
     /// Leave when the gateway would be spawned again by itself.
     Yield,
@@ -282,16 +282,39 @@ pub fn invalid(issues: &str, sealed: &Sealed, life: &Life) -> Refusal {
     Refusal::collision(format!("{message} ({CONFIG_INVALID})"), hint, vec![finding])
 }
 
-/// With what the plane is started, for whoever may know it.
-pub fn told(peer: Peer, sealed: &Sealed) -> Answer {
-    if peer.may_know() { Answer::Sealed(Box::new(sealed.clone())) } else { crate::wire::not_yours() }
+/// What a keeper does for its own user and for root alone, refused to everybody else: they may steer, and neither define what is
+/// run, nor read its secrets, nor have the keeper give way.
+pub fn withheld(peer: Peer, ask: &Ask) -> Option<Answer> {
+    if peer.may_know() {
+        return None;
+    }
+    match ask {
+        Ask::Sealed { .. } | Ask::Held => Some(crate::wire::not_yours()),
+        Ask::Replace { .. } | Ask::Yield { .. } => Some(crate::wire::not_yours_to_define()),
+        Ask::Status
+        | Ask::Follow
+        | Ask::Start(_)
+        | Ask::Stop(_)
+        | Ask::Restart(_)
+        | Ask::Retire(_)
+        | Ask::Reload(_)
+        | Ask::Down(_)
+        | Ask::Keep { .. }
+        | Ask::Findings
+        | Ask::Environ { .. }
+        | Ask::Refused(_) => None,
+        #[cfg(feature = "next-wire")]
+        Ask::Tomorrow => None,
+    }
 }
 
-/// The definitions that a keeper holds, for whoever may know the secrets in them.
-pub fn revealed(peer: Peer, sealed: &Sealed, ending: Option<&Sealed>) -> Answer {
-    if !peer.may_know() {
-        return crate::wire::not_yours();
-    }
+/// With what the plane is started.
+pub fn told(sealed: &Sealed) -> Answer {
+    Answer::Sealed(Box::new(sealed.clone()))
+}
+
+/// The definitions that a keeper holds.
+pub fn revealed(sealed: &Sealed, ending: Option<&Sealed>) -> Answer {
     Answer::Held { sealed: Box::new(sealed.clone()), ending: ending.cloned().map(Box::new) }
 }
 
@@ -310,4 +333,33 @@ pub fn not_here() -> Answer {
         "a keeper does not know this ask",
         "ask the supervisor's own socket, or use one release for both sides",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Start, Stop};
+
+    #[test]
+    fn members_of_a_group_steer_and_neither_define_nor_learn_what_is_run() {
+        let own = rustix::process::geteuid().as_raw();
+        let peer = |uid| Peer { uid, gid: 0, pid: 1 };
+        let sealed = Box::new(crate::plane::testing::sealed("main"));
+        let plane = sealed.plane.name.clone();
+        let privileged = [
+            Ask::Replace { sealed: sealed.clone(), at_next_start: false },
+            Ask::Replace { sealed, at_next_start: true },
+            Ask::Yield { to: "0.0.0".into() },
+            Ask::Held,
+            Ask::Sealed { plane },
+        ];
+        for ask in &privileged {
+            assert!(matches!(withheld(peer(own + 1), ask), Some(Answer::Refused(_))), "{ask:?}");
+            assert!(withheld(peer(own), ask).is_none() && withheld(peer(0), ask).is_none(), "{ask:?}");
+        }
+        for ask in [Ask::Status, Ask::Start(Start::default()), Ask::Stop(Stop::default()), Ask::Retire(Stop::default())]
+        {
+            assert!(withheld(peer(own + 1), &ask).is_none(), "{ask:?}");
+        }
+    }
 }

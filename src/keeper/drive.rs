@@ -211,6 +211,11 @@ impl Keeper {
             if heard.request.by.is_empty() { "somebody" } else { &heard.request.by },
             heard.peer.uid
         );
+        if let Some(refusal) = asks::withheld(heard.peer, &heard.request.ask) {
+            tracing::warn!(by, "asked for what is the supervisor's own user's alone");
+            heard.reply.answer(refusal);
+            return Vec::new();
+        }
         let allow = asks::allowed(&heard.request.ask);
         match asks::sort(heard.request.ask) {
             Sort::Show(often) => {
@@ -220,12 +225,12 @@ impl Keeper {
             Sort::Steer(asking, validate) => self.steer(Waiting { reply: heard.reply, asking, by, allow }, validate),
             Sort::Redefine { sealed, at_next_start } => self.redefine(*sealed, at_next_start, heard.reply, by),
             Sort::Tell => {
-                heard.reply.answer(asks::told(heard.peer, &self.hands.sealed));
+                heard.reply.answer(asks::told(&self.hands.sealed));
                 Vec::new()
             }
             Sort::Reveal => {
                 let ending = self.hands.ending.as_ref().filter(|_| asks::lives(&self.life));
-                heard.reply.answer(asks::revealed(heard.peer, &self.hands.sealed, ending));
+                heard.reply.answer(asks::revealed(&self.hands.sealed, ending));
                 Vec::new()
             }
             Sort::Yield => {

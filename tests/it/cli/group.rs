@@ -1,9 +1,11 @@
 //! `socket_group`: its members may steer, by primary or supplementary group, and nobody else.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use gateward::os::launch::{Ids, Launch, Program, Stdio};
 use gateward::os::reap;
@@ -175,6 +177,57 @@ fn the_users_of_planes_are_told_by_which_group_they_could_steer() {
     let said = inside(vec![daemon.gid, gid], &["restart", "main"]).code(0);
     assert!(said.out.contains("restart accepted"), "{said:#?}");
     gateward.until("main", SOON, "another", |plane| plane.incarnation == main.incarnation + 1);
+}
+
+#[test]
+fn a_member_steers_and_defines_nothing() {
+    let group = ["users", "staff", "nogroup"].into_iter().find_map(|name| Some((name, gid(name)?)));
+    let (Some((name, gid)), true) = (group, rustix::process::geteuid().is_root()) else {
+        say("only root can act as another user: skipped");
+        return;
+    };
+    let mut gateward =
+        Gateward::with_supervisor("group-defines", &format!("socket_group = \"{name}\"\n"), vec![quiet("main")]);
+    gateward.up();
+    let before = gateward.until_ready("main");
+    gateward.open_the_way();
+    let socket = gateward.scratch().join("run/planes/main.sock");
+    let mut sealed = spoken(&socket, "\"held\"")["answer"]["held"]["sealed"].take();
+    sealed["argv"] = serde_json::json!(["/bin/sh", "-c", "exit 9"]);
+    for ask in [
+        serde_json::json!({"replace": {"sealed": sealed, "at_next_start": false}}),
+        serde_json::json!({"replace": {"sealed": sealed, "at_next_start": true}}),
+        serde_json::json!({"yield": {"to": "0.0.0"}}),
+        serde_json::json!("held"),
+    ] {
+        let (socket, text) = (socket.clone(), ask.to_string());
+        let told = std::thread::spawn(move || {
+            // Of this thread alone: to the kernel it is a member who connects.
+            use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+            let (uid, gid) = (Uid::from_raw(STRANGER), Gid::from_raw(gid));
+            set_thread_groups(&[gid]).expect("as root");
+            set_thread_res_gid(gid, gid, gid).expect("as root");
+            set_thread_res_uid(uid, uid, uid).expect("as root");
+            spoken(&socket, &text)
+        });
+        let told = told.join().expect("an answer");
+        let message = told["answer"]["refused"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains("own user and") && message.contains("root alone"), "{ask}: {told}");
+    }
+    let sealed = &spoken(&socket, "\"held\"")["answer"]["held"]["sealed"]["argv"];
+    assert_ne!(sealed[0], "/bin/sh", "{sealed}");
+    let after = gateward.plane("main");
+    assert_eq!((after.pid, after.incarnation), (before.pid, before.incarnation));
+}
+
+/// The first answer to one ask, as this thread's user.
+fn spoken(socket: &Path, ask: &str) -> serde_json::Value {
+    let mut stream = UnixStream::connect(socket).expect("a keeper");
+    stream.set_read_timeout(Some(SOON)).expect("a socket");
+    stream.write_all(format!("{{\"v\":1,\"ask\":{ask},\"by\":\"test\"}}\n").as_bytes()).expect("written");
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).expect("an answer");
+    serde_json::from_str(&line).expect("JSON")
 }
 
 /// Runs the binary as somebody else.
