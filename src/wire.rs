@@ -38,7 +38,7 @@ pub struct Request {
     pub v: u32,
     /// What is asked.
     pub ask: Ask,
-    /// Who asks, for the journal: `cli`, `daemon`, or `plane rescue`.
+    /// Who asks, for the journal: `cli`, `supervisor`, or `plane rescue`.
     #[serde(default, deserialize_with = "spoken::one_line")]
     pub by: String,
 }
@@ -319,7 +319,7 @@ pub struct PlaneStatus {
     pub keeper_version: Option<String>,
     /// Counts every spawn of this plane, across keepers.
     pub incarnation: u64,
-    /// Respawns since the keeper or the operator last started it.
+    /// Respawns since an operator last started it, or the supervisor did; a keeper's successor counts on.
     pub restarts: u64,
     /// Seconds since the gateway was spawned.
     pub uptime_s: Option<u64>,
@@ -367,7 +367,7 @@ pub struct PlaneStatus {
     #[cfg(feature = "next-wire")]
     #[serde(default)]
     pub tomorrow: Option<String>,
-    /// Bytes and lines of output lost because the disk did not take them.
+    /// Lines of output lost because the disk did not take them.
     #[serde(default)]
     pub log_lines_lost: u64,
 }

@@ -2,13 +2,12 @@
 //!
 //! Signals nobody, and asks nobody.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::outcome::{Failure, Told};
 use super::steer::silence::{self, Behind};
 use super::target::Target;
-use crate::daemon::applied;
+use crate::daemon::applied::{self, is_same};
 use crate::os::lock::{held, holder_of};
 use crate::plane::shell::word;
 use crate::render::status::SupervisorStatus;
@@ -37,7 +36,7 @@ pub fn found(target: &Target, error: &CallError) -> Option<There> {
             format!("the supervisor{} of {} has the state dir {}", by(pid), other.display(), state_dir.display()),
             format!(
                 "`gateward -m {} status` shows what it keeps; two manifests cannot share one state dir",
-                other.display()
+                word(&other)
             ),
         ),
         (None, CallFailure::Absent | CallFailure::Deaf) => Told::new(
@@ -95,17 +94,6 @@ pub fn refuse_anothers(target: &Target) -> Result<(), Failure> {
 fn is_of(other: &Path, own: &Path) -> String {
     let (other, own) = (other.display(), own.display());
     format!("it is of {other}, and not of {own}, which names the same run dir: two manifests cannot share one")
-}
-
-/// Whether both paths lead to one file; of a file that is gone the path alone tells.
-pub fn is_same(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    // A hard link, or a folder that is mounted twice, is the same file by another path.
-    let is_one = || match (one.metadata(), other.metadata()) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        (Err(_), _) | (_, Err(_)) => false,
-    };
-    one == other || real(one) == real(other) || is_one()
 }
 
 fn by(pid: Option<i32>) -> String {

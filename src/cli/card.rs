@@ -15,12 +15,12 @@ use crate::os::accounts;
 use crate::plane::shell::word;
 use crate::plane::{Contract, Launch, Plane, Planes};
 use crate::render::card::{BrowserProfile, Card, Derived, Remote, Workspace, markdown, text};
-use crate::rundir::PlaneDir;
+use crate::rundir::{AppliedPlane, PlaneDir};
 
 use super::absent;
 use super::args::PLANES;
 use super::in_force;
-use super::outcome::{Code, Outcome};
+use super::outcome::{Code, Failure, Outcome};
 use super::target::{Scope, Target};
 use super::terminal::{print, print_json, stdout_look};
 
@@ -34,7 +34,8 @@ Examples:
 
 No card ever holds a token.
 
-Exit codes: 0 shown; 4 no such plane; 6 the manifest cannot be read or is invalid.")]
+Exit codes: 0 shown; 1 a plane that is in no manifest, or one of another's run dir; 4 no such plane; 5 the manifest cannot be used, \
+and nobody tells what was applied; 6 the manifest cannot be read or is invalid.")]
 pub struct Args {
     #[arg(value_name = "PLANE", help = PLANES, add = super::completions::planes())]
     planes: Vec<String>,
@@ -51,9 +52,20 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     let target = Target::unsaid(scope)?;
     absent::refuse_anothers(&target)?;
     let planes = in_force::planes(&target)?.planes;
-    let chosen = target.select(&args.planes)?.into_iter();
+    let chosen = target.select(&args.planes)?;
+    let is_unknown = |plane: &&&AppliedPlane| planes.get(&plane.name).is_none();
+    if let Some(unknown) = chosen.iter().find(is_unknown).filter(|_| !args.planes.is_empty()) {
+        let name = &unknown.name;
+        return Err(Failure::failed(
+            format!("what {name} is nobody tells: it is not in {}", target.applied.manifest.display()),
+            format!(
+                "write it there again, or end it with `gateward stop {name}`; `gateward why {name}` shows its life"
+            ),
+        ));
+    }
     let host = nix::unistd::gethostname().map_or("HOST".to_owned(), |name| name.to_string_lossy().into_owned());
-    let cards: Vec<Card> = chosen.filter_map(|plane| Some(card(planes.get(&plane.name)?, &planes, &host))).collect();
+    let cards: Vec<Card> =
+        chosen.iter().filter_map(|plane| Some(card(planes.get(&plane.name)?, &planes, &host))).collect();
     if args.json {
         print_json(&serde_json::json!({ "planes": cards }))?;
     } else if args.markdown {

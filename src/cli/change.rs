@@ -81,7 +81,10 @@ impl Change<'_> {
         let mut spectator = if patience == Patience::Wait { Spectator::of_stderr() } else { Spectator::None };
         match steer(target, wishes.collect(), patience, &mut spectator)? {
             Ended::All(fates) => self.tell(fates.into_iter().chain(refused).collect()),
-            Ended::Interrupted { standing } => Err(self.interrupted(&standing)),
+            Ended::Interrupted { standing, failed } => {
+                let refused = refused.into_iter().filter_map(|fate| Some((fate.plane, fate.end.err()?)));
+                Err(self.interrupted(&standing, &planes, failed.into_iter().chain(refused).collect()))
+            }
         }
     }
 
@@ -286,11 +289,20 @@ impl Change<'_> {
         words
     }
 
-    fn interrupted(&self, standing: &[PlaneName]) -> Failure {
+    /// That nobody waits any longer for those of `asked` that have not failed, beside those that have.
+    fn interrupted(
+        &self,
+        standing: &[PlaneName],
+        asked: &[PlaneName],
+        mut failed: Vec<(PlaneName, Failure)>,
+    ) -> Failure {
         let names: Vec<&str> = standing.iter().map(PlaneName::as_str).collect();
-        let message = match names.as_slice() {
-            [] => format!("interrupted before the {} was answered; it may be carried out all the same", self.verb),
-            names => format!("no longer waiting; the {} of {} was accepted and goes on", self.verb, names.join(", ")),
+        let open: Vec<&PlaneName> = asked.iter().filter(|plane| failed.iter().all(|(of, _)| of != *plane)).collect();
+        let message = match (names.as_slice(), open.as_slice()) {
+            ([], _) => format!("interrupted before the {} was answered; it may be carried out all the same", self.verb),
+            (names, _) => {
+                format!("no longer waiting; the {} of {} was accepted and goes on", self.verb, names.join(", "))
+            }
         };
         let hint = match self.goal {
             Goal::Up => "`gateward status --watch` shows how it goes",
@@ -298,7 +310,13 @@ impl Change<'_> {
                 "`gateward status --watch` shows how it goes; `--now` would skip the grace"
             }
         };
-        Failure::failed(message, hint)
+        let waiting = Failure::failed(message, hint);
+        let Some(first) = open.first() else { return Failure::Planes(failed) };
+        if failed.is_empty() {
+            return waiting;
+        }
+        failed.push(((*first).clone(), waiting));
+        Failure::Planes(failed)
     }
 }
 

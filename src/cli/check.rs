@@ -22,7 +22,7 @@ use crate::plane::{Place, PlaneName};
 use crate::render::diagnostic::{self, Report};
 use crate::render::findings::{Proof, explanation, findings, github, has_error, sarif, summary};
 use crate::render::redacted;
-use crate::render::sources::Sources;
+use crate::render::sources::{Sources, tamed};
 use crate::render::text::Look;
 
 /// The words of `check`.
@@ -108,7 +108,7 @@ fn waiting(living: &[Finding]) -> String {
     let waiting: BTreeSet<PlaneName> = living.iter().flat_map(newcomers).collect();
     let Some(first) = living.first() else { return String::new() };
     let names = waiting.iter().map(PlaneName::as_str).collect::<Vec<_>>().join(", ");
-    format!("note: {names} cannot start yet: {}\n hint: {}\n", first.message, first.hint)
+    format!("note: {names} cannot start yet: {}\n hint: {}\n", tamed(&first.message), tamed(&first.hint))
 }
 
 /// Prints findings to stdout in their form; `text` makes the one for people.

@@ -2,7 +2,8 @@
 //!
 //! The completing itself never prints a mistake: a broken manifest completes to nothing.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
@@ -104,7 +105,18 @@ fn fitting(typed: &OsStr, words: impl IntoIterator<Item = String>) -> Vec<Comple
 
 /// The manifest that the line being completed names.
 fn manifest_on_the_line() -> Option<PathBuf> {
-    let words: Vec<_> = std::env::args_os().collect();
-    let at = words.iter().rposition(|word| word == "-m" || word == "--manifest")?;
-    words.get(at + 1).map(PathBuf::from)
+    named_in(&std::env::args_os().collect::<Vec<_>>())
+}
+
+fn named_in(words: &[OsString]) -> Option<PathBuf> {
+    let named = |(at, word): (usize, &OsString)| {
+        if word == "-m" || word == "--manifest" {
+            return words.get(at + 1).map(PathBuf::from);
+        }
+        let bytes = word.as_bytes();
+        let joined = bytes.strip_prefix(b"--manifest=").or_else(|| bytes.strip_prefix(b"-m="));
+        let joined = joined.or_else(|| bytes.strip_prefix(b"-m"))?;
+        Some(PathBuf::from(OsStr::from_bytes(joined)))
+    };
+    words.iter().enumerate().rev().find_map(named)
 }

@@ -99,6 +99,9 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
             }
         }
     }
+    if patience == Patience::Leave {
+        return Ok(Code::Done);
+    }
     for one in &leaving {
         one.see_off()?;
     }

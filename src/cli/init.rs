@@ -7,12 +7,12 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::absent::is_same;
 use super::check::unheld;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::Scope;
 use super::terminal::{print, say, stderr_look};
 use crate::collision::finding::{Finding, Severity};
+use crate::daemon::applied::is_same;
 use crate::daemon::load;
 use crate::daemon::survey::existing;
 use crate::daemon::survey::{self, Depth};
@@ -160,13 +160,33 @@ fn write(path: &Path, text: &str, force: bool) -> Result<Option<PathBuf>, Failur
         let message = format!("{} is there already, and is left as it is", path.display());
         return Err(Failure::failed(message, "choose another place with `-o FILE`, or keep it beside with --force"));
     }
-    let kept = if is_there { Some(keep(path).map_err(failed)?) } else { None };
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    Ok(kept)
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".new-{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = write_beside(&beside, text).and_then(|()| put(&beside, path, force));
+    written.inspect_err(|_| drop(fs::remove_file(&beside))).map_err(failed)
 }
 
-/// Gives what is at `path` another name that nothing has.
+fn write_beside(beside: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(beside)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all())
+}
+
+/// Has what is whole at `beside` stand at `path`; gives where what stood there was put.
+fn put(beside: &Path, path: &Path, force: bool) -> io::Result<Option<PathBuf>> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, beside, CWD, path, RenameFlags::NOREPLACE) {
+        Err(rustix::io::Errno::EXIST) if force => {}
+        // A filesystem that cannot tell: it was looked for a moment ago.
+        Err(rustix::io::Errno::INVAL) => return fs::rename(beside, path).map(|()| None),
+        done => return done.map(|()| None).map_err(io::Error::from),
+    }
+    let kept = keep(path)?;
+    fs::rename(beside, path)?;
+    Ok(Some(kept))
+}
+
+/// Gives what is at `path` a second name that nothing has.
 fn keep(path: &Path) -> io::Result<PathBuf> {
     for number in 1.. {
         let mut name = path.as_os_str().to_owned();
@@ -174,10 +194,7 @@ fn keep(path: &Path) -> io::Result<PathBuf> {
         let kept = PathBuf::from(name);
         // A link refuses to replace, which a rename does not.
         match fs::hard_link(path, &kept) {
-            Ok(()) => {
-                fs::remove_file(path)?;
-                return Ok(kept);
-            }
+            Ok(()) => return Ok(kept),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }

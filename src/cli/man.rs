@@ -79,8 +79,8 @@ Inside a plane: where its supervisor answers.
 GATEWARD_RUNTIMES_DIR
 Where OpenClaw releases are kept.
 .TP
-XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_RUNTIME_DIR
-Where manifest, state dir and run dir are when nothing is written.
+XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_RUNTIME_DIR, XDG_DATA_HOME
+Where manifest, state dir, run dir and OpenClaw releases are when nothing is written.
 .TP
 NO_COLOR
 No colour, also on a terminal.

@@ -57,7 +57,7 @@ pub fn words() -> clap::Command {
     <Words as clap::CommandFactory>::command()
 }
 
-/// Runs the program with the process's own arguments; gives the exit code, 0 to 7.
+/// Runs the program with the process's own arguments; gives the exit code: one of `outcome::Code`, or that of the command which `exec` ran.
 pub fn run() -> ExitCode {
     // Entries of our own processes, which are no words for people.
     if let Some(code) = hidden() {

@@ -15,6 +15,7 @@ use crate::os::lock::held;
 use crate::plane::PlaneName;
 use crate::plane::shell::word;
 use crate::render::plan::{Mood, plan};
+use crate::render::sources::tamed;
 use crate::rundir;
 use crate::wire::{Answer, Ask, Plan, Reload, State};
 
@@ -118,7 +119,8 @@ fn note_standing(target: &Target) {
     let found: Vec<Finding> = serde_json::from_value(found).unwrap_or_default();
     for one in found.iter().filter(|one| one.severity == Severity::Error && one.living.is_empty()) {
         let planes = one.planes.iter().take(4).map(|plane| plane.as_str()).collect::<Vec<_>>().join(", ");
-        say(&format!("note: {} stands against {planes}: {}\n hint: {}\n", one.code, one.message, one.hint));
+        let (message, hint) = (tamed(&one.message), tamed(&one.hint));
+        say(&format!("note: {} stands against {planes}: {message}\n hint: {hint}\n", tamed(&one.code)));
     }
 }
 

@@ -11,7 +11,6 @@ use serde_json::json;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::{Scope, Target};
 use super::{terminal, trouble};
-use crate::daemon::load;
 use crate::daemon::survey::held;
 use crate::plane::{Launch, Plane};
 use crate::render::table::{Cell, Column, Side, table};
@@ -34,7 +33,8 @@ Releases are kept in $GATEWARD_RUNTIMES_DIR, else as root in /var/lib/gateward/r
 $XDG_DATA_HOME/gateward/runtimes (~/.local/share). Each takes about 850 MB. A plane runs on one through \
 `[runtimes.NAME] version = \"…\"` and `runtime = \"NAME\"` in the manifest.
 
-Exit codes: 0 done; 1 it failed, and nothing is left that could be taken for a release; 2 usage.")]
+Exit codes: 0 done; 1 it failed, and nothing is left that could be taken for a release; 2 usage; 6 (remove) the manifest cannot be \
+read or is invalid.")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -71,7 +71,7 @@ Exit codes: 0 shown; 1 the folder cannot be read.")]
 Examples:
   gateward runtime remove 2026.8.1
 
-Exit codes: 0 removed; 1 a plane runs on it, or it is not there.")]
+Exit codes: 0 removed; 1 a plane runs on it, or it is not there; 6 the manifest cannot be read or is invalid.")]
     Remove {
         /// The release
         #[arg(add = super::completions::releases())]
@@ -142,13 +142,16 @@ fn kept(run_dir: &Path) -> Owners {
 /// The planes that the manifest gives a release to, and those whose keepers would start them on one. Without a manifest there
 /// are none; with one that was named, or that is found and does not hold, nobody knows.
 fn manifest(scope: &Scope) -> Result<Owners, Failure> {
-    let path = match load::find(scope.manifest.as_deref()) {
-        Ok(path) => path,
+    match scope.find() {
         Err(error) if scope.manifest.is_none() && error.manifest.is_none() => return Ok(Owners::default()),
         Err(error) => return Err(trouble::manifest(&error)),
-    };
-    let planes = load::read(&path).map_err(|error| trouble::manifest(&error))?.planes;
-    Ok(Owners { given: by_release(planes.planes.iter().map(|(plane, _)| plane)), ..kept(&planes.supervisor.run_dir) })
+        Ok(_) => {}
+    }
+    // Keepers are where they were started, also when the manifest names another run dir since.
+    let target = Target::quietly(scope)?;
+    let loaded = target.loaded.map_err(|error| trouble::manifest(&error))?;
+    let given = by_release(loaded.planes.planes.iter().map(|(plane, _)| plane));
+    Ok(Owners { given, ..kept(&target.applied.run_dir) })
 }
 
 fn by_release<'a>(planes: impl Iterator<Item = &'a Plane>) -> InUse {

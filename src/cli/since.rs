@@ -19,7 +19,7 @@ pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
     at.ok_or_else(|| unreadable(text))
 }
 
-/// A duration as the manifest writes one, and days.
+/// So many seconds, minutes, hours or days: one number and its unit, such as `90s` or `1d`.
 fn ago(text: &str) -> Option<SignedDuration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);

@@ -38,7 +38,7 @@ Examples:
   gateward status --json | jq '.planes[] | select(.ready | not) | .name'
 
 Exit codes: 0 shown; 1 this user may look at nothing; 3 a plane that was named is not up; 4 no such plane; 5 neither supervisor nor \
-keeper answers.")]
+keeper answers; 6 the manifest cannot be read and was never applied.")]
 pub struct Args {
     #[arg(value_name = "PLANE", help = PLANES, add = super::completions::planes())]
     planes: Vec<String>,
@@ -55,11 +55,19 @@ pub struct Args {
 
 /// Runs `status`.
 pub fn run(args: &Args, scope: &Scope) -> Outcome {
-    let target = if args.quiet { Target::unsaid(scope)? } else { Target::find(scope)? };
-    let planes = target.select(&args.planes)?;
-    if args.watch {
-        return watch(args, &target, &planes);
+    if args.quiet {
+        return shown(args, &|| Target::unsaid(scope)).or_else(|failure| Ok(failure.code()));
     }
+    if args.watch {
+        return watch(args, scope);
+    }
+    shown(args, &|| Target::find(scope))
+}
+
+/// One look, shown unless only its code is wanted.
+fn shown(args: &Args, find: &dyn Fn() -> Result<Target, Failure>) -> Outcome {
+    let target = find()?;
+    let planes = target.select(&args.planes)?;
     let seen = look(&target, &planes)?;
     if args.json {
         print_json(&seen.report)?;
@@ -67,7 +75,6 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         print(&status(&seen.report, Timestamp::now(), stdout_look()))?;
     }
     match seen.answered.or_fail(&target) {
-        Err(failure) if args.quiet => Ok(failure.code()),
         Err(failure) => Err(failure),
         Ok(()) if is_named(args) && !all_up(&seen.report) => Ok(Code::NotRunning),
         Ok(()) => Ok(Code::Done),
@@ -296,12 +303,20 @@ fn keeper_state(lock: &Path, supervisor: &SupervisorStatus) -> String {
 }
 
 /// Looks again and again. Ctrl-C ends it as it ends any program: nothing is left to tidy up.
-fn watch(args: &Args, target: &Target, planes: &[&AppliedPlane]) -> Outcome {
+fn watch(args: &Args, scope: &Scope) -> Outcome {
+    let mut target = Target::find(scope)?;
+    target.select(&args.planes)?;
     let mut drawn = 0;
     let mut said = String::new();
     loop {
         let next = Instant::now() + GLANCE;
-        let seen = look(target, planes)?;
+        // A reload may have brought a plane; one that was named and is gone is shown as it was known.
+        if let Ok(now) = Target::unsaid(scope)
+            && now.select(&args.planes).is_ok()
+        {
+            target = now;
+        }
+        let seen = look(&target, &target.select(&args.planes)?)?;
         let stdout = io::stdout();
         if args.json {
             let line = serde_json::to_string(&seen.report).map_err(|error| Failure::Output(error.into()))?;

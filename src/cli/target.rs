@@ -12,7 +12,7 @@ use super::inside::{self, inside};
 use super::outcome::{Failure, Told};
 use super::terminal::say;
 use super::trouble;
-use crate::daemon::applied::{self, Elsewhere, lives_elsewhere};
+use crate::daemon::applied::{self, Elsewhere, is_same, lives_elsewhere};
 use crate::daemon::keepers;
 use crate::daemon::load::{self, LoadError, Loaded};
 use crate::manifest::suggest::nearest;
@@ -239,7 +239,7 @@ fn last_applied(scope: &Scope, error: &LoadError) -> Option<Applied> {
         applied::read(&rundir::breadcrumb(&run_dir))
     };
     // Two manifests may share a state dir by mistake; the note of one says nothing of the other's planes.
-    let mine = |applied: &Applied| Some(applied.manifest.as_path()) == named;
+    let mine = |applied: &Applied| named.is_some_and(|named| is_same(&applied.manifest, named));
     // Where no manifest was found: one that was in a place where it would be found, and has planes that live.
     let by_place = || {
         let places = if scope.manifest.is_none() && named.is_none() { load::places() } else { Vec::new() };

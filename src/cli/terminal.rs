@@ -1,6 +1,6 @@
 //! Where words go: data to stdout, talk to stderr; whether it is a terminal, how wide, and in colour.
 //!
-//! The one place of the command line that prints.
+//! What the command line prints goes through here; a stream of lines and what is redrawn in place are written where they are made.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +17,11 @@ static PRINTED: AtomicBool = AtomicBool::new(false);
 /// Whether data was printed already.
 pub fn has_printed() -> bool {
     PRINTED.load(Ordering::Relaxed)
+}
+
+/// To be said by whoever writes to stdout past [`print`], before the first byte.
+pub fn will_print() {
+    PRINTED.store(true, Ordering::Relaxed);
 }
 
 /// How what goes to stdout may look.
@@ -48,7 +53,7 @@ fn columns(stream: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
 
 /// Prints data, styled already as [`stdout_look`] says.
 pub fn print(text: &str) -> Result<(), Failure> {
-    PRINTED.store(true, Ordering::Relaxed);
+    will_print();
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Failure::Output)
 }

@@ -24,7 +24,8 @@ Examples:
   gateward why main -n 50
   gateward why main --json
 
-Exit codes: 0 it is up; 3 it is not; 4 no such plane; 5 neither supervisor nor keeper answers.")]
+Exit codes: 0 it is up; 1 what is known of it cannot be read; 3 it is not up; 4 no such plane; 5 neither supervisor nor keeper \
+answers; 6 the manifest cannot be read and was never applied.")]
 pub struct Args {
     #[arg(value_name = "PLANE", help = "The plane, by name", add = super::completions::plane())]
     plane: String,

@@ -2,7 +2,7 @@
 //!
 //! Holds no secret, and nothing acts by it alone.
 
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use super::keepers;
@@ -65,10 +65,27 @@ pub fn read(path: &Path) -> Option<Applied> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-/// The note that the path of a manifest alone leads to, when it is of that manifest.
+/// The note that the path of a manifest alone leads to, when it is of that manifest; by another path to the same file too.
 pub fn by_signpost(manifest: &Path) -> Option<Applied> {
     let defaults = super::load::default_dirs(manifest)?;
-    read(&rundir::signpost(&defaults.state_dir, manifest)).filter(|applied| applied.manifest == manifest)
+    let of_it = |note: &Applied| is_same(&note.manifest, manifest);
+    if let Some(note) = read(&rundir::signpost(&defaults.state_dir, manifest)).filter(of_it) {
+        return Some(note);
+    }
+    let others = std::fs::read_dir(rundir::signposts(&defaults.state_dir)).into_iter().flatten().flatten();
+    // One of whose planes none lives may be of a file that stood here before.
+    others.filter_map(|entry| read(&entry.path())).find(|note| of_it(note) && lives(note))
+}
+
+/// Whether both paths lead to one file; of a file that is gone the path alone tells.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    // A hard link, or a folder that is mounted twice, is the same file by another path.
+    let is_one = || match (one.metadata(), other.metadata()) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        (Err(_), _) | (_, Err(_)) => false,
+    };
+    one == other || real(one) == real(other) || is_one()
 }
 
 /// Where the supervisor of this manifest, or a keeper of it, still lives, when that is elsewhere than the manifest says now: its

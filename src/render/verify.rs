@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::plane::PlaneName;
+use crate::render::sources::tamed;
 use crate::render::text::{Look, Tone, columns, labelled};
 use crate::wire::State;
 
@@ -149,7 +150,7 @@ fn one(plane: &Verified, look: Look) -> String {
 fn headline(plane: &Verified, look: Look) -> String {
     let name = look.paint(Tone::Strong, plane.name.as_str());
     if plane.claims.is_empty() {
-        let why = if plane.why.is_empty() { String::new() } else { format!(": {}", plane.why) };
+        let why = if plane.why.is_empty() { String::new() } else { format!(": {}", tamed(&plane.why)) };
         return format!("{name} is {}, so there is nothing to verify{why}\n", plane.state.as_str());
     }
     let count = |verdict| plane.claims.iter().filter(|claim| claim.verdict == verdict).count();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::collision::finding::{Finding, Severity};
+use crate::render::sources::tamed;
 use crate::render::status::{left, tone};
 use crate::render::text::{Look, Tone, columns, duration, labelled};
 use crate::wire::{PlaneStatus, State};
@@ -88,7 +89,7 @@ fn headline(status: &PlaneStatus, now: Timestamp, look: Look) -> String {
     let state = match status.state {
         State::Up if status.ready => "up and ready".to_owned(),
         State::Up if status.failing.is_empty() => "up, not ready".to_owned(),
-        State::Up => format!("up, not ready ({})", status.failing.join(", ")),
+        State::Up => format!("up, not ready ({})", tamed(&status.failing.join(", "))),
         State::Stopped | State::Starting | State::Stopping | State::Backoff | State::Parked | State::Unknown => {
             status.state.as_str().to_owned()
         }

@@ -102,16 +102,6 @@ impl Runtimes {
     }
 }
 
-/// [`Runtimes::bin`] of this host.
-pub fn bin(version: &str) -> Option<PathBuf> {
-    Runtimes::of_host().bin(version)
-}
-
-/// [`Runtimes::installed`] of this host.
-pub fn installed() -> Vec<Installed> {
-    Runtimes::of_host().installed()
-}
-
 /// Whether `text` is one release as npm numbers them, and so also safe as a folder name and in an npm package spec.
 pub fn is_version(text: &str) -> bool {
     let mut numbers = text.splitn(3, '.');

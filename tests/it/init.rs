@@ -64,6 +64,22 @@ fn what_is_there_is_left_or_kept_beside() {
 }
 
 #[test]
+fn a_manifest_that_cannot_be_written_whole_leaves_what_was_there() {
+    let folder = Scratch::new("init-half");
+    folder.write("supervisor.toml", "mine");
+    // A file of this process may have one block of 512 bytes, and a signal that would end it is not heard.
+    let script = "trap '' XFSZ; ulimit -f 1; exec \"$0\" init --force";
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_gateward")]).current_dir(folder.path());
+    let said = crate::support::said(command.env_clear().env("HOME", folder.path()).output().expect("a shell runs"));
+    let said = said.code(1);
+    assert!(said.err.contains("cannot be written"), "{}", said.err);
+    let left = fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["supervisor.toml"]);
+    assert_eq!(fs::read_to_string(folder.join("supervisor.toml")).expect("a file"), "mine");
+}
+
+#[test]
 fn profiles_are_taken_in_as_they_are() {
     let folder = Scratch::new("init-profiles");
     let config = |port: u16| format!("{{ gateway: {{ mode: \"local\", bind: \"loopback\", port: {port} }} }}");

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::source::{End, Line};
 use super::times::When;
 use crate::cli::outcome::Failure;
-use crate::cli::terminal::stdout_look;
+use crate::cli::terminal::{stdout_look, will_print};
 use crate::render::sources::{is_wild, tamed};
 
 /// What a line looks like.
@@ -66,6 +66,7 @@ impl Printer {
             self.foreign[source] += 1;
             return Ok(());
         }
+        will_print();
         self.write(source, line).map_err(Failure::Output)
     }
 

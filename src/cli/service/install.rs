@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use super::systemctl::{is_there, systemctl};
 use super::there::{Living, There, living, names};
 use super::{Meant, remarks};
-use crate::cli::absent::is_same;
 use crate::cli::ask;
 use crate::cli::outcome::{Code, Failure, Outcome};
 use crate::cli::target::{Scope, Target};
 use crate::cli::terminal::{print, say};
 use crate::cli::trouble;
+use crate::daemon::applied::is_same;
 use crate::daemon::load;
 use crate::plane::shell::word;
 use crate::render::service::{Kind, UNIT};
@@ -84,7 +84,7 @@ fn refuse_another(kind: Kind, before: &There, manifest: &Path) -> Result<(), Fai
     };
     let what = match before.runs() {
         true => remarks::systemctl_line(kind, &format!("stop {UNIT}")),
-        false => format!("gateward -m {} down", other.display()),
+        false => format!("gateward -m {} down", word(other)),
     };
     Err(Failure::failed(
         format!("{left}: with {} in its place nothing would stop those planes any more", manifest.display()),

@@ -90,10 +90,12 @@ pub enum Reached {
 pub enum Ended {
     /// Every wish has its fate.
     All(Vec<Fate>),
-    /// Ctrl-C: these were accepted and go on, the others were not told yet.
+    /// Ctrl-C: these were accepted and go on, of the others nothing is known yet but of those that have their fate.
     Interrupted {
         /// Whose asks stand.
         standing: Vec<PlaneName>,
+        /// Those that had failed by then.
+        failed: Vec<(PlaneName, Failure)>,
     },
 }
 
@@ -115,7 +117,8 @@ pub fn steer(
         }
         if party.wait(&interrupt, spectator.tick())? == Heard::Interrupt {
             spectator.clear();
-            return Ok(Ended::Interrupted { standing: party.standing() });
+            let (standing, failed) = party.so_far();
+            return Ok(Ended::Interrupted { standing, failed });
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Instant;
 use super::party::{AWAY, Party};
 use super::silence::{self, Behind, Silence};
 use super::task::{Keeper, Missing, Stage, Then};
-use crate::cli::outcome::Failure;
-use crate::os::lock::held;
+use crate::cli::outcome::{Failure, Told};
+use crate::os::lock::{held, holder_of};
 use crate::rundir;
 use crate::socket::CallError;
 use crate::wire::Ask;
@@ -71,6 +71,20 @@ impl Party<'_> {
             format!("the supervisor runs, and no keeper of {plane} has begun within {} s", AWAY.as_secs()),
             "`gateward status` and `gateward events` say why; it is tried again by itself",
         )
+    }
+
+    /// It has its lock, and nobody could ask it: that alone says nothing against it.
+    pub(super) fn end_as_unheard(&mut self, at: usize) {
+        let plane = &self.tasks[at].wish.plane;
+        let by =
+            holder_of(&self.target.folder(plane).keeper_lock()).map_or_else(String::new, |pid| format!(" (pid {pid})"));
+        let run_dir = self.target.applied.run_dir.display();
+        let unheard = Failure::NobodyAnswers(Told::new(
+            format!("the keeper of {plane}{by} is there, and has had no socket in {run_dir} for {} s", AWAY.as_secs()),
+            "its gateway lives on; it binds a lost socket again by itself: ask again in a moment, and see that \
+             the run dir can be written to",
+        ));
+        self.end(at, Err(unheard));
     }
 
     pub(super) fn end_as_hung(&mut self, at: usize) {

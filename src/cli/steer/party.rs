@@ -82,9 +82,12 @@ impl<'a> Party<'a> {
         self.tasks.into_iter().filter_map(Task::fate).collect()
     }
 
-    /// The planes whose asks were accepted.
-    pub fn standing(self) -> Vec<PlaneName> {
-        self.tasks.into_iter().filter(Task::is_accepted).map(|task| task.wish.plane).collect()
+    /// The planes whose asks were accepted, and what has failed already.
+    pub fn so_far(self) -> (Vec<PlaneName>, Vec<(PlaneName, Failure)>) {
+        let standing =
+            self.tasks.iter().filter(|task| task.is_accepted()).map(|task| task.wish.plane.clone()).collect();
+        let failed = self.fates().into_iter().filter_map(|fate| Some((fate.plane, fate.end.err()?))).collect();
+        (standing, failed)
     }
 
     /// Wait for the next answer, the next moment to do something, or `tick`.
@@ -282,7 +285,8 @@ impl<'a> Party<'a> {
             Err(_) if self.tasks[at].wish.goal == Goal::Gone => match self.behind(at) {
                 Behind::Nobody => self.end(at, Ok(Reached::Done)),
                 Behind::Binding if Instant::now() < away_until => self.redial(at, away_until, Then::Ask(keeper)),
-                Behind::Binding | Behind::Stopped => self.end_as_hung(at),
+                Behind::Binding => self.end_as_unheard(at),
+                Behind::Stopped => self.end_as_hung(at),
             },
             Err(error) => match (keeper, self.behind(at)) {
                 (Keeper::MayBeAbsent, _) => self.place_keep(at, Then::Ask(Keeper::IsComing), Missing::Absent),
@@ -290,7 +294,8 @@ impl<'a> Party<'a> {
                     self.redial(at, away_until, Then::Ask(Keeper::IsComing));
                 }
                 (Keeper::IsComing, Behind::Nobody) => self.end(at, Err(self.never_came(at, error))),
-                (Keeper::IsComing, Behind::Binding | Behind::Stopped) => self.end_as_hung(at),
+                (Keeper::IsComing, Behind::Binding) => self.end_as_unheard(at),
+                (Keeper::IsComing, Behind::Stopped) => self.end_as_hung(at),
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::look::{Browser, Heard, Owner, Seen};
+use super::look::{Browser, Heard, Owner, Release, Seen};
 use crate::cli::in_force::Word;
 use crate::keeper::probe::Answered;
 use crate::openclaw::environment::{COOKIE, is_taken_over};
@@ -97,16 +97,23 @@ fn program(status: &PlaneStatus, seen: &Seen) -> Claim {
         return Claim::unseen(Subject::Program, "its program may not be seen by this user");
     };
     match &seen.release {
-        Some(release) if exe.starts_with(release) => Claim::proved(
+        Release::In(release) if exe.starts_with(release) => Claim::proved(
             Subject::Program,
             format!("it executes {}, of the release in {}", exe.display(), release.display()),
         ),
-        Some(release) => Claim::failed(
+        Release::In(release) => Claim::failed(
             Subject::Program,
             format!("it executes {}, which is not in {}", exe.display(), release.display()),
             format!("`gateward restart {}` starts it from there", seen.plane.name),
         ),
-        None => Claim::proved(Subject::Program, format!("it executes {}", exe.display())),
+        Release::NotHere(version) => Claim::unseen(
+            Subject::Program,
+            format!(
+                "it executes {}; whether that is of OpenClaw {version} is not to be seen here, where that release is not",
+                exe.display()
+            ),
+        ),
+        Release::Any => Claim::proved(Subject::Program, format!("it executes {}", exe.display())),
     }
 }
 

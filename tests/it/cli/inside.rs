@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::quiet;
+use super::{quiet, slow};
 use crate::support::{Gateward, Said, TestPlane, processes, said};
 
 /// The binary with the environment that the plane's gateway was started with, and nothing else.
@@ -129,4 +129,17 @@ fn a_scrubbed_environment_hides_no_plane() {
     assert!(own.contains("asked from inside rescue, which ends with this: not waiting"), "{own}");
     let events = gateward.run(&["events", "main"]).code(0).out;
     assert!(events.contains("restart by plane rescue"), "the journal says who asked: {events}");
+}
+
+#[test]
+fn a_down_without_a_supervisor_does_not_wait_for_the_plane_that_asks() {
+    let mut gateward = Gateward::new("inside-down", vec![slow("main")]);
+    gateward.up();
+    let main = gateward.until_ready("main");
+    gateward.end_daemon(rustix::process::Signal::KILL, Duration::from_secs(60));
+    let said = from_inside(&gateward, "main", &["down"]).code(0);
+    assert!(said.err.contains("not waiting"), "{}", said.err);
+    assert!(!said.out.contains("every plane is stopped"), "nobody looked: {}", said.out);
+    let pid = main.pid.expect("it was up");
+    crate::support::eventually(Duration::from_secs(60), "its end", || !processes::is_alive(pid));
 }

@@ -58,6 +58,17 @@ fn a_card_has_all_but_the_token() {
 }
 
 #[test]
+fn a_card_of_a_plane_that_no_manifest_knows_is_refused_with_the_reason() {
+    let mut gateward = Gateward::new("shown-stranger", vec![quiet("main"), quiet("rescue")]);
+    gateward.up();
+    gateward.until_ready("rescue");
+    gateward.rewrite(vec![quiet("main")]);
+    let said = gateward.run(&["card", "rescue"]).code(1);
+    assert!(said.err.contains("what rescue is nobody tells"), "{}", said.err);
+    assert!(!gateward.run(&["card"]).code(0).out.contains("rescue"));
+}
+
+#[test]
 fn a_card_says_what_a_config_does_not_tell_and_hides_a_token_in_a_path() {
     let token = "sk-in-a-path-0123456789";
     let config = format!(
@@ -132,6 +143,12 @@ fn plane_names_complete_as_they_are() {
     };
     assert_eq!(complete(&["restart", "re"]), "rescue");
     assert_eq!(complete(&["restart", ""]).lines().take(3).collect::<Vec<_>>(), ["main", "rescue", "all"]);
+    for named in [format!("-m{manifest}"), format!("--manifest={manifest}")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gateward"));
+        command.env_clear().env("GATEWARD_COMPLETE", "bash").env("HOME", gateward.scratch().join("home"));
+        command.env("_CLAP_COMPLETE_INDEX", "3").args(["--", "gateward", &named, "restart", "re"]);
+        assert_eq!(said(command.output().expect("our binary runs")).out, "rescue", "{named}");
+    }
     assert_eq!(complete(&["resta"]), "restart");
     assert_eq!(complete(&["why", ""]).lines().take(3).filter(|word| *word == "all").count(), 0);
     assert_eq!(complete(&["check", "--explain", "path-nes"]), "path-nested");

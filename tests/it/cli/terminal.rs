@@ -25,7 +25,11 @@ fn status_watch_redraws_in_place_in_colour_and_in_eighty_columns() {
 
     let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
     let pty = openpty(Some(&size), None).expect("a terminal");
-    let mut command = gateward.command(&["status", "--watch"]);
+    // Whoever runs the tests in the background has Ctrl-C ignored, and so would every program of theirs.
+    let watch = gateward.command(&["status", "--watch"]);
+    let mut command = Command::new("/usr/bin/env");
+    command.env_clear().arg("--default-signal=INT").arg(watch.get_program()).args(watch.get_args());
+    command.envs(watch.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.env("TERM", "xterm-256color").stdout(Stdio::from(pty.slave)).stderr(Stdio::null());
     let mut child = command.spawn().expect("our binary runs");
     drop(command);

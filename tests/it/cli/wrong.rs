@@ -116,6 +116,52 @@ fn with_a_manifest_that_was_good_once() {
 }
 
 #[test]
+fn with_a_manifest_that_was_good_once_by_another_path_to_it() {
+    let mut gateward = Gateward::new("wrong-path", vec![quiet("main")]);
+    gateward.up();
+    gateward.until_ready("main");
+    let (folder, manifest) = (gateward.scratch().folder("deep"), gateward.manifest().to_owned());
+    std::os::unix::fs::symlink(&manifest, folder.join("link.toml")).expect("a link");
+    let by = |path: &str, words: &[&str]| {
+        let command = gateward.command(&[]);
+        let mut again = std::process::Command::new(command.get_program());
+        again.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        crate::support::said(again.arg("-m").arg(folder.join(path)).args(words).output().expect("our binary runs"))
+    };
+    let good = std::fs::read_to_string(&manifest).expect("the manifest");
+    gateward.scratch().write("supervisor.toml", &good.replace("isolates", "isolate"));
+    for path in ["../supervisor.toml", "link.toml"] {
+        let said = by(path, &["status", "main"]).code(0);
+        assert!(said.err.contains("going by what was last applied"), "{path}: {}", said.err);
+    }
+    // Its folders were edited while it lives: who is asked is the one who has it.
+    let elsewhere = gateward.scratch().folder("elsewhere").join("run");
+    let moved: String = good
+        .lines()
+        .map(|line| match line.starts_with("run_dir") {
+            true => format!("run_dir = \"{}\"\n", elsewhere.display()),
+            false => format!("{line}\n"),
+        })
+        .collect();
+    assert_ne!(good, moved);
+    gateward.scratch().write("supervisor.toml", &moved);
+    by("../supervisor.toml", &["stop", "main"]).code(0);
+    by("link.toml", &["start", "main"]).code(0);
+}
+
+#[test]
+fn with_a_quiet_status() {
+    let gateward = Gateward::new("wrong-quiet", vec![quiet("main")]);
+    for (words, code) in [(["status", "-q", "nosuch"].as_slice(), 4), (["status", "-q"].as_slice(), 5)] {
+        let said = gateward.run(words).code(code);
+        assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""), "{words:?}");
+    }
+    gateward.scratch().write("supervisor.toml", "no manifest");
+    let said = gateward.run(&["status", "-q", "main"]).code(6);
+    assert_eq!((said.out.as_str(), said.err.as_str()), ("", ""));
+}
+
+#[test]
 fn with_a_stale_run_dir() {
     let gateward = Gateward::new("wrong-stale", vec![quiet("main")]);
     let sockets = gateward.scratch().folder("run/planes");

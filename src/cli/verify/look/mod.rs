@@ -104,8 +104,8 @@ pub struct Seen {
     /// The environment that its keeper was given; nothing where the keeper may not tell us.
     pub given: Option<BTreeMap<String, String>>,
     pub exe: Option<PathBuf>,
-    /// The folder in which the program of a kept release has to be.
-    pub release: Option<PathBuf>,
+    /// Where its program has to be.
+    pub release: Release,
     /// Its processes.
     pub tree: Vec<i32>,
     pub listeners: Vec<Heard>,
@@ -248,11 +248,23 @@ fn is_closed(path: &Path) -> bool {
     std::fs::File::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
-fn release(plane: &Plane) -> Option<PathBuf> {
-    let Launch::Runtime { version, .. } = &plane.launch else { return None };
-    let bin = Runtimes::of_host().bin(version)?;
-    // `<release>/node_modules/.bin`
-    bin.parent()?.parent()?.canonicalize().ok()
+/// The release that a plane is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// None that gateward keeps: any program will do.
+    Any,
+    /// The one in this folder.
+    In(PathBuf),
+    /// One of this version, which is not among those of whoever looks.
+    NotHere(String),
+}
+
+fn release(plane: &Plane) -> Release {
+    let Launch::Runtime { version, .. } = &plane.launch else { return Release::Any };
+    match Runtimes::of_host().get(version).and_then(|found| found.root.canonicalize().ok()) {
+        Some(folder) => Release::In(folder),
+        None => Release::NotHere(version.clone()),
+    }
 }
 
 /// Asks each probe once.
