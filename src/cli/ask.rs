@@ -17,8 +17,8 @@ use crate::wire::{Answer, Ask, Request, VERSION};
 /// How long a living keeper or daemon may take to answer a question.
 pub const BUDGET: Duration = Duration::from_secs(3);
 
-/// How soon a supervisor without a socket is called again; no event tells that it has come.
-const REDIAL: Duration = Duration::from_millis(50);
+/// How soon one who has no socket is called again; no event tells that it has come.
+pub const REDIAL: Duration = Duration::from_millis(50);
 
 /// A request in this program's name. What is kept in a journal says from inside which plane it was asked; a look at how things
 /// are does not, and costs no look at who is above us.

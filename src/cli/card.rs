@@ -175,7 +175,7 @@ fn browsers(plane: &Plane, declared: Option<&Declared>, mask: &Mask) -> Vec<Brow
 
 fn notes(plane: &Plane, declared: &Declared) -> Vec<String> {
     let mut notes = Vec::new();
-    if is_closed(&plane.config) {
+    if accounts::is_closed(&plane.config) {
         notes.push("its own config may not be read by this user: what stands only there is not here".to_owned());
         return notes;
     }
@@ -211,11 +211,6 @@ fn unusable(declared: &Declared) -> Option<&Problem> {
     let is_read = declared.files.iter().any(|file| file.role == FileRole::Config && file.read);
     let mut refused = declared.problems.iter().filter(|problem| problem.code.is_error());
     if is_read { refused.find(|problem| problem.code != ProblemCode::ConfigType) } else { refused.next() }
-}
-
-/// Whether a config that is there, or may be, is not for us to read.
-fn is_closed(config: &std::path::Path) -> bool {
-    std::fs::File::open(config).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn own_name() -> Option<String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::ask;
+use super::ask::{self, REDIAL};
 use super::change::check_codes;
 use super::outcome::{Code, Failure, Outcome, Told};
 use super::target::{Scope, Target};
@@ -27,9 +27,6 @@ const AWAY: Duration = Duration::from_secs(20);
 
 /// How long nobody may hold its lock meanwhile: the successor is handed it, and a service manager starts another one sooner.
 const GONE: Duration = Duration::from_secs(5);
-
-/// How soon it is called again meanwhile; no event tells that it is back.
-const REDIAL: Duration = Duration::from_millis(50);
 
 /// The words of `reload`.
 #[derive(Debug, clap::Args)]

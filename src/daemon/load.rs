@@ -208,17 +208,13 @@ fn given(written: &Written) -> (Given, Option<u32>) {
     let read = |path: PathBuf| {
         let file = match anothers {
             // What is closed to a guest holds nothing against the manifest.
-            Some(uid) if is_closed(&path) => EnvFile { text: Ok(String::new()), mode: 0o600, uid },
+            Some(uid) if accounts::is_closed(&path) => EnvFile { text: Ok(String::new()), mode: 0o600, uid },
             Some(_) | None => env_file(&path),
         };
         (path, file)
     };
     given.env_files = files.into_iter().map(read).collect();
     (given, anothers)
-}
-
-fn is_closed(path: &Path) -> bool {
-    std::fs::File::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 fn env_file(path: &Path) -> EnvFile {

@@ -1,9 +1,9 @@
-//! Users and groups of this host, from passwd and group or whatever else answers for them.
+//! Users and groups of this host, from passwd and group or whatever else answers for them, and what is closed to ours.
 //!
 //! Looks up by name or number; changes nobody's identity.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{Group, Uid, User, geteuid};
 
@@ -20,6 +20,11 @@ pub struct Entry {
     pub home: PathBuf,
     /// Login shell.
     pub shell: PathBuf,
+}
+
+/// Whether a file that is there, or may be, is not for us to read.
+pub fn is_closed(path: &Path) -> bool {
+    std::fs::File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// The account of that login name.

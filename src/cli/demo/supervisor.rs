@@ -1,9 +1,10 @@
 //! The demo's supervisor: our own program as a child, started again when it dies, as a service manager would.
 
 use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ const TRIES: u32 = 3;
 
 /// Lines of its output that are shown when it cannot begin.
 const TAIL: usize = 15;
+
+/// They are looked for in so many bytes at its end.
+const TAIL_BYTES: u64 = 16 * 1024;
 
 /// The child.
 pub struct Supervisor {
@@ -72,10 +76,20 @@ impl Supervisor {
     }
 
     fn tail(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let text = last_of(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(TAIL)..].join("\n")
     }
+}
+
+/// The end of a log that is appended to by every demo.
+fn last_of(log: &Path) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let begins = file.metadata()?.len().saturating_sub(TAIL_BYTES);
+    file.seek(SeekFrom::Start(begins))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// In a process group of its own: a terminal's Ctrl-C is for the demo, which then asks the supervisor.

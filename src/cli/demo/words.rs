@@ -1,14 +1,13 @@
 //! What the demo tells people to try. Runs none of it.
 
-use std::path::Path;
-
 use super::ground::Scene;
+use crate::plane::shell::word;
 use crate::render::status::Report;
 
 /// The commands, with the pids as they are now.
 pub fn commands(scene: &Scene, report: &Report) -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| "gateward".into());
-    let gateward = format!("{} -m {}", quoted(&program), quoted(&scene.manifest));
+    let gateward = format!("{} -m {}", word(&program), word(&scene.manifest));
     let pid = |name: &str| {
         let plane = report.planes.iter().find(|plane| plane.name.as_str() == name);
         plane.and_then(|plane| plane.pid).map_or("PID".to_owned(), |pid| pid.to_string())
@@ -32,22 +31,4 @@ Ctrl-C stops everything.
 ",
         main = pid("main"),
     )
-}
-
-/// As a shell takes it for one word.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_one_word_to_a_shell() {
-        assert_eq!(quoted(Path::new("/a/b-1.toml")), "/a/b-1.toml");
-        assert_eq!(quoted(Path::new("/a b/it's")), "'/a b/it'\\''s'");
-    }
 }

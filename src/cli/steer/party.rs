@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::silence::{self, Behind, Silence};
 use super::task::{Keeper, Missing, Stage, Task, Then};
 use super::{Begin, Fate, Patience, Reached, Wish};
-use crate::cli::ask::{out_of_turn, request};
+use crate::cli::ask::{REDIAL, out_of_turn, request};
 use crate::cli::goal::{Goal, Verdict};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::outcome::Failure;
@@ -28,9 +28,6 @@ pub(super) const AWAY: Duration = Duration::from_secs(20);
 
 /// How long a gateway may take to begin its own safe restart: it waits five minutes for its work, then drains as for a stop.
 const SAFELY: Duration = Duration::from_secs(660);
-
-/// How soon an absent keeper is called again; no event tells that a socket has come.
-const REDIAL: Duration = Duration::from_millis(50);
 
 /// What waiting brought.
 #[derive(PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::keeper::probe::{self, Answered, Target};
 use crate::openclaw::environment::{self, COOKIE, Host};
 use crate::os::open_files::{self, OpenFile};
 use crate::os::sockets::{self, Listener};
-use crate::os::{lock, process, sweep};
+use crate::os::{accounts, lock, process, sweep};
 use crate::plane::{Contract, Launch, Plane, PlaneName, Planes, Sealed};
 use crate::rundir::PlaneDir;
 use crate::runtime::Runtimes;
@@ -200,7 +200,7 @@ pub fn seen(subject: &Subject, planes: &Planes, world: &World) -> Result<Seen, F
         keeper: *keeper,
         parent: process::stat(*pid).ok().map(|stat| stat.ppid),
         lock_holder: lock::holder_of(&folder.keeper_lock()),
-        lock_is_closed: is_closed(&folder.keeper_lock()),
+        lock_is_closed: accounts::is_closed(&folder.keeper_lock()),
         by: subject.by,
         pending: subject.pending.clone(),
         lock: folder.keeper_lock(),
@@ -242,10 +242,6 @@ fn with_passed(plane: &Plane, given: Option<&Sealed>) -> Plane {
         }
     }
     plane
-}
-
-fn is_closed(path: &Path) -> bool {
-    std::fs::File::open(path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// The release that a plane is given.
