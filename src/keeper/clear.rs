@@ -4,6 +4,7 @@
 //! that bearer's tree and group). A helper of ours is not a leftover.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -130,70 +131,72 @@ impl Broom {
         self.sweep.as_ref().map(|sweep| sweep.next)
     }
 
-    /// One look: reaps, ends, and, when nothing is left or patience is, tells the result.
+    /// One look: reaps, ends, and, when nothing is left or patience is, tells the result. A look that failed proves nothing: the
+    /// plane counts as held until one succeeds.
     pub fn look(&mut self, plane: &Plane, helpers: &mut Helpers, now: Moment) -> Option<Event> {
         let began = self.sweep.as_ref()?.began;
         let spent = now.saturating_sub(began) >= PATIENCE;
-        let mut left = self.end_children(helpers);
-        left.extend(self.end_bearers());
+        let (left, unseen) = match self.end_leftovers(helpers) {
+            Ok(left) => (left, None),
+            Err(error) => (Vec::new(), Some(unseen(&error))),
+        };
         let mut locked = self.take_lock();
+        let mut holders = Vec::new();
         if locked.is_err() && self.predecessor != Predecessor::Swept {
-            left.extend(self.end_holders());
+            holders = self.end_holders();
             locked = self.take_lock();
         }
-        if !spent && (!left.is_empty() || locked.is_err()) {
+        let left: Vec<Leftover> = left.into_iter().chain(holders).collect();
+        if !spent && (!left.is_empty() || unseen.is_some() || locked.is_err()) {
             self.sweep = Some(Sweep { began, next: now + AGAIN });
             return None;
         }
         self.sweep = None;
-        if left.is_empty() {
+        if left.is_empty() && unseen.is_none() {
             self.predecessor = Predecessor::Swept;
         }
         self.ended.retain(|key, _| !left.iter().any(|one| (one.pid, one.start) == *key));
         let mut conflicts = proof::conflicts(plane);
         conflicts.extend(locked.err());
+        conflicts.extend(unseen);
         let survivors = left.iter().map(ToString::to_string).collect();
         Some(Event::Swept { survivors, conflicts })
     }
 
+    /// Ends what can be found; gives what still lives.
+    fn end_leftovers(&mut self, helpers: &mut Helpers) -> io::Result<Vec<Leftover>> {
+        let mut left = self.end_children(helpers)?;
+        left.extend(self.end_bearers()?);
+        Ok(left)
+    }
+
     /// Ends our children that are no helpers; gives those that still live.
-    fn end_children(&mut self, helpers: &mut Helpers) -> Vec<Leftover> {
+    fn end_children(&mut self, helpers: &mut Helpers) -> io::Result<Vec<Leftover>> {
         match reap::reap_all_but(None) {
             Ok(ended) => ended.into_iter().for_each(|(pid, exit)| helpers.ended(pid, exit)),
             Err(error) => tracing::error!(%error, "children could not be reaped"),
         }
         // The proof, without a scan: no child at all.
         if helpers.is_empty() && matches!(reap::childless(), Ok(true)) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let killed = sweep::kill_children(&helpers.pids());
-        let left = killed.and_then(|killed| {
-            self.ended.extend(killed.into_iter().map(|one| ((one.pid, one.start), one)));
-            sweep::children_left(&helpers.pids())
-        });
-        left.unwrap_or_else(|error| {
-            tracing::error!(%error, "children could not be listed");
-            Vec::new()
-        })
+        let killed = sweep::kill_children(&helpers.pids())?;
+        self.ended.extend(killed.into_iter().map(|one| ((one.pid, one.start), one)));
+        sweep::children_left(&helpers.pids())
     }
 
     /// Once in a keeper's life: what a killed predecessor left behind is not our child.
-    fn end_bearers(&mut self) -> Vec<Leftover> {
+    fn end_bearers(&mut self) -> io::Result<Vec<Leftover>> {
         match self.predecessor {
-            Predecessor::Unmarked | Predecessor::Swept => Vec::new(),
-            Predecessor::Unswept => match sweep::end(self.cookie.as_bytes(), instant_in(AT_ONCE)) {
-                Ok(swept) => {
-                    for leftover in &swept.ended {
-                        tracing::warn!("ended {leftover}: a killed keeper had left it behind");
-                    }
-                    self.ended.extend(swept.ended.into_iter().map(|one| ((one.pid, one.start), one)));
-                    swept.survivors
+            Predecessor::Unmarked | Predecessor::Swept => Ok(Vec::new()),
+            Predecessor::Unswept => {
+                let swept = sweep::end(self.cookie.as_bytes(), instant_in(AT_ONCE))?;
+                for leftover in &swept.ended {
+                    tracing::warn!("ended {leftover}: a killed keeper had left it behind");
                 }
-                Err(error) => {
-                    tracing::error!(%error, "what a killed keeper left behind could not be looked for");
-                    Vec::new()
-                }
-            },
+                self.ended.extend(swept.ended.into_iter().map(|one| ((one.pid, one.start), one)));
+                Ok(swept.survivors)
+            }
         }
     }
 
@@ -206,6 +209,7 @@ impl Broom {
                 }
                 swept.survivors
             }
+            // Whoever has it keeps it from being ours, and so the plane from being spawned into.
             Err(error) => {
                 tracing::error!(%error, "who has the plane's lock could not be looked for");
                 Vec::new()
@@ -236,6 +240,14 @@ impl Broom {
     }
 }
 
+/// What nobody could look for may be there, with all that a spawn needs.
+fn unseen(error: &io::Error) -> Conflict {
+    Conflict {
+        what: "this plane".into(),
+        holder: format!("what its last gateway may have left, which cannot be looked for ({error})"),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "the test starts processes of its own and waits for them")]
 mod tests {
@@ -244,6 +256,45 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::os::testing::{eventually, in_process};
+
+    #[test]
+    fn a_look_that_fails_is_no_proof_that_nothing_is_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        in_process(|| {
+            let plane = crate::plane::testing::sealed("main").plane;
+            let plane = Plane { port: None, state_dir: folder.path().join("state"), ..plane };
+            let mut orphan = Command::new("sleep").arg("600").spawn().expect("sleep");
+            let mut broom = Broom::new("unseen/main/", folder.path().join("plane.lock"));
+            let mut helpers = Helpers::default();
+            let files = |most| {
+                use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+                let limit = getrlimit(Resource::Nofile);
+                setrlimit(Resource::Nofile, Rlimit { current: most, ..limit }).expect("a limit");
+                limit.current
+            };
+            broom.begin(Duration::ZERO);
+            let before = files(Some(0));
+            let early = broom.look(&plane, &mut helpers, Duration::ZERO);
+            let late = broom.look(&plane, &mut helpers, PATIENCE);
+            broom.begin(PATIENCE);
+            files(before);
+            assert_eq!(early, None);
+            let Some(Event::Swept { conflicts, .. }) = &late else { panic!("{late:?}") };
+            assert!(conflicts.iter().any(|one| one.to_string().contains("cannot be looked for")), "{conflicts:?}");
+            assert!(orphan.try_wait().expect("our child").is_none(), "it lived all the while");
+            let mut over = None;
+            eventually("a look that succeeds", || {
+                over = broom.look(&plane, &mut helpers, PATIENCE);
+                over.is_some()
+            });
+            assert_eq!(over, Some(Event::Swept { survivors: vec![], conflicts: vec![] }));
+            assert!(
+                !crate::os::process::stat(orphan.id().cast_signed()).is_ok_and(|stat| !stat.ended()),
+                "it was ended"
+            );
+        });
+    }
 
     #[test]
     fn who_goes_with_the_group_is_told_once_with_the_sweep_that_follows() {

@@ -279,7 +279,7 @@ impl Life {
             Next::Wait { retry_at, attempt, because } => self.phase = Phase::Waiting { retry_at, attempt, because },
             Next::Down(rest) => {
                 for conflict in &conflicts {
-                    self.record("held", conflict.to_string(), "left", "another process, not this plane's");
+                    self.record("held", conflict.to_string(), "left", "nothing that this plane may end");
                 }
                 self.rest(rest);
             }

@@ -38,4 +38,4 @@ pub mod readers;
 pub mod trail;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

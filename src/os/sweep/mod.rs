@@ -205,19 +205,24 @@ fn look(cookie_prefix: &[u8], held: &Held) -> io::Result<Vec<Seen>> {
     };
     let mark = |stat: &Stat| {
         if held.contains_key(&(stat.pid, stat.start)) {
-            return Mark::Ours;
+            return Ok(Mark::Ours);
         }
         read_mark(stat, name, cookie_prefix)
     };
-    Ok(living()?.into_iter().map(|stat| Seen { mark: mark(&stat), stat }).collect())
+    living()?.into_iter().map(|stat| Ok(Seen { mark: mark(&stat)?, stat })).collect()
+}
+
+/// Whether a look failed for want of descriptors or memory: it says nothing about who is there.
+fn is_want(cause: &io::Error) -> bool {
+    matches!(cause.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }
 
 /// What the environment of a process says. A process that executes another program meanwhile has none for a moment, and to
 /// an account other than root it is refused for a moment; so what is not found counts only when the length is right, and
 /// what is empty or refused only when it is so again.
-fn read_mark(stat: &Stat, name: &[u8], cookie_prefix: &[u8]) -> Mark {
+fn read_mark(stat: &Stat, name: &[u8], cookie_prefix: &[u8]) -> io::Result<Mark> {
     if stat.is_leaving() {
-        return Mark::Blank;
+        return Ok(Mark::Blank);
     }
     let mut length = stat.environ_length;
     for first in [true, false, false] {
@@ -226,15 +231,16 @@ fn read_mark(stat: &Stat, name: &[u8], cookie_prefix: &[u8]) -> Mark {
                 let whole = length == Some(environ.len() as u64);
                 (mark(&environ, name, cookie_prefix), whole && !(environ.is_empty() && first))
             }
+            Err(cause) if is_want(&cause) => return Err(cause),
             Err(cause) => (Mark::Blank, !first || cause.kind() != io::ErrorKind::PermissionDenied),
         };
         if believed || mark == Mark::Ours {
-            return mark;
+            return Ok(mark);
         }
         std::thread::yield_now();
         length = process::stat(stat.pid).ok().and_then(|stat| stat.environ_length);
     }
-    Mark::Unsettled
+    Ok(Mark::Unsettled)
 }
 
 fn mark(environ: &[u8], name: &[u8], cookie_prefix: &[u8]) -> Mark {
@@ -318,6 +324,7 @@ fn living() -> io::Result<Vec<Stat>> {
     for pid in process::all()? {
         match process::stat(pid) {
             Ok(stat) if !stat.ended() && !stat.is_kernels() => all.push(stat),
+            Err(cause) if is_want(&cause) => return Err(cause),
             // Ended, gone since the list was read, or nobody's.
             Ok(_) | Err(_) => {}
         }
