@@ -111,7 +111,7 @@ impl Keeper {
         let now = self.hands.clock.now();
         if self.phase_shown.as_ref().map(std::mem::discriminant) != Some(std::mem::discriminant(self.life.phase())) {
             self.hands.watcher.look_at(self.life.phase(), &self.hands.sealed.plane, now);
-            self.files.watch(self.life.phase(), &self.hands.sealed.plane);
+            self.files.watch(self.life.phase(), &self.hands.sealed.plane, &self.hands.read);
             if let Phase::Up { .. } = self.life.phase()
                 && self.hands.speaks_openclaw()
                 && self.hands.handoffs == Handoffs::Unasked

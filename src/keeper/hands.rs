@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use super::clear::Broom;
 use super::clock::Clock;
 use super::confine::Confinement;
+use super::files::Stamps;
 use super::helpers::Helpers;
 use super::input::Input;
 use super::logbook::Logbook;
@@ -116,6 +117,8 @@ pub struct Hands {
     pub prepared: Prepared,
     /// What the living gateway was started from.
     pub origin: Origin,
+    /// How its config and what belongs to that looked when it was spawned.
+    pub read: Stamps,
     /// What it loads from there while it lives.
     pub modules: Modules,
     /// Its cgroup, if its limits need one.

@@ -265,6 +265,7 @@ fn hands(
         ending: None,
         prepared,
         origin: origin::Origin::default(),
+        read: files::Stamps::default(),
         modules: modules::Modules::default(),
         confinement: confine::Confinement::new(&sealed),
         running: None,

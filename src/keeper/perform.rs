@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::os::fd::AsFd;
 
 use super::asks::Waiting;
+use super::files::Stamps;
 use super::hands::{self, Handoffs, Hands, Running};
 use super::input::{Errand, Input, Readiness};
 use super::modules::Modules;
@@ -115,6 +116,7 @@ impl Hands {
         // OpenClaw's answer comes out of the store that a booting gateway opens.
         self.helpers.end(|errand| matches!(errand, Errand::Consume { .. }));
         let keep: Vec<_> = self.broom.lock().map(|lock| (lock.fd(), super::clear::LOCK_FD)).into_iter().collect();
+        self.read = Stamps::of(&self.sealed.plane);
         let child = self.prepared.spawn(stdio, &keep).map_err(|error| failed(&error, error.errno()))?;
         // Only now, as it takes a moment and the start does not wait for it.
         self.modules = Modules::of(&self.sealed);

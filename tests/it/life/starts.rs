@@ -95,6 +95,31 @@ fn a_parked_plane_comes_back_alone_when_an_include_or_a_variable_is_mended() {
 }
 
 #[test]
+fn a_mend_that_is_saved_while_the_gateway_refuses_starts_the_plane_again() {
+    let scratch = crate::support::Scratch::new("mended-early");
+    let marker = scratch.join("refused");
+    // It refuses what it has read, and before it says so the mend is saved: once.
+    let script = format!(
+        "#!/bin/sh\nconfig=\"$OPENCLAW_CONFIG_PATH\"\ncase \"$*\" in *gateway*run*|gateway*)\n\
+         if [ ! -e {marker} ]; then : > {marker}; cp \"$config\" \"$config.new\"; mv \"$config.new\" \"$config\"; exit 78; fi;;\nesac\n\
+         exec {} practice \"$@\"\n",
+        env!("CARGO_BIN_EXE_gateward"),
+        marker = marker.display(),
+    );
+    let program = scratch.write("openclaw", &script);
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let mut world = Gateward::new("mended-early", vec![TestPlane::command("main", &[&program.display().to_string()])]);
+    world.up();
+    let again = world.until("main", SOON, "up by the mend", up);
+    assert_eq!((again.incarnation, again.last_exit.expect("it refused").code), (2, Some(78)));
+    assert!(
+        told(&world, "main", "files-changed", "config, an include or .env changed"),
+        "{:#?}",
+        journal(&world, "main")
+    );
+}
+
+#[test]
 fn a_runtime_is_asked_once_whether_it_speaks_handoff_and_once_more_when_it_is_exchanged() {
     let scratch = crate::support::Scratch::new("asked-once");
     let asked = scratch.join("asked");
