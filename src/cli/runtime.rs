@@ -105,7 +105,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     match &args.what {
         What::Install { version } => install(version),
         What::List { json } => list(*json, &Owners { living: living(), ..as_known(scope) }),
-        What::Remove { version } => remove(version, &Owners { living: living(), ..manifest(scope)? }),
+        What::Remove { version } => remove(version, &|| Ok(Owners { living: living(), ..manifest(scope)? })),
     }
 }
 
@@ -243,7 +243,7 @@ const COLUMNS: [Column; 5] = [
 
 fn row(one: &Installed, owners: &Owners) -> Vec<Cell> {
     let Record { version, node, bytes, installed_at, .. } = &one.record;
-    let Claims { living, kept, given } = claims(version, owners);
+    let Claims { living, kept, given } = claims_on(version, owners);
     let idle = |name: &String| format!("{name} (not running)");
     let to_come = given
         .iter()
@@ -254,25 +254,27 @@ fn row(one: &Installed, owners: &Owners) -> Vec<Cell> {
     [version.clone(), node.clone(), size(*bytes), installed_at.clone(), users].map(Cell::new).into()
 }
 
-fn remove(version: &str, owners: &Owners) -> Outcome {
-    let claims = claims(version, owners);
+/// `look` tells whose each release is: once before, and once when nobody else may install or remove.
+fn remove(version: &str, look: &dyn Fn() -> Result<Owners, Failure>) -> Outcome {
+    let claims = claims_on(version, &look()?);
     if claims == Claims::default() && Runtimes::of_host().get(version).is_some() {
         // Tens of thousands of files take a slow disk some seconds.
         terminal::say(&format!("removing OpenClaw {version} …\n"));
     }
-    let removed = driver()?.block_on(Runtimes::of_host().remove(version, claims))?;
+    let again = || look().map_or_else(|_| claims.clone(), |owners| claims_on(version, &owners));
+    let removed = driver()?.block_on(Runtimes::of_host().remove(version, claims.clone(), &again))?;
     let freed = size(removed.record.bytes);
     terminal::say(&format!("OpenClaw {version} is removed from {}; {freed} are free\n", removed.root.display()));
     Ok(Code::Done)
 }
 
-fn claims(version: &str, owners: &Owners) -> Claims {
+fn claims_on(version: &str, owners: &Owners) -> Claims {
     let of = |planes: &InUse| planes.get(version).cloned().unwrap_or_default();
     Claims { living: of(&owners.living), kept: of(&owners.kept), given: of(&owners.given) }
 }
 
 fn in_json(one: &Installed, owners: &Owners) -> serde_json::Value {
-    let claims = claims(&one.record.version, owners);
+    let claims = claims_on(&one.record.version, owners);
     json!({
         "version": one.record.version,
         "node": one.record.node,

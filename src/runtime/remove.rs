@@ -110,18 +110,27 @@ impl std::error::Error for RemoveError {
 }
 
 impl Runtimes {
-    /// Removes the release of that version, unless somebody claims it.
+    /// Removes the release of that version, unless somebody claims it: `by` now, or `again` when it was waited for whoever else
+    /// installs or removes.
     ///
     /// It loses its name in one step before anything in it is touched, so nobody starts on half of it.
-    pub async fn remove(&self, version: &str, by: Claims) -> Result<Installed, RemoveError> {
+    pub async fn remove(
+        &self,
+        version: &str,
+        by: Claims,
+        again: &dyn Fn() -> Claims,
+    ) -> Result<Installed, RemoveError> {
         let not_here = || RemoveError::NotHere { version: version.to_owned(), root: self.root().to_owned() };
         let failed = |doing, path: PathBuf| move |source| RemoveError::File(InstallError::File { doing, path, source });
         self.get(version).ok_or_else(not_here)?;
-        if by != Claims::default() {
-            return Err(RemoveError::Claimed { version: version.to_owned(), by });
-        }
+        let unclaimed = |by: Claims| {
+            let claimed = |by| RemoveError::Claimed { version: version.to_owned(), by };
+            if by == Claims::default() { Ok(()) } else { Err(claimed(by)) }
+        };
+        unclaimed(by)?;
         let root = self.root();
         let _lock = Lock::take(root, || ()).await.map_err(failed("lock the folder", root.to_owned()))?;
+        unclaimed(again())?;
         let installed = self.get(version).ok_or_else(not_here)?;
         fs::rename(&installed.root, unused(root)).map_err(failed("move aside", installed.root.clone()))?;
         remove_partials(root).map_err(RemoveError::File)?;
