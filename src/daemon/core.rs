@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::input::{Input, Purpose, Told};
 use super::keepers::{self, Keepers};
+use super::orders::{Change, Order};
 use super::proving;
 use super::seal;
 use super::successor::Yielding;
@@ -70,6 +71,10 @@ pub struct Daemon {
     pub(super) departing: BTreeSet<PlaneName>,
     /// Definitions that we handed out; a keeper that dies is given back the same.
     pub(super) applied: BTreeMap<PlaneName, Sealed>,
+    /// What keepers were told to change and have not answered to.
+    pub(super) orders: BTreeMap<PlaneName, Order>,
+    /// How many orders there have been.
+    pub(super) told: u64,
     pub(super) pending: Vec<(PlaneName, Vec<PlaneName>)>,
     pub(super) staggering: bool,
     /// For planes that others wait for: the end of that wait.
@@ -157,19 +162,8 @@ impl Daemon {
                     self.keep(&plane);
                 }
             }
-            Input::Answered { plane, refusal } => {
-                if let Some(refusal) = refusal {
-                    // What it holds now is asked of it by the next proof.
-                    self.leaving.remove(&plane);
-                    self.applied.remove(&plane);
-                    self.voice.say(&format!("{plane}: {refusal}"));
-                    self.note(Some(&plane), "refused", &refusal, "left", "as it is");
-                }
-            }
-            Input::Unanswered { plane, error } => {
-                tracing::warn!(%plane, %error, "its keeper gave no answer");
-                self.doubt(plane, None);
-            }
+            Input::Answered { plane, order, refusal } => self.answered(&plane, order, refusal),
+            Input::Unanswered { plane, order, error } => self.unanswered(plane, order, &error),
             Input::ChildrenChanged => {
                 for (plane, exit) in self.keepers.reap() {
                     tracing::info!(%plane, %exit, "a keeper has ended");
@@ -243,7 +237,7 @@ impl Daemon {
         }
         for plane in self.keeping.clone() {
             self.leaving.insert(plane.clone());
-            self.tell(plane, Ask::Retire(stop.clone()));
+            self.order(plane, Change::Retire(stop.clone()));
         }
         self.down = Some(stop);
     }
@@ -321,8 +315,9 @@ impl Daemon {
         if let (true, Some(stop)) = (is_first, self.down.clone()) {
             // It had only begun when everything was told to go, and nobody heard it then.
             self.leaving.insert(name.clone());
-            self.tell(name, Ask::Retire(stop));
+            self.order(name.clone(), Change::Retire(stop));
         }
+        self.speaks(&name);
         if is_adopted && !self.glancing {
             self.glance_later();
         }

@@ -82,11 +82,14 @@ impl Daemon {
 
     pub(super) fn looked(&mut self, plane: &PlaneName, found: Found, reply: Option<Reply>) {
         self.doubted.remove(plane);
-        if matches!(found, Found::Well | Found::Unreachable { .. }) {
+        if matches!(found, Found::Well { .. } | Found::Unreachable { .. }) {
             self.resting.remove(plane);
         }
         let answer = match found {
-            Found::Well => Answer::Accepted { replaces: None, note: "its keeper answers".into() },
+            Found::Well { definition } => {
+                self.order_again(plane, &definition);
+                Answer::Accepted { replaces: None, note: "its keeper answers".into() }
+            }
             Found::Nobody => Answer::Accepted { replaces: None, note: "another keeper begins".into() },
             Found::Ended { saw } => {
                 self.voice.say(&format!("{plane}: {saw}; it was ended"));

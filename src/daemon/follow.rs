@@ -67,7 +67,7 @@ pub async fn follow(
             }
             Err(_) => {
                 let error = format!("nothing within {} s", BUDGET.as_secs());
-                let _ = inputs.send(Input::Unanswered { plane: plane.clone(), error });
+                let _ = inputs.send(Input::Unanswered { plane: plane.clone(), order: None, error });
             }
         }
         loop {

@@ -21,6 +21,7 @@ impl Daemon {
             return;
         }
         self.keeping.remove(&plane);
+        self.orders.remove(&plane);
         let before = self.seen.remove(&plane);
         let was_let_go = self.leaving.remove(&plane);
         let by_another = self.departing.remove(&plane);

@@ -2,6 +2,7 @@
 //!
 //! Facts from tasks; nothing here acts.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::judged::{Judged, Stamps};
@@ -43,6 +44,8 @@ pub enum Input {
     Answered {
         /// Whose.
         plane: PlaneName,
+        /// To which order.
+        order: u64,
         /// What it said, when it did not take it.
         refusal: Option<String>,
     },
@@ -50,6 +53,8 @@ pub enum Input {
     Unanswered {
         /// Whose.
         plane: PlaneName,
+        /// To which order; none where it was asked how it is.
+        order: Option<u64>,
         /// What came instead.
         error: String,
     },
@@ -157,6 +162,8 @@ pub enum Purpose {
 pub struct Proved {
     /// Why it was.
     pub purpose: Purpose,
+    /// The definitions that the loop had handed out when it was begun.
+    pub handed_out: BTreeMap<PlaneName, String>,
     /// The planes and what stands against them, or why there are none.
     pub outcome: Result<Facts, Unread>,
 }

@@ -18,6 +18,7 @@ mod gone;
 mod input;
 mod load_file;
 mod load_whose;
+mod orders;
 mod proved;
 mod proving;
 mod reconcile;
@@ -231,6 +232,8 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         leaving: BTreeSet::new(),
         departing: BTreeSet::new(),
         applied: BTreeMap::new(),
+        orders: BTreeMap::new(),
+        told: 0,
         pending: Vec::new(),
         staggering: false,
         bounds: BTreeMap::new(),

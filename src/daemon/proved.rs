@@ -16,7 +16,7 @@ use super::watch::Fresh;
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
 use crate::plan::{Occasion, Step};
-use crate::plane::{PlaneName, Planes, Sealed};
+use crate::plane::{PlaneName, Planes};
 use crate::socket::Reply;
 use crate::wire::{Answer, Plan, Refusal, RefusalKind, Reload};
 
@@ -53,6 +53,7 @@ impl Daemon {
             manifest: self.planes.supervisor.manifest.clone(),
             run_dir: self.planes.supervisor.run_dir.clone(),
             handed_out: handed_out.map(|(_, sealed)| Held::only(sealed.clone())).collect(),
+            ordered: self.orders.keys().cloned().collect(),
             purpose,
         };
         let inputs = self.inputs.clone();
@@ -76,12 +77,14 @@ impl Daemon {
         self.read = Stamp::of(&self.planes.supervisor.manifest);
         match proved.outcome {
             Err(unread) => {
-                self.take_over(unread.held);
+                let unknown = |held: &Held| !self.applied.contains_key(held.name());
+                let held = unread.held.into_iter().filter(unknown).collect();
+                self.take_over(held);
                 self.watch_also(unread.env_files);
                 self.unreadable(&unread.error, proved.purpose);
             }
             // What was begun since then was not reckoned with.
-            Ok(facts) if self.is_outdated(&facts.held) => self.prove(proved.purpose),
+            Ok(_) if self.is_outdated(&proved.handed_out) => self.prove(proved.purpose),
             Ok(facts) => {
                 self.trouble.clear();
                 self.compare(&facts.findings);
@@ -111,17 +114,15 @@ impl Daemon {
         let stays = |name: &PlaneName| self.keeping.contains(name) && !self.leaving.contains(name);
         let held: Vec<Held> = held.into_iter().filter(|held| stays(held.name())).collect();
         for held in held {
-            self.applied.entry(held.name().clone()).or_insert(held.sealed);
+            self.applied.insert(held.name().clone(), held.sealed);
         }
     }
 
-    /// Whether a keeper was given a definition that a proof knew nothing of.
-    fn is_outdated(&self, held: &[Held]) -> bool {
-        let known = |name: &PlaneName, sealed: &Sealed| {
-            held.iter().any(|one| one.name() == name && one.sealed.definition == sealed.definition)
-        };
+    /// Whether a keeper was given a definition since a proof began. What keepers hold is not asked here: one that holds another
+    /// than it was given would have every proof made again.
+    fn is_outdated(&self, handed_out: &BTreeMap<PlaneName, String>) -> bool {
         let mut living = self.applied.iter().filter(|(name, _)| self.keeping.contains(*name));
-        living.any(|(name, sealed)| !known(name, sealed))
+        living.any(|(name, sealed)| handed_out.get(name) != Some(&sealed.definition))
     }
 
     /// Takes a new manifest; where the supervisor is found, and by whom, stays what it was when it began.

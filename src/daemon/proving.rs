@@ -48,6 +48,8 @@ pub struct Task {
     pub run_dir: PathBuf,
     /// What the loop has handed out, also to keepers that do not answer yet.
     pub handed_out: Vec<Held>,
+    /// The planes whose keepers were told to change and have not answered: they are, or will be, what was handed out.
+    pub ordered: BTreeSet<PlaneName>,
     /// Why.
     pub purpose: Purpose,
 }
@@ -56,13 +58,15 @@ impl Task {
     /// Makes the proof.
     pub fn done(self) -> Input {
         let outcome = facts(&self);
-        Input::Proved(Box::new(Proved { purpose: self.purpose, outcome }))
+        let handed_out =
+            self.handed_out.into_iter().map(|out| (out.sealed.plane.name, out.sealed.definition)).collect();
+        Input::Proved(Box::new(Proved { purpose: self.purpose, handed_out, outcome }))
     }
 }
 
 fn facts(task: &Task) -> Result<Facts, Unread> {
     let loaded = load::read(&task.manifest);
-    let mut held = held::held(&task.run_dir);
+    let held = held::held(&task.run_dir);
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -70,9 +74,7 @@ fn facts(task: &Task) -> Result<Facts, Unread> {
         }
     };
     let planes = loaded.planes;
-    let mute: Vec<Held> =
-        task.handed_out.iter().filter(|out| !held.iter().any(|one| one.name() == out.name())).cloned().collect();
-    held.extend(mute);
+    let held = with_what_was_handed_out(held, task);
     let changing = changing(&planes, &held);
     let depth = depth(&task.purpose, &changing, &held);
     let budget = if depth == Depth::Live { ASK } else { LOOK };
@@ -85,6 +87,22 @@ fn facts(task: &Task) -> Result<Facts, Unread> {
         findings.into_iter().partition(|one| Code::of(&one.code).is_some_and(Code::is_of_the_host));
     let stamps = judged::stamps(&planes);
     Ok(Facts { stamps, planes, findings, host: looked_at_host.then_some(host), held })
+}
+
+/// What the keepers hold, with what was handed out to those that did not answer, and to those that have still to take it: until
+/// their gateways have ended, these have both.
+fn with_what_was_handed_out(mut held: Vec<Held>, task: &Task) -> Vec<Held> {
+    for out in &task.handed_out {
+        match held.iter_mut().find(|one| one.name() == out.name()) {
+            None => held.push(out.clone()),
+            Some(one) if task.ordered.contains(out.name()) && one.sealed.definition != out.sealed.definition => {
+                let before = std::mem::replace(&mut one.sealed, out.sealed.clone());
+                one.ending.get_or_insert(before);
+            }
+            Some(_) => {}
+        }
+    }
+    held
 }
 
 /// The planes that do not live by what the manifest says.

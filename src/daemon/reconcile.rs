@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::core::{Daemon, refused};
 use super::follow::{Meeting, follow};
 use super::input::Input;
-use super::keepers;
+use super::orders::Change;
 use super::seal;
 use crate::collision::codes::Code;
 use crate::collision::finding::{Finding, Severity};
@@ -20,7 +20,7 @@ use crate::plan::{self, Living, Obstacles, Occasion, Standing, Step, Wanted};
 use crate::plane::{Brief, PlaneName, Planes, Sealed};
 use crate::rundir::{PlaneDir, Word};
 use crate::wants::Wants;
-use crate::wire::{self, Answer, Ask, PlaneStatus, RefusalKind, State};
+use crate::wire::{self, Answer, PlaneStatus, RefusalKind, State};
 
 /// How soon it is looked again whether anything is left of a plane whose keeper was killed.
 const LEFT_AGAIN: Duration = Duration::from_secs(1);
@@ -310,9 +310,11 @@ impl Daemon {
 
     fn replace(&mut self, name: &PlaneName) {
         match self.seal(name) {
+            // A keeper that is told twice would restart its plane twice.
+            Some(Ok(sealed)) if self.is_ordered(name, &sealed.definition) => {}
             Some(Ok(sealed)) => {
                 self.applied.insert(name.clone(), sealed.clone());
-                self.tell(name.clone(), Ask::Replace { sealed: Box::new(sealed), at_next_start: false });
+                self.order(name.clone(), Change::Replace(Box::new(sealed)));
             }
             Some(Err(error)) => {
                 self.voice.say(&format!("{name}: not replaced: {error}; {}", error.hint));
@@ -327,24 +329,7 @@ impl Daemon {
         self.leaving.insert(name.clone());
         self.applied.remove(&name);
         self.pending.retain(|(pending, _)| *pending != name);
-        self.tell(name, Ask::Retire(wire::Stop::default()));
-    }
-
-    /// Asks a keeper; its answer comes back to the loop.
-    pub(super) fn tell(&self, plane: PlaneName, ask: Ask) {
-        let run_dir = self.planes.supervisor.run_dir.clone();
-        let inputs = self.inputs.clone();
-        tokio::task::spawn_local(async move {
-            let heard = match keepers::ask(&run_dir, &plane, ask).await {
-                Ok(Answer::Refused(refusal)) => {
-                    Input::Answered { plane, refusal: Some(format!("{}; {}", refusal.message, refusal.hint)) }
-                }
-                Ok(_) => Input::Answered { plane, refusal: None },
-                Err(error) if error.is_nobody() => Input::Answered { plane, refusal: Some(error.to_string()) },
-                Err(error) => Input::Unanswered { plane, error: error.to_string() },
-            };
-            let _ = inputs.send(heard);
-        });
+        self.order(name, Change::Retire(wire::Stop::default()));
     }
 }
 

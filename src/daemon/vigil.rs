@@ -17,7 +17,7 @@ use crate::os::process;
 use crate::os::ready::ready;
 use crate::plane::PlaneName;
 use crate::rundir::PlaneDir;
-use crate::wire::Ask;
+use crate::wire::{Answer, Ask};
 
 /// How often adopted keepers are glanced at: no signal tells of those that are not our children.
 pub const GLANCE: Duration = Duration::from_secs(30);
@@ -35,7 +35,10 @@ const AGAIN: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// It answers.
-    Well,
+    Well {
+        /// The definition by which it keeps its plane.
+        definition: String,
+    },
     /// There is no keeper.
     Nobody,
     /// It hung, and has been ended.
@@ -57,7 +60,9 @@ pub async fn look(run_dir: PathBuf, folder: PlaneDir, plane: PlaneName) -> Found
     let mut alone = 0_u8;
     loop {
         let silence = match keepers::ask(&run_dir, &plane, Ask::Status).await {
-            Ok(_) => return Found::Well,
+            Ok(Answer::Plane(status)) => return Found::Well { definition: status.definition },
+            // Of another release, and well enough to say something.
+            Ok(_) => return Found::Well { definition: String::new() },
             Err(error) => error,
         };
         let Some(keeper) = keeper_of(&folder) else { return Found::Nobody };

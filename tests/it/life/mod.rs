@@ -19,6 +19,7 @@ mod stops;
 mod stuck;
 mod survival;
 mod survivors;
+mod unheard;
 mod unix;
 mod wiped;
 
