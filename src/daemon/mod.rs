@@ -206,11 +206,8 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
     let supervisor = planes.supervisor.clone();
     let access = Access::of(supervisor.socket_group.as_deref())?;
-    make_folder(&supervisor.run_dir, access)?;
-    make_folder(&rundir::keeper_sockets(&supervisor.run_dir), access)?;
-    crate::socket::give_again(&rundir::keeper_sockets(&supervisor.run_dir), access);
-    let (place, watched) = (rundir::sockets_lock(&supervisor.run_dir), [rundir::daemon_lock(&supervisor.state_dir)]);
-    let listener = Listener::bind(&rundir::daemon_socket(&supervisor.run_dir), access, &watched)?;
+    let place = rundir::sockets_lock(&supervisor.run_dir);
+    let listener = listener(&supervisor, access)?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
     let nudge = listener.nudge();
@@ -275,6 +272,15 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         listener.remove()?;
     }
     Ok(end)
+}
+
+fn listener(supervisor: &Supervisor, access: Access) -> io::Result<Listener> {
+    let keepers = rundir::keeper_sockets(&supervisor.run_dir);
+    make_folder(&supervisor.run_dir, access)?;
+    make_folder(&keepers, access)?;
+    crate::socket::give_again(&keepers, access);
+    let watched = [rundir::daemon_lock(&supervisor.state_dir)];
+    Listener::bind(&rundir::daemon_socket(&supervisor.run_dir), access, &watched)
 }
 
 fn journal(state_dir: &Path, access: Access) -> Journal {
