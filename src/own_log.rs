@@ -19,7 +19,10 @@ pub fn log_to(path: &Path, spare: &Path) -> Option<io::Error> {
     let lost = log_into(spare).err();
     match lost {
         None => tracing::warn!(error = %refused, log = %path.display(), "logged here instead"),
-        Some(error) => eprintln!("warning: neither {} nor {} takes a log: {error}", path.display(), spare.display()),
+        Some(error) => {
+            let (path, spare) = (path.display(), spare.display());
+            let _ = writeln!(io::stderr(), "warning: neither {path} nor {spare} takes a log: {error}");
+        }
     }
     Some(refused)
 }

@@ -11,7 +11,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use super::input::{Input, Purpose, Told};
+use super::deaths::Deaths;
+use super::input::{Input, Met, Purpose, Told};
 use super::keepers::{self, Keepers};
 use super::orders::{Change, Order};
 use super::proving;
@@ -97,7 +98,7 @@ pub struct Daemon {
     /// Keys of [supervisor] that were edited, and have their effect only once it is started anew.
     pub(super) later: Vec<&'static str>,
     pub(super) troubles: BTreeMap<PlaneName, String>,
-    pub(super) deaths: BTreeMap<PlaneName, u32>,
+    pub(super) deaths: Deaths,
     /// Why the last keeper of a plane could not begin, until one does.
     pub(super) unbegun: BTreeMap<PlaneName, String>,
     /// Why we ended a keeper, until the next one is told.
@@ -106,8 +107,12 @@ pub struct Daemon {
     pub(super) resting: BTreeSet<PlaneName>,
     /// Planes whose keeper is being looked after.
     pub(super) doubted: BTreeSet<PlaneName>,
+    /// Planes whose keeper waits in the kernel, and of which that was told.
+    pub(super) waits: BTreeSet<PlaneName>,
     /// Planes whose keeper, of another release, was asked to leave at its next spawn, and whether it has said that it does.
     pub(super) yielding: BTreeMap<PlaneName, Yielding>,
+    /// Keepers among them that have gone and whose word is still to come; with how each had been met.
+    pub(super) unsaid: BTreeMap<PlaneName, Met>,
     /// When we began.
     pub(super) begun: String,
     /// Our own program by the path under which a newer one would be found.
@@ -195,12 +200,7 @@ impl Daemon {
             Input::Signal(told) => return self.told(told),
             Input::Alive => self.voice.alive(if self.down.is_some() { Work::Draining } else { Work::Usual }),
             Input::Tried { outcome, reply } => return self.tried(outcome, reply),
-            Input::Yields { plane, word: Some(word) } => {
-                self.yielding.insert(plane, word);
-            }
-            Input::Yields { plane, word: None } => {
-                self.yielding.remove(&plane);
-            }
+            Input::Yields { plane, word } => self.yields(plane, word),
         }
         (self.down.is_some() && self.keeping.is_empty()).then_some(End::Down)
     }
@@ -303,7 +303,7 @@ impl Daemon {
 
     fn said(&mut self, status: PlaneStatus) {
         self.voice.plane(&status);
-        self.deaths.remove(&status.name);
+        self.deaths.speaks(&status.name, tokio::time::Instant::now());
         self.unbegun.remove(&status.name);
         self.want_another_release(&status);
         let is_adopted = status.keeper_pid.is_some_and(|pid| !self.keepers.has(pid));
@@ -312,6 +312,10 @@ impl Daemon {
             self.departing.insert(name.clone());
         }
         let is_first = self.seen.insert(name.clone(), status).is_none();
+        if is_first {
+            // A stop reaches this one: nothing is left to tell the next.
+            self.resting.remove(&name);
+        }
         if let (true, Some(stop)) = (is_first, self.down.clone()) {
             // It had only begun when everything was told to go, and nobody heard it then.
             self.leaving.insert(name.clone());

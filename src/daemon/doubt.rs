@@ -17,12 +17,6 @@ use crate::rundir::{self, PlaneDir};
 use crate::socket::{Reply, Touched};
 use crate::wire::{Answer, RefusalKind};
 
-/// Keepers that die are given back after so long, doubled for each death in a row.
-const AGAIN: Duration = Duration::from_millis(250);
-
-/// The longest such wait.
-const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
-
 impl Daemon {
     /// Follows every keeper that is at work already: those with a socket, and those that have their lock alone. Whoever was told
     /// to go down before the first proof would leave the latter behind.
@@ -39,10 +33,7 @@ impl Daemon {
 
     /// Has a plane be given a keeper after a wait, which is none at the first time in a row.
     pub(super) fn again_later(&mut self, plane: &PlaneName) -> Duration {
-        let times = self.deaths.entry(plane.clone()).or_insert(0);
-        *times += 1;
-        let wait =
-            if *times == 1 { Duration::ZERO } else { AGAIN.saturating_mul(1 << (*times).min(16)).min(AGAIN_AT_MOST) };
+        let wait = self.deaths.pause(plane, tokio::time::Instant::now());
         let (inputs, plane) = (self.inputs.clone(), plane.clone());
         tokio::task::spawn_local(async move {
             tokio::time::sleep(wait).await;
@@ -53,15 +44,17 @@ impl Daemon {
 
     /// Somebody who cannot reach a plane's keeper wants it looked after, or made; one who wants it for a stop wants no gateway.
     pub(super) fn keep_asked(&mut self, plane: PlaneName, allow: Vec<String>, rests: bool, reply: Reply) {
-        if rests {
-            self.resting.insert(plane.clone());
-        } else {
+        if !rests {
             self.resting.remove(&plane);
         }
         if self.seen.contains_key(&plane) {
+            if rests {
+                // Should it be ended, or have gone, the next one starts no gateway. Taken back where it is well, or stays.
+                self.resting.insert(plane.clone());
+            }
             self.doubt(plane, Some(reply));
         } else {
-            self.prove(Purpose::Keep { plane, allow, reply });
+            self.prove(Purpose::Keep { plane, allow, rests, reply });
         }
     }
 
@@ -82,8 +75,13 @@ impl Daemon {
 
     pub(super) fn looked(&mut self, plane: &PlaneName, found: Found, reply: Option<Reply>) {
         self.doubted.remove(plane);
-        if matches!(found, Found::Well { .. } | Found::Unreachable { .. }) {
+        if matches!(found, Found::Well { .. } | Found::Waiting { .. } | Found::Unreachable { .. }) {
             self.resting.remove(plane);
+        }
+        let waits = matches!(found, Found::Waiting { .. });
+        let is_told = waits && !self.waits.insert(plane.clone());
+        if !waits {
+            self.waits.remove(plane);
         }
         let answer = match found {
             Found::Well { definition } => {
@@ -96,6 +94,18 @@ impl Daemon {
                 self.note(Some(plane), "keeper-hung", &saw, "ended it, and its gateway with it", "another one begins");
                 self.ended.insert(plane.clone(), saw);
                 Answer::Accepted { replaces: None, note: "its keeper hung and is replaced".into() }
+            }
+            Found::Waiting { why } => {
+                if !is_told {
+                    self.voice.say(&format!("{plane}: {why}; it is left"));
+                    self.note(Some(plane), "keeper-waits", &why, "left", "looked at again until it answers");
+                }
+                self.doubt_later(plane.clone(), &why);
+                refused(
+                    RefusalKind::Failed,
+                    format!("{plane}: {why}"),
+                    "nothing was ended; ask again once its disk answers",
+                )
             }
             Found::Unreachable { why } => {
                 self.voice.say(&format!("{plane}: {why}"));
@@ -129,6 +139,15 @@ impl Daemon {
                 self.doubt(plane, None);
             }
         }
+    }
+
+    /// Has a keeper that was left looked at again after a while: nothing tells when the kernel lets go of it.
+    fn doubt_later(&self, plane: PlaneName, why: &str) {
+        let (inputs, error) = (self.inputs.clone(), why.to_owned());
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(vigil::GLANCE).await;
+            let _ = inputs.send(Input::Unanswered { plane, order: None, error });
+        });
     }
 
     pub(super) fn glance_later(&mut self) {

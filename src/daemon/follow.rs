@@ -4,16 +4,16 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
 use super::input::{Input, Met};
 use super::keepers::{self, BUDGET};
-use super::vigil;
+use super::vigil::{self, Left};
 use crate::plane::PlaneName;
 use crate::rundir::{self, PlaneDir};
-use crate::socket::Caller;
+use crate::socket::{CallError, Caller};
 use crate::wire::{Answer, Ask};
 
 /// With this begins why a keeper could not begin; see `keeper::CANNOT`.
@@ -56,35 +56,46 @@ pub async fn follow(
         }
     };
     let path = rundir::keeper_socket(&run_dir, &plane);
-    let heard = async {
-        let mut caller = Caller::connect(&path, BUDGET).await?;
-        caller.tell(&keepers::request(Ask::Follow)).await?;
-        match tokio::time::timeout(BUDGET, caller.next()).await {
-            Ok(answer) => {
-                if let Answer::Plane(status) = answer? {
-                    let _ = inputs.send(Input::Said(status));
-                }
-            }
-            Err(_) => {
-                let error = format!("nothing within {} s", BUDGET.as_secs());
-                let _ = inputs.send(Input::Unanswered { plane: plane.clone(), order: None, error });
-            }
+    loop {
+        if let Err(error) = hear(&path, &plane, &inputs).await {
+            tracing::info!(%plane, %error, "its keeper is no longer heard");
         }
-        loop {
-            if let Answer::Plane(status) = caller.next().await?
-                && inputs.send(Input::Said(status)).is_err()
-            {
-                return Ok::<(), crate::socket::CallError>(());
-            }
+        // One that leaves in order hangs up first: another would find its lock held.
+        if vigil::left(&folder).await == Left::Yes {
+            break;
         }
-    };
-    if let Err(error) = heard.await {
-        tracing::info!(%plane, %error, "its keeper is no longer heard");
+        // A connection has ended and no keeper: its gateway lives, and nobody else may have the plane.
+        let error = "it has hung up, and lives".to_owned();
+        if inputs.send(Input::Unanswered { plane: plane.clone(), order: None, error }).is_err() {
+            return;
+        }
     }
-    // One that leaves in order hangs up first: another would find its lock held.
-    vigil::left(&folder).await;
     // The loop is gone only when the daemon leaves.
     let _ = inputs.send(Input::Gone { plane, met });
+}
+
+/// Passes on what the keeper says, until it hangs up.
+async fn hear(path: &Path, plane: &PlaneName, inputs: &mpsc::UnboundedSender<Input>) -> Result<(), CallError> {
+    let mut caller = Caller::connect(path, BUDGET).await?;
+    caller.tell(&keepers::request(Ask::Follow)).await?;
+    match tokio::time::timeout(BUDGET, caller.next()).await {
+        Ok(answer) => {
+            if let Answer::Plane(status) = answer? {
+                let _ = inputs.send(Input::Said(status));
+            }
+        }
+        Err(_) => {
+            let error = format!("nothing within {} s", BUDGET.as_secs());
+            let _ = inputs.send(Input::Unanswered { plane: plane.clone(), order: None, error });
+        }
+    }
+    loop {
+        if let Answer::Plane(status) = caller.next().await?
+            && inputs.send(Input::Said(status)).is_err()
+        {
+            return Ok(());
+        }
+    }
 }
 
 /// Waits for the keeper's first word, or for its end; gives why it could not begin, where it says so. Either way the socket is

@@ -3,7 +3,7 @@
 //! Ends nothing: what a dead keeper left is swept by the next one.
 
 use super::core::Daemon;
-use super::input::{Input, Met};
+use super::input::Met;
 use super::successor::Yielding;
 use crate::plane::PlaneName;
 use crate::wire::PlaneStatus;
@@ -13,11 +13,7 @@ impl Daemon {
     pub(super) fn gone(&mut self, plane: PlaneName, met: Met) {
         if self.yielding.get(&plane) == Some(&Yielding::Asked) {
             // Its last word comes by another connection, which has ended with it: heard first, it tells a handover from a death.
-            let inputs = self.inputs.clone();
-            tokio::task::spawn_local(async move {
-                tokio::task::yield_now().await;
-                let _ = inputs.send(Input::Gone { plane, met });
-            });
+            self.unsaid.insert(plane, met);
             return;
         }
         self.keeping.remove(&plane);
@@ -26,18 +22,23 @@ impl Daemon {
         let was_let_go = self.leaving.remove(&plane);
         let by_another = self.departing.remove(&plane);
         let is_in_force = self.planes.get(&plane).is_some();
+        let leaves = self.yielding.remove(&plane) == Some(Yielding::Leaves);
+        if was_let_go || leaves {
+            self.deaths.left(&plane);
+        }
         if by_another && self.down.is_none() && is_in_force {
             return self.left_for_another(&plane);
         }
         if was_let_go || self.down.is_some() {
             self.applied.remove(&plane);
             if self.down.is_none() && !is_in_force {
+                self.resting.remove(&plane);
                 self.forget(&plane);
             }
             self.voice.say(&format!("{plane}: stopped, its keeper has left"));
             return self.freed(plane);
         }
-        if self.yielding.remove(&plane) == Some(Yielding::Leaves) {
+        if leaves {
             self.note(
                 Some(&plane),
                 "keeper-replaced",
@@ -58,6 +59,17 @@ impl Daemon {
         };
         self.voice.say(&format!("{plane}: {saw}; another one in {:.1} s", wait.as_secs_f64()));
         self.note(Some(&plane), "keeper-gone", &saw, "start another", "it sweeps before it spawns");
+    }
+
+    /// What a keeper of another release says to our wish that it leave. One that is gone has been waited for with that.
+    pub(super) fn yields(&mut self, plane: PlaneName, word: Option<Yielding>) {
+        match word {
+            Some(word) => drop(self.yielding.insert(plane.clone(), word)),
+            None => drop(self.yielding.remove(&plane)),
+        }
+        if let Some(met) = self.unsaid.remove(&plane) {
+            self.gone(plane, met);
+        }
     }
 
     /// A supervisor before us, or somebody else, had told it to leave; we were started to keep what the manifest has.

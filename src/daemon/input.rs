@@ -152,6 +152,8 @@ pub enum Purpose {
         plane: PlaneName,
         /// Findings to go ahead in spite of.
         allow: Vec<String>,
+        /// Whether it is wanted for a stop.
+        rests: bool,
         /// The asker.
         reply: Reply,
     },

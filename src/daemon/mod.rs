@@ -12,6 +12,7 @@ pub mod seal;
 pub mod survey;
 
 mod core;
+mod deaths;
 mod doubt;
 mod follow;
 mod gone;
@@ -32,7 +33,7 @@ mod watchdog;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -162,10 +163,8 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
         passage::through(&state_dir);
     }
     if let Some(error) = log_to(&rundir::daemon_log(&state_dir), &rundir::spare_daemon_log(run_dir)) {
-        eprintln!(
-            "warning: nothing can be written in the state dir {} ({error}): logs and journals are lost until it can be",
-            state_dir.display()
-        );
+        let lost = format!("{} ({error}): logs and journals are lost until it can be", state_dir.display());
+        let _ = writeln!(io::stderr(), "warning: nothing can be written in the state dir {lost}");
     }
     if let Err(error) = harden::undumpable() {
         tracing::warn!(%error, "the supervisor can be traced");
@@ -206,11 +205,10 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
     let supervisor = planes.supervisor.clone();
     let access = Access::of(supervisor.socket_group.as_deref())?;
-    let place = rundir::sockets_lock(&supervisor.run_dir);
     let listener = listener(&supervisor, access)?;
     let (hear, heard) = mpsc::channel::<Heard>(16);
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
-    let nudge = listener.nudge();
+    let (place, nudge) = (rundir::sockets_lock(&supervisor.run_dir), listener.nudge());
     let touched = inputs.clone();
     let serving = tokio::task::spawn_local(serve(
         listener,
@@ -244,11 +242,13 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         trouble: String::new(),
         later: Vec::new(),
         troubles: BTreeMap::new(),
-        deaths: BTreeMap::new(),
+        deaths: Default::default(),
         unbegun: BTreeMap::new(),
         ended: BTreeMap::new(),
         resting: BTreeSet::new(),
+        waits: BTreeSet::new(),
         yielding: BTreeMap::new(),
+        unsaid: BTreeMap::new(),
         begun: format!("{:.3}", core::now()),
         program: crate::os::exe::called_by()?,
         doubted: BTreeSet::new(),

@@ -168,7 +168,8 @@ impl Daemon {
             Purpose::Begin | Purpose::Edit | Purpose::Reload(_, None) => self.voice.ready(),
             Purpose::Reload(_, Some(reply)) => reply.answer(refused(RefusalKind::Manifest, error.to_owned(), hint)),
             // The last applied definition is as good as ever.
-            Purpose::Keep { plane, reply, .. } if self.applied.contains_key(&plane) => {
+            Purpose::Keep { plane, rests, reply, .. } if self.applied.contains_key(&plane) => {
+                self.rest(&plane, rests);
                 self.keep(&plane);
                 reply.answer(Answer::Accepted {
                     replaces: None,
@@ -191,7 +192,7 @@ impl Daemon {
                 self.voice.ready();
             }
             Purpose::Reload(reload, reply) => self.reload(&reload, reply),
-            Purpose::Keep { plane, allow, reply } => self.keep_for(plane, &allow, reply),
+            Purpose::Keep { plane, allow, rests, reply } => self.keep_for(plane, &allow, rests, reply),
         }
     }
 
@@ -266,12 +267,11 @@ impl Daemon {
         }
     }
 
-    fn keep_for(&mut self, plane: PlaneName, allow: &[String], reply: Reply) {
+    fn keep_for(&mut self, plane: PlaneName, allow: &[String], rests: bool, reply: Reply) {
         if self.planes.get(&plane).is_none() {
             let hint = "`gateward status` lists the planes";
             return reply.answer(refused(RefusalKind::NoSuchPlane, format!("there is no plane `{plane}`"), hint));
         }
-        let rests = self.resting.contains(&plane);
         let against: Vec<&Finding> =
             self.against(&plane).into_iter().filter(|one| !allow.contains(&one.code)).collect();
         if let Some(first) = against.first().filter(|_| !rests) {
@@ -298,6 +298,7 @@ impl Daemon {
         if rests && self.is_kept_down(&plane) {
             return reply.answer(Answer::AtRest);
         }
+        self.rest(&plane, rests);
         self.keep(&plane);
         if let Some(why) = self.unbegun.get(&plane) {
             let hint = "mend that, then ask again; the supervisor tries again by itself, ever more slowly";
@@ -311,6 +312,14 @@ impl Daemon {
             None => Answer::Accepted { replaces: None, note: "its keeper begins".into() },
             Some(trouble) => refused(RefusalKind::Failed, trouble.clone(), "`gateward check` says more"),
         });
+    }
+
+    /// Has the plane's next keeper start no gateway, if that is what it is wanted for. Only what is granted is kept: a wish that was
+    /// refused must not hold back a later start.
+    fn rest(&mut self, plane: &PlaneName, rests: bool) {
+        if rests {
+            self.resting.insert(plane.clone());
+        }
     }
 
     /// Tells the journal what was overridden for a plane.

@@ -242,9 +242,12 @@ impl Daemon {
             },
         };
         let started = sealed.map_err(|error| format!("{error}; {}", error.hint)).and_then(|sealed| {
-            let rests = self.resting.remove(name);
-            let brief = Brief { sealed, found_empty, ended_before: self.ended.remove(name), rests };
+            let (rests, ended_before) = (self.resting.contains(name), self.ended.get(name).cloned());
+            let brief = Brief { sealed, found_empty, ended_before, rests };
             let announcement = self.keepers.start(&brief).map_err(|error| error.to_string())?;
+            // Of a keeper that could not be started, the next one has still to be told.
+            self.resting.remove(name);
+            self.ended.remove(name);
             Ok((brief.sealed, announcement))
         });
         match started {

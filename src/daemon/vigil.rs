@@ -46,11 +46,38 @@ pub enum Found {
         /// What was seen, for the journal.
         saw: String,
     },
+    /// It is held up by the kernel, and was left.
+    Waiting {
+        /// What was seen.
+        why: String,
+    },
     /// It hangs and cannot be ended.
     Unreachable {
         /// Why.
         why: String,
     },
+}
+
+/// What is due to a keeper that does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// More time.
+    Patience,
+    /// To be left: it is held up by the kernel and not by itself, and its gateway may be well.
+    Left,
+    /// Its end.
+    End,
+}
+
+/// What is due to a keeper whose process is in this state, after so long without an answer.
+fn due(state: u8, silent: Duration) -> Due {
+    match state {
+        b'T' if silent >= STOPPED => Due::End,
+        b'D' if silent >= SILENT => Due::Left,
+        b'T' | b'D' => Due::Patience,
+        _ if silent >= SILENT => Due::End,
+        _ => Due::Patience,
+    }
 }
 
 /// Looks after the keeper of `plane` until it answers or is known to hang; then ends it.
@@ -73,16 +100,33 @@ pub async fn look(run_dir: PathBuf, folder: PlaneDir, plane: PlaneName) -> Found
                 tracing::warn!(%plane, %error, "it could not be told");
             }
         }
-        let is_stopped = is_stopped(keeper.pid());
-        if begun.elapsed() >= if is_stopped { STOPPED } else { SILENT } {
-            return end(&keeper, is_stopped);
+        let state = process::stat(keeper.pid()).map(|stat| stat.state).unwrap_or_default();
+        match due(state, begun.elapsed()) {
+            Due::Patience => sleep(AGAIN).await,
+            Due::Left => {
+                let why = format!(
+                    "its keeper (pid {}) waits in the kernel, as for a disk that does not answer",
+                    keeper.pid()
+                );
+                return Found::Waiting { why };
+            }
+            Due::End => return end(&keeper, state == b'T'),
         }
-        sleep(AGAIN).await;
     }
 }
 
-/// Returns when the keeper's process has ended, its lock with it; or after a while, for one that does not get on with it.
-pub async fn left(folder: &PlaneDir) {
+/// Whether a keeper that has hung up has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Its process has, and its lock is free.
+    Yes,
+    /// Its process lives on and has its lock: it is still the plane's keeper.
+    No,
+}
+
+/// Waits for the end of the keeper's process, and of its lock with it; no longer than a while, for one that has not left, or does
+/// not get on with it.
+pub async fn left(folder: &PlaneDir) -> Left {
     let ended = async {
         while let Some(keeper) = keeper_of(folder) {
             let handle = keeper.as_fd().try_clone_to_owned().and_then(ready)?;
@@ -91,10 +135,14 @@ pub async fn left(folder: &PlaneDir) {
         Ok::<(), io::Error>(())
     };
     match tokio::time::timeout(STOPPED, ended).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the end of a keeper cannot be waited for"),
-        Err(_) => tracing::warn!("a keeper has hung up and does not end"),
+        Ok(Ok(())) => return Left::Yes,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the end of a keeper cannot be waited for");
+            sleep(STOPPED).await;
+        }
+        Err(_) => {}
     }
+    if keeper_of(folder).is_none() { Left::Yes } else { Left::No }
 }
 
 /// Whether this process is stopped; a glance, not a proof.
@@ -118,5 +166,22 @@ fn end(keeper: &Pidfd, is_stopped: bool) -> Found {
     match done {
         Ok(_) => Found::Ended { saw: format!("its keeper (pid {pid}) {how} within {} s", bound.as_secs()) },
         Err(error) => Found::Unreachable { why: format!("its keeper (pid {pid}) {how}, and cannot be ended: {error}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keeper_that_waits_for_a_disk_is_left_however_long_that_takes() {
+        assert_eq!(due(b'T', STOPPED), Due::End);
+        assert_eq!(due(b'T', STOPPED / 2), Due::Patience);
+        for running in *b"SR" {
+            assert_eq!(due(running, SILENT / 2), Due::Patience);
+            assert_eq!(due(running, SILENT), Due::End);
+        }
+        assert_eq!(due(b'D', SILENT / 2), Due::Patience);
+        assert_eq!(due(b'D', SILENT * 100), Due::Left);
     }
 }

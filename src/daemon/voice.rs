@@ -5,6 +5,7 @@
 use sd_notify::NotifyState;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 
 use super::watchdog::DRAIN_PATIENCE;
 use crate::plane::{PlaneName, Planes};
@@ -129,6 +130,7 @@ impl Voice {
     /// Says a line.
     pub fn say(&self, line: &str) {
         tracing::info!("{line}");
-        anstream::eprintln!("{line}");
+        // Its reader may be gone, or its disk full: what is said is not worth the supervisor's life.
+        let _ = writeln!(anstream::stderr(), "{line}");
     }
 }

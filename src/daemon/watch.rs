@@ -12,6 +12,7 @@ use std::time::Duration;
 use notify::event::ModifyKind;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::input::Input;
 use crate::openclaw::config::declared::SurfaceKind;
@@ -21,6 +22,9 @@ use crate::plane::{Contract, Plane, Planes};
 
 /// A save is several changes, and so is a checkout; they are told as one.
 const SETTLE: Duration = Duration::from_millis(400);
+
+/// Changes that do not come to rest are told all the same, after this.
+const UNSETTLED: Duration = Duration::from_secs(4);
 
 /// Whether more is watched than before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,8 +170,15 @@ fn trails(planes: &Planes) -> Trails {
 async fn settle(mut changed: mpsc::UnboundedReceiver<Vec<PathBuf>>, inputs: mpsc::UnboundedSender<Input>) {
     while let Some(first) = changed.recv().await {
         let mut paths: BTreeSet<PathBuf> = first.into_iter().collect();
-        while let Ok(Some(more)) = tokio::time::timeout(SETTLE, changed.recv()).await {
+        let latest = Instant::now() + UNSETTLED;
+        loop {
+            let until = latest.min(Instant::now() + SETTLE);
+            let Ok(Some(more)) = tokio::time::timeout_at(until, changed.recv()).await else { break };
             paths.extend(more);
+            // What is there already is given also when the time is over: without this, that would never be noticed.
+            if Instant::now() >= latest {
+                break;
+            }
         }
         if inputs.send(Input::Edited(paths.into_iter().collect())).is_err() {
             return;
@@ -180,6 +191,21 @@ mod tests {
     use notify::event::{CreateKind, MetadataKind, RemoveKind, RenameMode};
 
     use super::*;
+
+    #[tokio::test]
+    async fn changes_that_never_come_to_rest_are_told_all_the_same() {
+        let ((changes, changed), (inputs, mut heard)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        tokio::spawn(settle(changed, inputs));
+        let writer = tokio::spawn(async move {
+            let mut pace = tokio::time::interval(SETTLE / 2);
+            while changes.send(vec![PathBuf::from("/p/openclaw.json")]).is_ok() {
+                pace.tick().await;
+            }
+        });
+        let told = tokio::time::timeout(Duration::from_secs(60), heard.recv()).await.expect("it is told in time");
+        assert!(matches!(told, Some(Input::Edited(paths)) if paths == [PathBuf::from("/p/openclaw.json")]));
+        writer.abort();
+    }
 
     #[test]
     fn a_gateway_at_work_in_its_folders_causes_no_proof_and_an_exchange_of_one_does() {

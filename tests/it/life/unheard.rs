@@ -2,6 +2,9 @@
 //!
 //! The keepers here were adopted: one that is a child of its supervisor is looked at the moment it stops.
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
 use rustix::process::Signal;
 
 use super::{SOON, quick, up};
@@ -51,4 +54,36 @@ fn a_keeper_that_was_stopped_when_everything_was_told_to_go_goes_once_it_goes_on
     goes_on(&world, keeper);
     world.ended();
     assert!(!is_alive(keeper), "its keeper was left");
+}
+
+#[test]
+fn a_stop_that_was_refused_does_not_hold_back_a_plane_that_comes_later() {
+    let mut world = Gateward::new("refused-stop", vec![quick("main")]);
+    world.up();
+    world.until("main", SOON, "up", up);
+    let request = serde_json::json!({
+        "v": gateward::wire::VERSION,
+        "by": "a script",
+        "ask": { "keep": { "plane": "later", "allow": [], "rests": true } },
+    });
+    let mut socket = UnixStream::connect(world.scratch().join("run/gateward.sock")).expect("its socket");
+    writeln!(socket, "{request}").expect("asked");
+    let mut answer = String::new();
+    BufReader::new(socket).read_line(&mut answer).expect("an answer");
+    assert!(answer.contains("there is no plane `later`"), "{answer}");
+    world.rewrite(vec![quick("main"), quick("later")]);
+    world.until("later", SOON, "it starts by itself", up);
+}
+
+#[test]
+fn a_supervisor_whose_words_nobody_takes_lives_on() {
+    let mut world = Gateward::new("full-terminal", vec![quick("main")]);
+    world.up_under("sh", &["-c", "exec \"$@\" 2>/dev/full", "sh"]);
+    let main = world.until("main", SOON, "up", up);
+    let daemon = world.daemon_pid();
+    world.run(&["restart", "main"]).code(0);
+    let again = world.until("main", SOON, "up again", |plane| up(plane) && plane.pid != main.pid);
+    assert_eq!(again.keeper_pid, main.keeper_pid);
+    assert!(is_alive(daemon), "the supervisor");
+    assert_eq!(world.status().supervisor["pid"], daemon);
 }
