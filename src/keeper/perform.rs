@@ -11,7 +11,7 @@ use super::hands::{self, Handoffs, Hands, Running};
 use super::input::{Errand, Input, Readiness};
 use super::modules::Modules;
 use super::origin::Origin;
-use crate::life::event::{AskId, Event, Hope};
+use crate::life::event::{AskId, Event};
 use crate::life::order::{Order, Reply};
 use crate::openclaw::environment;
 use crate::os::launch::Stdio;
@@ -86,18 +86,17 @@ impl Hands {
     fn spawn(&mut self, incarnation: u64) -> Event {
         match self.try_spawn(incarnation) {
             Ok(()) => Event::Spawned { incarnation },
-            Err((error, hope)) => Event::SpawnFailed { incarnation, error, hope },
+            Err(error) => Event::SpawnFailed { incarnation, error },
         }
     }
 
-    fn try_spawn(&mut self, incarnation: u64) -> Result<(), (String, Hope)> {
+    fn try_spawn(&mut self, incarnation: u64) -> Result<(), String> {
         if let Err(error) = self.memory.begins(incarnation) {
             tracing::warn!(%error, "the incarnation's number could not be kept");
         }
-        let failed = |error: &dyn std::fmt::Display, errno: Option<i32>| (error.to_string(), hope(errno));
-        super::folders::make(&self.sealed.plane).map_err(|error| failed(&error, error.errno))?;
+        super::folders::make(&self.sealed.plane).map_err(|error| error.to_string())?;
         let cookie = environment::cookie(&self.sealed.supervisor_id, self.sealed.plane.name.as_str(), incarnation);
-        self.prepared.set_env(environment::COOKIE, &cookie).map_err(|error| failed(&error, error.errno()))?;
+        self.prepared.set_env(environment::COOKIE, &cookie).map_err(|error| error.to_string())?;
         let origin = Origin::of(&self.sealed);
         if std::mem::replace(&mut self.origin, origin.clone()) != origin {
             // Another build may speak otherwise; it is asked once it is up.
@@ -105,7 +104,7 @@ impl Hands {
         }
         let (door, shortfalls) = self.confinement.prepare(&self.sealed.plane.limits);
         self.prepared.enter(door);
-        let (stdout, stderr) = self.logbook.attach().map_err(|error| failed(&error, error.raw_os_error()))?;
+        let (stdout, stderr) = self.logbook.attach().map_err(|error| error.to_string())?;
         if let Some(account) = &self.sealed.plane.account {
             // Or the account could not open its own /dev/stdout. A pipe that stays root's is written all the same.
             for pipe in [&stdout, &stderr] {
@@ -117,7 +116,7 @@ impl Hands {
         self.helpers.end(|errand| matches!(errand, Errand::Consume { .. }));
         let keep: Vec<_> = self.broom.lock().map(|lock| (lock.fd(), super::clear::LOCK_FD)).into_iter().collect();
         self.read = Stamps::of(&self.sealed.plane);
-        let child = self.prepared.spawn(stdio, &keep).map_err(|error| failed(&error, error.errno()))?;
+        let child = self.prepared.spawn(stdio, &keep).map_err(|error| error.to_string())?;
         // Only now, as it takes a moment and the start does not wait for it.
         self.modules = Modules::of(&self.sealed);
         self.known.notes = shortfalls;
@@ -189,15 +188,6 @@ impl Hands {
 enum Force {
     Term,
     Kill,
-}
-
-fn hope(errno: Option<i32>) -> Hope {
-    match errno {
-        Some(libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE | libc::ETXTBSY | libc::EIO | libc::ENOSPC) => {
-            Hope::Some
-        }
-        Some(_) | None => Hope::None,
-    }
 }
 
 fn answer(reply: Reply) -> Answer {

@@ -177,7 +177,6 @@ fn rest(because: &Rest, plane: &Plane) -> String {
         Rest::Parked(Park::Deaths { count, last }) => {
             format!("died {count} times within restart.window, last: {last}; `gateward start {name}` tries again")
         }
-        Rest::Parked(Park::Launch(error)) => error.clone(),
     }
 }
 

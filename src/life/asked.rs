@@ -261,6 +261,7 @@ impl Life {
         self.pace.insist();
         self.origin = Origin::Asked;
         self.waits = 0;
+        self.unlaunched = None;
         self.record("asked", format!("{} by {by}", asking.words()), "accepted", follows);
         self.drop_question("an operator asked for a spawn");
         follows

@@ -213,9 +213,7 @@ pub(super) fn consequence(next: &Next, now: Moment) -> String {
             }
         }
         Next::Down(Rest::Parked(Park::Config)) => "left alone until config, include or .env change".into(),
-        Next::Down(Rest::Parked(Park::Policy(_) | Park::Deaths { .. } | Park::Launch(_))) => {
-            "left alone until a start is asked".into()
-        }
+        Next::Down(Rest::Parked(Park::Policy(_) | Park::Deaths { .. })) => "left alone until a start is asked".into(),
         Next::Down(Rest::Asked | Rest::Fresh) => "swept, then left down".into(),
     }
 }

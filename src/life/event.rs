@@ -37,8 +37,6 @@ pub enum Event {
         incarnation: u64,
         /// Step and reason.
         error: String,
-        /// Whether trying again may help.
-        hope: Hope,
     },
     /// The start came along.
     Progressed {
@@ -144,15 +142,6 @@ pub enum Haste {
     Graceful,
     /// SIGKILL.
     Now,
-}
-
-/// Whether a failed spawn is worth another try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hope {
-    /// Memory, processes or descriptors ran out.
-    Some,
-    /// The program is not there, or may not be run.
-    None,
 }
 
 /// What came of asking for a handoff.

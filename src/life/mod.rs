@@ -23,16 +23,17 @@ mod asked;
 mod ended;
 mod handed;
 mod lived;
+mod spawning;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
 use crate::plane::{Contract, Health, Plane, Restart};
-use event::{Conflict, Event, Hope};
+use event::{Conflict, Event};
 use order::{Order, Record, Want};
 use pace::Pace;
-use phase::{Drain, Moment, Next, Park, Phase, Rest, StopCause, Wait};
+use phase::{Drain, Moment, Next, Phase, Rest, StopCause, Wait};
 
 /// The wait between two looks at a conflict: short at first, since the holder is often just leaving.
 const CONFLICT_WAITS: [Duration; 4] =
@@ -104,6 +105,8 @@ pub struct Life {
     /// Whose wish the next spawn is.
     origin: Origin,
     waits: u32,
+    /// Why no incarnation could be spawned lately, and how often in a row it was that.
+    unlaunched: Option<(String, u32)>,
     /// When the incarnation spawned last came up; none before.
     up_since: Option<Moment>,
     /// A clean exit of which it is not known yet whether it was a handoff.
@@ -127,6 +130,7 @@ impl Life {
             restarts: 0,
             origin: Origin::Asked,
             waits: 0,
+            unlaunched: None,
             up_since: None,
             handoff: None,
             safely: None,
@@ -240,7 +244,7 @@ impl Life {
             Event::Asked { id, asking, by } => self.asked(id, asking, &by, now),
             Event::Swept { survivors, conflicts } => self.swept(&survivors, conflicts, now),
             Event::Spawned { incarnation } => self.spawned(incarnation, now),
-            Event::SpawnFailed { incarnation, error, hope } => self.spawn_failed(incarnation, error, hope, now),
+            Event::SpawnFailed { incarnation, error } => self.spawn_failed(incarnation, error, now),
             Event::Progressed { incarnation, reached } => self.progressed(incarnation, reached, now),
             Event::Started { incarnation } => self.started(incarnation, now),
             Event::Lived { incarnation } => self.lived(incarnation),
@@ -283,61 +287,6 @@ impl Life {
                 }
                 self.rest(rest);
             }
-        }
-    }
-
-    /// What was waited for has gone. Where a gateway ran into it meanwhile, OpenClaw's breaker may have counted that.
-    fn spawn_unless_held_back(&mut self, now: Moment) {
-        let waited = self.waits > 0 && self.origin == Origin::Own;
-        match self.pace.held_back(now).filter(|_| waited) {
-            Some(retry_at) => {
-                let words = "what it waited for is free by now".to_owned();
-                let because = Wait::Breaker(words.clone());
-                let next = Next::Wait { retry_at, attempt: 1, because: because.clone() };
-                self.record("conflict-gone", words, ended::decision(&next), ended::consequence(&next, now));
-                self.phase = Phase::Waiting { retry_at, attempt: 1, because };
-            }
-            None => self.spawn(now),
-        }
-    }
-
-    fn spawn(&mut self, now: Moment) {
-        self.incarnation += 1;
-        self.up_since = None;
-        self.hold_question();
-        let incarnation = self.incarnation;
-        match std::mem::replace(&mut self.origin, Origin::Own) {
-            Origin::Asked => self.restarts = 0,
-            Origin::Own => self.restarts += 1,
-            Origin::Handoff => {}
-        }
-        self.phase = Phase::Starting { incarnation, since: now, moved: now, reached: "spawned".into() };
-        self.orders.push(Order::Spawn { incarnation });
-    }
-
-    fn spawned(&mut self, incarnation: u64, now: Moment) {
-        let Phase::Starting { incarnation: living, since, moved, .. } = &mut self.phase else { return };
-        if *living != incarnation {
-            return;
-        }
-        (*since, *moved) = (now, now);
-        self.record("spawned", "an empty plane and free ports", "spawned", format!("incarnation {incarnation} starts"));
-        if self.rules.contract == Contract::Plain && self.rules.health.url.is_none() {
-            self.started(incarnation, now);
-        }
-    }
-
-    fn spawn_failed(&mut self, incarnation: u64, error: String, hope: Hope, now: Moment) {
-        if self.living() != Some(incarnation) {
-            return;
-        }
-        // What could be spawned a moment ago is being exchanged: a package is upgraded.
-        if hope == Hope::Some || self.origin == Origin::Own {
-            self.record("spawn-failed", error.clone(), "try again", "after a short wait");
-            self.wait_for_holders(Wait::Launch(error), now);
-        } else {
-            self.record("spawn-failed", error.clone(), "parked", "until the manifest changes or a start is asked");
-            self.rest(Rest::Parked(Park::Launch(error)));
         }
     }
 

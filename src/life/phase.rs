@@ -123,8 +123,6 @@ pub enum Park {
         /// What the last one was.
         last: String,
     },
-    /// It cannot be spawned at all.
-    Launch(String),
 }
 
 /// What follows a sweep.
@@ -191,6 +189,6 @@ pub enum Wait {
     Refused(String),
     /// Whether the clean exit was a restart handoff.
     Handoff,
-    /// A spawn failed for a reason that may pass.
+    /// A spawn failed.
     Launch(String),
 }

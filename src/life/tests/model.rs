@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::{S, rules};
 use crate::life::Life;
 use crate::life::due::{CEILING, HUNG_AFTER};
-use crate::life::event::{Asking, Conflict, Event, Haste, Hope, Told};
+use crate::life::event::{Asking, Conflict, Event, Haste, Told};
 use crate::life::order::{Order, Want};
 use crate::life::phase::{Drain, Phase};
 use crate::openclaw::exits::{Exit, Meaning, Stage, meaning};
@@ -205,7 +205,7 @@ fn apply(world: &mut World, life: &mut Life, step: Move) {
         (Move::SpawnTold(true), Some(incarnation)) => Event::Spawned { incarnation },
         (Move::SpawnTold(false), Some(incarnation)) if matches!(life.phase(), Phase::Starting { .. }) => {
             world.alive = None;
-            Event::SpawnFailed { incarnation, error: "EAGAIN".into(), hope: Hope::Some }
+            Event::SpawnFailed { incarnation, error: "EAGAIN".into() }
         }
         (Move::Progress, Some(incarnation)) => Event::Progressed { incarnation, reached: "listening".into() },
         (Move::Started, Some(incarnation)) => Event::Started { incarnation },

@@ -111,6 +111,37 @@ fn three_restarts_of_its_own_in_a_row_cost_nothing_and_the_fourth_a_pause() {
     assert_eq!((*retry_at, words.contains("has itself restarted")), (S(41), true), "{words}");
 }
 
+#[test]
+fn one_that_cannot_be_spawned_is_tried_again_by_growing_waits_and_told_once_for_each_reason() {
+    let mut life = life();
+    life.begin(S(0));
+    let (mut at, mut told, mut waits) = (S(0), Vec::new(), Vec::new());
+    let tries = std::iter::repeat_n("no such folder", 50).chain(["no such program"; 2]);
+    for error in tries {
+        let incarnation = life.incarnation() + 1;
+        assert!(swept(&mut life, at).contains(&Order::Spawn { incarnation }));
+        let orders = life.handle(Event::SpawnFailed { incarnation, error: error.into() }, at);
+        told.extend(orders.into_iter().filter_map(|order| match order {
+            Order::Record(record) if record.event == "spawn-failed" => Some(record.saw),
+            _ => None,
+        }));
+        assert!(matches!(life.phase(), Phase::Waiting { because: Wait::Launch(_), .. }), "{:?}", life.phase());
+        let next = life.deadline().expect("it tries again").at;
+        waits.push(next - at);
+        at = next;
+        life.handle(Event::DeadlinePassed, at);
+    }
+    assert_eq!(told, ["no such folder", "no such program"]);
+    assert!(waits.is_sorted() && waits[0] == S(1) && waits[51] == S(10), "{waits:?}");
+    let incarnation = life.incarnation() + 1;
+    swept(&mut life, at);
+    let orders = life.handle(Event::Spawned { incarnation }, at);
+    let told = orders.iter().any(|order| {
+        matches!(order, Order::Record(record) if record.saw.ends_with("after 2 failures in a row: no such program"))
+    });
+    assert!(told, "{orders:?}");
+}
+
 fn conflict() -> Conflict {
     Conflict { what: "state dir /x".into(), holder: "openclaw-gateway (pid 7)".into() }
 }
