@@ -1,6 +1,7 @@
 //! Who holds what a spawn needs: the ports of the family, and whether a listener is the plane's own.
 //!
-//! Looks only. A listener is proved by its socket's inode among the descriptors of our own tree, never by an answer.
+//! Looks only. A listener is proved by its socket's inode among the descriptors of our own tree, never by an answer; where those are
+//! closed to us, by its user and by nobody else being seen to have it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -106,8 +107,8 @@ pub struct Proved {
     pid: i32,
 }
 
-/// Who listens on `port`, given the gateway's pid and what was proved last. Also gives what is proved now.
-pub fn listener(port: u16, pid: i32, proved: Option<Proved>) -> (Listener, Option<Proved>) {
+/// Who listens on `port` of `plane`, given the gateway's pid and what was proved last. Also gives what is proved now.
+pub fn listener(port: u16, pid: i32, plane: &Plane, proved: Option<Proved>) -> (Listener, Option<Proved>) {
     let listening = match sockets::listeners(port..=port) {
         Ok(listening) => listening,
         Err(error) => {
@@ -124,10 +125,25 @@ pub fn listener(port: u16, pid: i32, proved: Option<Proved>) -> (Listener, Optio
     let inodes: Vec<u64> = listening.iter().map(|it| it.inode).collect();
     // A helper may have inherited the socket; the gateway itself comes first in the tree.
     let owner = sockets::owners(&inodes, &tree).into_iter().find_map(|(inode, pids)| Some((inode, *pids.first()?)));
-    match owner {
+    match owner.or_else(|| is_unseen(first, plane).then(|| Some((first.inode, closed(&tree)?))).flatten()) {
         Some((inode, pid)) => (Listener::Own { pid }, Some(Proved { inode, pid })),
         None => (Listener::Foreign(holder(first)), None),
     }
+}
+
+/// Whether the socket is of the plane's account and nobody can be seen to have it.
+fn is_unseen(listener: &sockets::Listener, plane: &Plane) -> bool {
+    let own_uid = plane.account.as_ref().map_or_else(own_uid, |account| account.uid);
+    let seen = || sockets::holder_of(listener, environment::COOKIE).is_ok_and(|holder| holder.pid.is_some());
+    listener.uid == own_uid && !seen()
+}
+
+/// The first of the plane's own processes that may not be looked into: a program with capabilities is closed to its own user.
+fn closed(tree: &[i32]) -> Option<i32> {
+    let refused = |pid: i32| {
+        std::fs::read_dir(format!("/proc/{pid}/fd")).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    };
+    tree.iter().copied().find(|pid| refused(*pid))
 }
 
 /// Who answers at `address`, as far as that can be told: the port of a plain plane's `health.url`. One of another host, or which
@@ -144,13 +160,10 @@ pub fn answerer(address: SocketAddr, plane: &Plane, proved: Option<Proved>) -> (
     let tree = sweep::tree(std::process::id().cast_signed()).unwrap_or_default();
     let inodes: Vec<u64> = listening.iter().map(|it| it.inode).collect();
     let owner = sockets::owners(&inodes, &tree).into_iter().find_map(|(inode, pids)| Some((inode, *pids.first()?)));
-    let own_uid = plane.account.as_ref().map_or_else(own_uid, |account| account.uid);
-    match (owner, sockets::holder_of(first, environment::COOKIE)) {
-        (Some((inode, pid)), _) => (Listener::Own { pid }, Some(Proved { inode, pid })),
-        (None, Ok(holder)) => (Listener::Foreign(holder.to_string()), None),
-        // A program with capabilities is closed to its own user as well.
-        (None, Err(_)) if first.uid == own_uid => (Listener::NotExpected, None),
-        (None, Err(_)) => (Listener::Foreign(holder(first)), None),
+    match owner {
+        Some((inode, pid)) => (Listener::Own { pid }, Some(Proved { inode, pid })),
+        None if is_unseen(first, plane) => (Listener::NotExpected, None),
+        None => (Listener::Foreign(holder(first)), None),
     }
 }
 
@@ -179,4 +192,57 @@ pub fn own_cpu_time(pid: i32) -> Duration {
 pub fn cpu_time(pid: i32) -> Duration {
     let tree = sweep::tree(pid).unwrap_or_default();
     tree.into_iter().chain([pid]).filter_map(|pid| process::stat(pid).ok()).map(|stat| stat.cpu_time()).sum()
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test starts a process of its own and waits for it")]
+mod tests {
+    use std::net::TcpListener;
+    use std::os::unix::fs::PermissionsExt;
+
+    use rustix::thread::{Uid, set_thread_res_uid};
+
+    use super::*;
+    use crate::os::testing::in_process;
+
+    #[test]
+    fn a_listener_that_is_closed_to_its_own_user_is_no_foreign_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode =
+            |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours");
+        mode(folder.path(), 0o755);
+        // What its user may execute and not read is closed to him while it runs, as one with capabilities is.
+        let program = folder.path().join("closed");
+        std::fs::copy("/bin/sleep", &program).expect("a copy");
+        mode(&program, 0o111);
+        in_process(|| {
+            if rustix::process::geteuid().is_root() {
+                let nobody = Uid::from_raw(65_533);
+                set_thread_res_uid(nobody, nobody, nobody).expect("as root");
+            }
+            let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+            let port = socket.local_addr().expect("bound").port();
+            rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty()).expect("our own");
+            let spawn = |program: &Path| std::process::Command::new(program).arg("600").spawn().expect("sleep");
+            let mut gateway = spawn(&program);
+            drop(socket);
+            let pid = gateway.id().cast_signed();
+            let plane = crate::plane::testing::sealed("main").plane;
+            let own = listener(port, pid, &plane, None).0;
+            let again =
+                listener(port, pid, &plane, None).1.and_then(|proved| listener(port, pid, &plane, Some(proved)).1);
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let plain = answerer(address, &plane, None).0;
+            // Beside a gateway that can be looked into, whoever has its port is another.
+            let mut open = spawn(Path::new("/bin/sleep"));
+            let foreign = listener(port, open.id().cast_signed(), &plane, None).0;
+            for child in [&mut gateway, &mut open] {
+                child.kill().expect("our own child");
+                child.wait().expect("reaped");
+            }
+            assert_eq!((own, again.map(|proved| proved.pid)), (Listener::Own { pid }, Some(pid)));
+            assert_eq!(plain, Listener::NotExpected);
+            assert!(matches!(foreign, Listener::Foreign(_)), "{foreign:?}");
+        });
+    }
 }

@@ -119,7 +119,7 @@ impl Watcher {
 
     fn listener(&mut self, plane: &Plane, pid: i32) -> Listener {
         let (listener, proved) = match (plane.contract, plane.port) {
-            (Contract::Openclaw, Some(port)) => proof::listener(port, pid, self.own),
+            (Contract::Openclaw, Some(port)) => proof::listener(port, pid, plane, self.own),
             (Contract::Plain, _) => match plane.health.url.as_deref().map(probe::target) {
                 Some(Ok(target)) => proof::answerer(target.address, plane, self.own),
                 Some(Err(_)) | None => return Listener::NotExpected,
