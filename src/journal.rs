@@ -3,14 +3,12 @@
 //! Each file has one writer (a plane's keeper, or the daemon for what is nobody's plane) and is read without it. Decides
 //! nothing and reads no clock.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::os::readers;
+use crate::os::rolled::Rolled;
 use crate::plane::PlaneName;
 
 /// One file holds so many bytes; the one before it is kept as `.1`.
@@ -47,96 +45,47 @@ fn is_none(count: &u64) -> bool {
 /// An open journal.
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
-    file: Option<File>,
-    size: u64,
+    file: Rolled,
     lost: u64,
-    readers: Option<u32>,
 }
 
 impl Journal {
     /// Opens or makes the journal; one that cannot be opened is tried again with every line.
     pub fn open(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: None, size: 0, lost: 0, readers: None }
+        Self { file: Rolled::new(path, FILE_CAP), lost: 0 }
     }
 
     /// Lets the members of this group read it too.
     pub fn let_read(&mut self, group: Option<u32>) {
-        self.readers = group;
-        self.file = None;
+        self.file.let_read(group);
     }
 
     /// Adds one line. One that the disk does not take is counted in the next.
     pub fn add(&mut self, entry: Entry) {
         let line = Entry { lost_before: self.lost, ..entry };
-        let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|line| self.write(line));
+        let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            self.keep(&line)
+        });
         match written {
             Ok(()) => self.lost = 0,
             Err(error) => {
-                tracing::warn!(%error, journal = %self.path.display(), "a line could not be written");
+                tracing::warn!(%error, journal = %self.file.path().display(), "a line could not be written");
                 self.lost += 1;
-                self.file = None;
             }
         }
     }
 
-    fn write(&mut self, mut line: Vec<u8>) -> io::Result<()> {
-        line.push(b'\n');
-        let length = line.len() as u64;
-        // One that was removed is read by nobody.
-        if self.file.as_ref().is_some_and(|file| file.metadata().is_ok_and(|meta| meta.nlink() == 0)) {
-            self.file = None;
-        }
-        if self.file.is_some() && self.size + length > FILE_CAP {
-            std::fs::rename(&self.path, self.path.with_extension("jsonl.1"))?;
-            self.file = None;
-        }
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let (file, size) = open(&self.path)?;
-                // Who else may read it is worth no line that is not written.
-                let _ = readers::set(&file, self.readers);
-                self.size = size;
-                self.file.insert(file)
+    /// Its folder may have been removed with all that was in it.
+    fn keep(&mut self, line: &[u8]) -> io::Result<()> {
+        match (self.file.add(line), self.file.path().parent()) {
+            (Err(error), Some(folder)) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(folder)?;
+                self.file.add(line)
             }
-        };
-        // One write for one line; a short one is taken back, so that no reader ever meets half a line.
-        let written = file.write(&line)?;
-        if written < line.len() {
-            file.set_len(self.size)?;
-            return Err(io::ErrorKind::StorageFull.into());
+            (done, _) => done,
         }
-        self.size += length;
-        Ok(())
     }
-}
-
-/// Opens for appending; a half line that a killed predecessor left is cut off.
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut file = OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(path)?;
-    let size = file.metadata()?.len();
-    let whole = whole_lines(&mut file, size)?;
-    if whole < size {
-        file.set_len(whole)?;
-    }
-    Ok((file, whole))
-}
-
-/// How many of the first `size` bytes belong to whole lines. A line is far shorter than the window looked at.
-fn whole_lines(file: &mut File, size: u64) -> io::Result<u64> {
-    const WINDOW: u64 = 256 << 10;
-    let start = size.saturating_sub(WINDOW);
-    file.seek(SeekFrom::Start(start))?;
-    let mut end = Vec::new();
-    file.take(WINDOW).read_to_end(&mut end)?;
-    Ok(match end.iter().rposition(|byte| *byte == b'\n') {
-        Some(at) => start + at as u64 + 1,
-        None => start,
-    })
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ const STAIRS: &[(&str, &[&str])] = &[
     ("os", &[]),
     ("socket", &["wire", "plane", "rundir", "os"]),
     ("journal", &["plane", "os"]),
-    ("own_log", &[]),
+    ("own_log", &["os"]),
     ("keeper", &["life", "plane", "openclaw", "wire", "rundir", "wants", "socket", "journal", "own_log", "os"]),
     (
         "daemon",

@@ -122,15 +122,13 @@ fn work(brief: Brief, announce: Option<OwnedFd>) -> io::Result<ExitCode> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.root());
     made.map_err(of(format!("cannot make {}", folder.root().display())))?;
     let spare = rundir::spare_keeper_log(&supervisor.run_dir, &brief.sealed.plane.name);
+    let lock = Lock::take(&folder.keeper_lock());
+    // The log is the living keeper's.
+    if let Err(NotTaken::Held { .. }) = &lock {
+        return Ok(ExitCode::from(ALREADY_KEPT));
+    }
     let refused = log_to(&folder.keeper_log(), &spare);
-    let lock = match Lock::take(&folder.keeper_lock()) {
-        Ok(lock) => lock,
-        Err(held @ NotTaken::Held { .. }) => {
-            tracing::info!("{held}: another keeper has this plane");
-            return Ok(ExitCode::from(ALREADY_KEPT));
-        }
-        Err(error @ NotTaken::Failed { .. }) => return Err(io::Error::other(error.to_string())),
-    };
+    let lock = lock.map_err(|error| io::Error::other(error.to_string()))?;
     settle_in();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let lock = LocalSet::new().block_on(&runtime, keep(brief, folder, lock, announce, refused))?;

@@ -39,6 +39,8 @@ pub struct TenureFile {
     boot: String,
     written: Tenure,
     is_unreadable: bool,
+    /// Why it could not be written lately; said once for each reason.
+    refused: Option<String>,
 }
 
 impl TenureFile {
@@ -48,7 +50,7 @@ impl TenureFile {
             Ok(bytes) => serde_json::from_slice(&bytes).map_or((None, true), |left| (Some(left), false)),
             Err(error) => (None, error.kind() != io::ErrorKind::NotFound),
         };
-        (Self { path, boot: boot.to_owned(), written: Tenure::default(), is_unreadable }, left)
+        (Self { path, boot: boot.to_owned(), written: Tenure::default(), is_unreadable, refused: None }, left)
     }
 
     /// Whether something was left there that says nothing.
@@ -56,8 +58,22 @@ impl TenureFile {
         self.is_unreadable
     }
 
-    /// Writes how it stands, if that is news.
+    /// Writes how it stands, if that is news. Gives why it could not, unless that was said before.
     pub fn keep(&mut self, life: &Life, clock: &Clock, last_exit: Option<&LastExit>) -> io::Result<()> {
+        match self.write(life, clock, last_exit) {
+            Ok(()) => {
+                self.refused = None;
+                Ok(())
+            }
+            Err(error) => {
+                let why = error.to_string();
+                let is_news = self.refused.replace(why.clone()) != Some(why);
+                if is_news { Err(error) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn write(&mut self, life: &Life, clock: &Clock, last_exit: Option<&LastExit>) -> io::Result<()> {
         let second = |at| clock.epoch_second(at);
         let now = Tenure {
             pid: std::process::id(),
@@ -165,6 +181,26 @@ mod tests {
         assert!(left.told("boot-1", "", Some("it hung")).saw.contains("was ended by the supervisor (it hung)"));
         second.end().expect("removed");
         assert_eq!(TenureFile::new(path, "boot-1").1, None);
+    }
+
+    #[test]
+    fn why_it_cannot_be_written_is_said_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blocked = folder.path().join("main");
+        std::fs::write(&blocked, "a file where the folder belongs").expect("written");
+        let rules = Rules {
+            contract: Contract::Plain,
+            stop_grace: Duration::from_secs(1),
+            restart: Restart::default(),
+            health: Health::default(),
+        };
+        let (life, clock) = (Life::new(rules, Want::Up, 0, 1), Clock::start());
+        let (mut tenure, _) = TenureFile::new(blocked.join("tenure.json"), "boot-1");
+        assert!(tenure.keep(&life, &clock, None).is_err());
+        assert!(tenure.keep(&life, &clock, None).is_ok(), "it was said");
+        std::fs::remove_file(&blocked).expect("removed");
+        tenure.keep(&life, &clock, None).expect("written");
+        assert!(blocked.join("tenure.json").exists(), "it was tried again");
     }
 
     #[test]

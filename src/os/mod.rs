@@ -35,6 +35,7 @@ pub mod cgroup;
 pub mod means;
 pub mod guise;
 pub mod readers;
+pub mod rolled;
 pub mod trail;
 
 #[cfg(test)]
