@@ -15,9 +15,9 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// The longest such wait.
 const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
-/// A keeper that has spoken, and lived so long since, was none of the row: as long as the longest wait, so that no row is
-/// forgotten while one waits.
-const LASTS: Duration = AGAIN_AT_MOST;
+/// A keeper that has spoken, and lived so long since, was none of the row. What dies at its beginning is dead by then; of what dies
+/// later, one in so long costs the host little, and whoever ends keepers by hand waits for none.
+const LASTS: Duration = Duration::from_secs(5);
 
 /// What is known of each plane's keepers.
 #[derive(Debug, Default)]
