@@ -147,8 +147,10 @@ impl Daemon {
             match self.hear(input) {
                 None => {}
                 Some(End::Replaced { program, .. }) => {
+                    // Nobody here hears them any more; the next program does.
+                    crate::os::signals::hold_back();
                     let locks = [self.lock, self.sockets].into_iter();
-                    return End::Replaced { program, passed: locks.filter_map(|lock| lock.pass_on().ok()).collect() };
+                    return End::Replaced { program, passed: locks.map(Lock::pass_on).collect() };
                 }
                 Some(end @ (End::Down | End::Left)) => return end,
             }

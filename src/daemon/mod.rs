@@ -172,13 +172,18 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(1)
+        // Signals are this thread's alone: held back here, they wait for whoever takes our place.
+        .on_thread_start(crate::os::signals::hold_back)
         // A proof is rare: its thread does not stay for the next one.
         .thread_keep_alive(Duration::from_millis(1))
         .build()
         .map_err(host("start the runtime".into()))?;
-    LocalSet::new()
+    let end = LocalSet::new()
         .block_on(&runtime, supervise(planes, manner, lock, sockets))
-        .map_err(host("listen for requests".into()))
+        .map_err(host("listen for requests".into()));
+    // A proof that is under way, with its questions to OpenClaw, is nobody's any more, and changes nothing: not waited for.
+    runtime.shutdown_background();
+    end
 }
 
 /// That somebody has the place, and by which manifest, where that is another one; its note lies there.

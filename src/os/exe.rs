@@ -44,6 +44,12 @@ pub fn passed() -> Vec<RawFd> {
 /// when we began. Returns only when neither can be executed. Signals stay held back in the new program until it lets them through.
 pub fn give_way(program: &Path, passed: &[RawFd]) -> io::Error {
     super::signals::hold_back();
+    for fd in passed {
+        // SAFETY: numbers only; what the next program does not know for a lock of its own it does not touch.
+        if unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) } != 0 {
+            tracing::warn!(error = %io::Error::last_os_error(), "a lock is not passed on, and is taken again");
+        }
+    }
     let numbers = passed.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let again = |program: &Path| {
         let mut words = std::env::args_os();

@@ -120,10 +120,10 @@ impl Lock {
         Self::take(path)
     }
 
-    /// Leaves the lock to the program that is executed in our place, under the number given; until then nobody gives it up.
-    pub fn pass_on(self) -> io::Result<RawFd> {
-        rustix::io::fcntl_setfd(&self.fd, rustix::io::FdFlags::empty())?;
-        Ok(self.fd.into_raw_fd())
+    /// Leaves the lock to the program that is executed in our place by [`give_way`](super::exe::give_way), under the number given;
+    /// until then nobody gives it up. It stays close-on-exec: a child that is started meanwhile must not have it.
+    pub fn pass_on(self) -> RawFd {
+        self.fd.into_raw_fd()
     }
 
     /// The descriptor, to be inherited by a child that shall keep the lock held. It is close-on-exec itself.
