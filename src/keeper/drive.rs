@@ -110,7 +110,8 @@ impl Keeper {
     fn settle(&mut self) {
         let now = self.hands.clock.now();
         if self.phase_shown.as_ref().map(std::mem::discriminant) != Some(std::mem::discriminant(self.life.phase())) {
-            self.hands.watcher.look_at(self.life.phase(), &self.hands.sealed.plane, now);
+            let Hands { watcher, sealed, ending, .. } = &mut self.hands;
+            watcher.look_at(self.life.phase(), hands::spawned(ending.as_ref(), sealed), now);
             self.files.watch(self.life.phase(), &self.hands.sealed.plane, &self.hands.read);
             if let Phase::Up { .. } = self.life.phase()
                 && self.hands.speaks_openclaw()
@@ -125,8 +126,8 @@ impl Keeper {
             self.is_restless = true;
         }
         if let Some(pid) = self.hands.running.as_ref().map(|running| running.pid) {
-            let Hands { watcher, sealed, inputs, .. } = &mut self.hands;
-            watcher.look(self.life.phase(), &sealed.plane, pid, inputs, now);
+            let Hands { watcher, sealed, ending, inputs, .. } = &mut self.hands;
+            watcher.look(self.life.phase(), hands::spawned(ending.as_ref(), sealed), pid, inputs, now);
         }
         let Hands { tenure, clock, known, .. } = &mut self.hands;
         if let Err(error) = tenure.keep(&self.life, clock, known.last_exit.as_ref()) {

@@ -34,7 +34,7 @@ use crate::openclaw::handoff::Handoff;
 use crate::os::launch::{Launch, LaunchError, Prepared, Program};
 use crate::os::lock::Lock;
 use crate::os::process;
-use crate::plane::Sealed;
+use crate::plane::{Plane, Sealed};
 use crate::rundir::PlaneDir;
 use crate::socket::Reply;
 
@@ -207,6 +207,11 @@ impl Hands {
             (Some(_), Witness::Host(_)) | (None, _) => Exit::PerhapsOutOfMemory,
         }
     }
+}
+
+/// The plane by which a gateway that may live was spawned: the one before, where another came meanwhile.
+pub fn spawned<'a>(ending: Option<&'a Sealed>, sealed: &'a Sealed) -> &'a Plane {
+    &ending.unwrap_or(sealed).plane
 }
 
 /// The launch of a sealed plane's gateway, without its cookie.

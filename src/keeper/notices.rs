@@ -3,7 +3,7 @@
 //! Orders nothing; a launcher that forks, an output that was closed, a restart within the process, channels kept off.
 
 use super::drive::Keeper;
-use super::hands::Hands;
+use super::hands::{self, Hands};
 use super::input::{Listener, Seen};
 use super::proof;
 use crate::journal::Entry;
@@ -147,7 +147,8 @@ impl Hands {
 
     /// A launcher that forked and went: what it left behind is the gateway, and is ended like any leftover. Gives its name.
     pub(super) fn notice_left_behind(&mut self, incarnation: u64) -> Option<String> {
-        let left = proof::describe(self.sealed.plane.port.and_then(proof::left_listening)?);
+        let port = hands::spawned(self.ending.as_ref(), &self.sealed).port;
+        let left = proof::describe(port.and_then(proof::left_listening)?);
         let saw = format!("what was spawned has ended, and left {left} listening on its port");
         self.record(Record {
             incarnation,

@@ -3,6 +3,7 @@
 //! Decides nothing about what follows.
 
 use super::drive::Keeper;
+use super::hands::{self, Hands};
 use super::input::{Listener, Seen, Startup};
 use crate::life::event::Event;
 use crate::life::phase::{Moment, Phase};
@@ -26,7 +27,8 @@ impl Keeper {
             self.notice(seen, started);
         }
         let coming = self.hands.known.live && !self.hands.known.readiness.ready;
-        self.hands.watcher.seen(self.life.phase(), &self.hands.sealed.plane, coming, now);
+        let Hands { watcher, sealed, ending, .. } = &mut self.hands;
+        watcher.seen(self.life.phase(), hands::spawned(ending.as_ref(), sealed), coming, now);
         events
     }
 

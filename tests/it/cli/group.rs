@@ -221,7 +221,7 @@ fn a_member_steers_and_defines_nothing() {
 }
 
 /// The first answer to one ask, as this thread's user.
-fn spoken(socket: &Path, ask: &str) -> serde_json::Value {
+pub(crate) fn spoken(socket: &Path, ask: &str) -> serde_json::Value {
     let mut stream = UnixStream::connect(socket).expect("a keeper");
     stream.set_read_timeout(Some(SOON)).expect("a socket");
     stream.write_all(format!("{{\"v\":1,\"ask\":{ask},\"by\":\"test\"}}\n").as_bytes()).expect("written");

@@ -3,7 +3,7 @@
 mod anothers;
 mod drain;
 mod every;
-mod group;
+pub(crate) mod group;
 mod honest;
 mod inside;
 mod logs;

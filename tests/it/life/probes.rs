@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use gateward::wire::State;
+use rustix::process::Signal;
 
 use super::{SOON, up};
-use crate::support::{Gateward, Scratch, TestPlane, eventually};
+use crate::cli::group::spoken;
+use crate::support::processes::kill;
+use crate::support::{Family, Gateward, Scratch, TestPlane, eventually};
 
 /// A server of the plane's own, since an answer of anybody else counts for nothing. It writes a line for each connection that asks and for
 /// each that ends, and says nothing once the file `mute` is there.
@@ -88,4 +91,25 @@ fn one_that_never_answers_is_asked_once_at_a_time_and_another_is_looked_at_as_ev
     assert!(after[1].most_open <= 2, "{after:?}");
     world.until("main", SOON, "no sign of life", |plane| plane.state == State::Up && !plane.live);
     assert!(world.plane("rescue").live);
+}
+
+#[test]
+fn a_gateway_is_watched_by_the_definition_that_it_was_spawned_with() {
+    let health = "interval = \"200ms\"\ntimeout = \"1s\"\nfailures = 1000";
+    let mut world = Gateward::new("old-port", vec![TestPlane::practice("main").table("health", health)]);
+    world.up();
+    let first = world.until("main", SOON, "up", up);
+    let socket = world.scratch().join("run/planes/main.sock");
+    let mut sealed = spoken(&socket, "\"held\"")["answer"]["held"]["sealed"].take();
+    let elsewhere = Family::lease();
+    sealed["plane"]["port"] = elsewhere.base().into();
+    let ask = serde_json::json!({"replace": {"sealed": sealed, "at_next_start": true}});
+    let told = spoken(&socket, &ask.to_string());
+    assert_eq!(told["answer"]["accepted"]["note"], "taken for the next start", "{told}");
+    // It is looked at all the while: its silence is seen, and so is that it answers again, where it has always listened.
+    kill(first.pid.expect("it runs"), Signal::STOP);
+    world.until("main", SOON, "silent", |plane| !plane.live);
+    kill(first.pid.expect("it runs"), Signal::CONT);
+    let after = world.until("main", SOON, "answering again", up);
+    assert_eq!((after.pid, after.incarnation, after.live), (first.pid, first.incarnation, true));
 }
