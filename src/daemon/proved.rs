@@ -354,6 +354,7 @@ impl Daemon {
     /// Tells that a finding stands no longer, in the same way.
     pub(super) fn tell_gone(&mut self, finding: &Finding) {
         let said = format!("{}: {}", finding.code, finding.message);
+        self.voice.say(&format!("no longer stands: {said}"));
         for plane in finding.planes.iter().take(TOLD) {
             self.note(Some(plane), "finding-gone", &said, "nothing", "it no longer stands");
         }
