@@ -114,7 +114,7 @@ impl Change<'_> {
                 plane: plane.clone(),
                 end: Err(Failure::Collision {
                     findings: std::mem::take(&mut findings),
-                    told: trouble::refused(&standing, self.verb, self.named()),
+                    told: trouble::refused(&standing, self.verb, &self.ask),
                     of: standing.into_iter().cloned().collect(),
                 }),
             })
@@ -122,15 +122,6 @@ impl Change<'_> {
         let fates: Vec<Fate> = planes.iter().filter(|plane| !up.contains(plane)).filter_map(fate).collect();
         self.keep_in_the_journal(target, &fates);
         fates
-    }
-
-    /// The codes that the operator allows by name.
-    fn named(&self) -> &[String] {
-        match &self.ask {
-            Ask::Start(start) => &start.allow,
-            Ask::Restart(restart) => &restart.allow,
-            _ => &[],
-        }
     }
 
     /// Those of `planes` that a start leaves as they are, so that nothing can stand against it.

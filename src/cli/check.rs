@@ -7,22 +7,19 @@ use std::time::Instant;
 
 use super::guest::{self, Hearsay};
 use super::outcome::{Code, Failure, Outcome, Told};
+use super::quotes::Quotes;
 use super::supervised;
 use super::target::Scope;
-use super::terminal::{print, print_json, say, stderr_look, stdout_look};
+use super::terminal::{print, print_json, say, stdout_look};
+use super::trouble;
 use crate::collision::codes;
 use crate::collision::finding::Finding;
-use crate::collision::masking;
-use crate::daemon::load::{self, LoadError, Loaded};
-use crate::daemon::survey::{self, Depth, configs, held};
+use crate::daemon::load::{self, LoadError};
+use crate::daemon::survey::{self, Depth, held};
 use crate::manifest::error::Code as Mistaken;
-use crate::openclaw::config::credential::Secret;
-use crate::openclaw::config::files::{MOST_CONFIG_BYTES, Read};
-use crate::plane::{Place, PlaneName};
-use crate::render::diagnostic::{self, Report};
-use crate::render::findings::{Proof, explanation, findings, github, has_error, sarif, summary};
-use crate::render::redacted;
-use crate::render::sources::{Sources, tamed};
+use crate::plane::PlaneName;
+use crate::render::findings::{Proof, explanation, github, has_error, sarif, summary};
+use crate::render::sources::tamed;
 use crate::render::text::Look;
 
 /// The words of `check`.
@@ -81,7 +78,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     if let Some(Hearsay { findings: mut found, note }) = guest::findings(&loaded)? {
         found.sort();
         say(&note);
-        show(&found, form, &|look| findings(&found, &quotable(&loaded, &found, &[]), look))?;
+        show(&found, form, &|look| Quotes::of(&loaded, &[]).shown(&found, look))?;
         say(&summary(loaded.planes.planes.len(), &found, begun.elapsed()));
         return Ok(if has_error(&found) { Code::Collision } else { Code::Done });
     }
@@ -93,7 +90,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
     found.extend(loaded.warnings.iter().map(load::finding));
     found.sort();
     let took = begun.elapsed();
-    show(&found, form, &|look| findings(&found, &quotable(&loaded, &found, &proof.secrets), look))?;
+    show(&found, form, &|look| Quotes::of(&loaded, &proof.secrets).shown(&found, look))?;
     say(&summary(loaded.planes.planes.len(), &found, took));
     say(&waiting(&proof.living));
     Ok(if has_error(&found) { Code::Collision } else { Code::Done })
@@ -125,64 +122,10 @@ fn show(found: &[Finding], form: Form, text: &dyn Fn(Look) -> String) -> Result<
 /// A manifest that does not hold: its mistakes in the form asked for, and exit 6.
 fn invalid(error: &LoadError, form: Form) -> Outcome {
     if form == Form::Text {
-        return Err(unheld(error));
+        return Err(trouble::manifest(error));
     }
-    let found: Vec<Finding> = error.mistakes.iter().map(load::finding).collect();
-    show(&found, form, &|_| String::new())?;
+    show(&error.findings(), form, &|_| String::new())?;
     Ok(Code::Manifest)
-}
-
-/// A manifest that does not hold, as a failure.
-pub fn unheld(error: &LoadError) -> Failure {
-    let findings = error.mistakes.iter().map(load::finding).collect();
-    Failure::Manifest { text: mistakes(error, stderr_look()), findings }
-}
-
-/// The mistakes of a manifest, with the lines that they are about.
-fn mistakes(error: &LoadError, look: Look) -> String {
-    let sources = match (&error.manifest, &error.source) {
-        (Some(path), Some(text)) => Sources::one(path, text),
-        (Some(_) | None, _) => Sources::new(),
-    };
-    let reports: Vec<Report> = error.mistakes.iter().map(Report::of_mistake).collect();
-    diagnostic::render_all(&reports, &sources, look.colour, look.width.unwrap_or(0))
-}
-
-/// The texts that findings may quote: the manifest, and gateways' own files without their secrets. A file that is broken is
-/// not quoted: what is a secret in it cannot be told.
-pub fn quotable(loaded: &Loaded, found: &[Finding], secrets: &[Secret]) -> Sources {
-    let manifest = &loaded.planes.supervisor.manifest;
-    let mask = masking::Mask::of(secrets);
-    let mut sources = Sources::one(manifest, &mask.hide(&loaded.source));
-    let is_credential = |finding: &Finding| {
-        finding.code == codes::Code::ChannelCredentialShared.as_str()
-            || finding.code == codes::Code::ProductionCredential.as_str()
-    };
-    let broken = |place: &Place| {
-        let problems = found.iter().filter(|finding| finding.code.starts_with("config-") && finding.at.len() == 1);
-        problems.flat_map(|finding| &finding.at).any(|at| at.file == place.file)
-    };
-    let places: Vec<&Place> = found.iter().flat_map(|finding| &finding.at).collect();
-    let mut files: Vec<&std::path::Path> = places.iter().map(|place| place.file.as_path()).collect();
-    files.sort_unstable();
-    files.dedup();
-    for file in files.into_iter().filter(|file| *file != manifest) {
-        let shown: Vec<&Place> = found
-            .iter()
-            .filter(|finding| !is_credential(finding))
-            .flat_map(|finding| &finding.at)
-            .filter(|place| place.file == file)
-            .collect();
-        let is_broken = places.iter().any(|place| place.file == file && broken(place));
-        // The reader waits for nothing, whatever has come to lie at that path since.
-        if let (false, Read::Text { text, .. }) = (is_broken, configs::read(file, MOST_CONFIG_BYTES)) {
-            let is_env_file = loaded.planes.env_files.iter().any(|known| known == file);
-            let is_env = is_env_file || file.file_name().is_some_and(|name| name == ".env");
-            let text = if is_env { redacted::environment(&text, &shown) } else { redacted::config(&text, &shown) };
-            sources.insert(file, &mask.hide(&masking::urls(&text)));
-        }
-    }
-    sources
 }
 
 fn explain(word: &str) -> Outcome {

@@ -42,7 +42,7 @@ pub fn findings(loaded: &Loaded) -> Result<Option<Hearsay>, Failure> {
     {
         let note =
             format!("as the supervisor of user {user} last proved it; to look anew, ask as that user or as root\n");
-        return Ok(Some(Hearsay { findings: found.into_iter().map(labelled).collect(), note }));
+        return Ok(Some(Hearsay { findings: found, note }));
     }
     let note = format!(
         "warning: the supervisor of user {user} does not tell what it proved, and planes' own files may be closed to this user: \
@@ -51,10 +51,4 @@ pub fn findings(loaded: &Loaded) -> Result<Option<Hearsay>, Failure> {
     let mut found = survey::prove(&loaded.planes, Depth::Files);
     found.retain(|one| Code::of(&one.code).is_none_or(|code| !OF_RIGHTS.contains(&code)));
     Ok(Some(Hearsay { findings: found, note }))
-}
-
-/// Labels do not travel; each place has an empty one.
-fn labelled(finding: Finding) -> Finding {
-    let labels = vec![String::new(); finding.at.len()];
-    Finding { labels, ..finding }
 }

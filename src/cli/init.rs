@@ -7,10 +7,11 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::check::unheld;
 use super::outcome::{Code, Failure, Outcome, Told};
+use super::quotes::Quotes;
 use super::target::Scope;
 use super::terminal::{print, say, stderr_look};
+use super::trouble;
 use crate::collision::finding::{Finding, Severity};
 use crate::daemon::applied::is_same;
 use crate::daemon::load;
@@ -18,9 +19,8 @@ use crate::daemon::survey::existing;
 use crate::daemon::survey::{self, Depth};
 use crate::plane::PlaneName;
 use crate::plane::shell::word;
-use crate::render::findings::{findings, has_error};
+use crate::render::findings::has_error;
 use crate::render::manifest::{Draft, Found, Sketch};
-use crate::render::sources::Sources;
 
 /// The words of `init`.
 #[derive(Debug, clap::Args)]
@@ -206,7 +206,7 @@ fn keep(path: &Path) -> io::Result<PathBuf> {
 fn tell(path: &Path, draft: &Draft) -> Outcome {
     let loaded = match load::read(path) {
         Ok(loaded) => loaded,
-        Err(error) => return Err(unheld(&error)),
+        Err(error) => return Err(trouble::manifest(&error)),
     };
     // Where it is not what every verb finds from here, it has to be named.
     let gateward = match load::find(None) {
@@ -219,8 +219,8 @@ fn tell(path: &Path, draft: &Draft) -> Outcome {
     found.retain(|finding| finding.severity == Severity::Error);
     let warnings = warnings - found.len();
     if has_error(&found) {
-        let sources = Sources::one(&loaded.planes.supervisor.manifest, &loaded.source);
-        say(&format!("\n{}\n", findings(&found, &sources, stderr_look())));
+        let secrets = survey::secrets(&loaded.planes);
+        say(&format!("\n{}\n", Quotes::of(&loaded, &secrets).shown(&found, stderr_look())));
         say(&format!("nothing on this host was changed; mend what stands against it, then `{gateward} check` again\n"));
         return Ok(Code::Done);
     }

@@ -25,6 +25,7 @@ mod logs;
 mod man;
 mod outcome;
 mod reload;
+mod quotes;
 mod restart;
 mod run;
 mod runtime;

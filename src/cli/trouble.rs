@@ -2,23 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use super::check::quotable;
 use super::outcome::{Failure, Told};
+use super::quotes::{Quotes, from_here};
 use super::target::Target;
 use super::terminal::stderr_look;
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
-use crate::daemon::load::{self, LoadError, Loaded};
+use crate::daemon::load::LoadError;
 use crate::daemon::survey;
-use crate::plane::{Place, PlaneName};
+use crate::plane::PlaneName;
 use crate::render::diagnostic::{Report, render_all};
 use crate::render::findings::findings;
 use crate::render::sources::Sources;
-use crate::wire::Refusal;
+use crate::wire::{Ask, Refusal};
 
 /// A manifest that does not hold.
 pub fn manifest(error: &LoadError) -> Failure {
-    Failure::Manifest { text: mistakes(error), findings: error.mistakes.iter().map(load::finding).collect() }
+    Failure::Manifest { text: mistakes(error), findings: error.findings() }
 }
 
 /// A manifest that does not hold, where nobody is left who would know what it meant when it did.
@@ -29,7 +29,7 @@ pub fn manifest_alone(error: &LoadError, target: &Target) -> Failure {
         mistakes(error),
         target.applied.run_dir.display()
     );
-    Failure::Manifest { text, findings: error.mistakes.iter().map(load::finding).collect() }
+    Failure::Manifest { text, findings: error.findings() }
 }
 
 /// Every mistake as a whole diagnostic, with the lines that it is about.
@@ -38,9 +38,7 @@ fn mistakes(error: &LoadError) -> String {
     if let (Some(path), Some(text)) = (&error.manifest, &error.source) {
         sources.insert(path, text);
     }
-    if let Ok(folder) = std::env::current_dir() {
-        sources = sources.shown_from(&folder);
-    }
+    let sources = from_here(sources);
     let look = stderr_look();
     let reports: Vec<Report> = error.mistakes.iter().map(Report::of_mistake).collect();
     render_all(&reports, &sources, look.colour, look.width.unwrap_or(0))
@@ -52,61 +50,54 @@ pub fn standing<'a>(found: &'a [Finding], planes: &[PlaneName], allow: &[String]
     found.iter().filter(|one| blocks(one) && !allow.contains(&one.code)).collect()
 }
 
-/// The findings as whole diagnostics, with the lines that they speak of and without the secrets in them.
+/// The findings as `check` shows them.
 pub fn shown(standing: &[&Finding], target: &Target) -> String {
-    let mut owned: Vec<Finding> = standing.iter().map(|finding| (*finding).clone()).collect();
-    let mut sources = match &target.loaded {
-        Ok(loaded) => {
-            widen(&mut owned, loaded);
-            quotable(loaded, &owned, &survey::secrets(&loaded.planes))
-        }
-        Err(_) => Sources::new(),
-    };
-    if let Ok(folder) = std::env::current_dir() {
-        sources = sources.shown_from(&folder);
-    }
-    findings(&owned, &sources, stderr_look())
-}
-
-/// Gives places of the manifest their width again, which does not go over the wire.
-fn widen(found: &mut [Finding], loaded: &Loaded) {
-    let known = || loaded.planes.planes.iter().flat_map(|(_, places)| places.keys.values());
-    for place in found.iter_mut().flat_map(|finding| &mut finding.at).filter(|place| place.width <= 1) {
-        let is_it = |one: &&Place| (&one.file, one.line, one.column) == (&place.file, place.line, place.column);
-        if let Some(width) = known().find(is_it).map(|one| one.width) {
-            place.width = width;
-        }
+    let owned: Vec<Finding> = standing.iter().map(|finding| (*finding).clone()).collect();
+    match &target.loaded {
+        Ok(loaded) => Quotes::of(loaded, &survey::secrets(&loaded.planes)).shown(&owned, stderr_look()),
+        Err(_) => findings(&owned, &|_| from_here(Sources::new()), stderr_look()),
     }
 }
 
 /// A refusal by a keeper or the daemon, with the findings that it came with.
-pub fn turned_down(refusal: Refusal, target: &Target, verb: &str, named: &[String]) -> Failure {
+pub fn turned_down(refusal: Refusal, target: &Target, verb: &str, ask: &Ask) -> Failure {
     let of: Vec<Finding> =
         refusal.findings.iter().filter_map(|value| serde_json::from_value(value.clone()).ok()).collect();
     if of.is_empty() {
         return Failure::Refused(refusal);
     }
     let all: Vec<&Finding> = of.iter().collect();
-    Failure::Collision { findings: shown(&all, target), told: refused(&all, verb, named), of }
+    Failure::Collision { findings: shown(&all, target), told: refused(&all, verb, ask), of }
 }
 
-/// That `verb` is refused for a plane that the findings stand against.
-pub fn refused(standing: &[&Finding], verb: &str, named: &[String]) -> Told {
+/// That `verb`, asked for as `ask`, is refused for a plane that the findings stand against.
+pub fn refused(standing: &[&Finding], verb: &str, ask: &Ask) -> Told {
     let codes: BTreeSet<&str> = standing.iter().map(|finding| finding.code.as_str()).collect();
     let codes: Vec<&str> = codes.into_iter().collect();
     let stands = if codes.len() == 1 { "stands" } else { "stand" };
     let of_validity = codes.iter().all(|code| Code::of(code).is_some_and(Code::is_of_validity));
-    let forced = if of_validity { ", or with `--force`" } else { "" };
+    // The gateway's own safe restart cannot be forced.
+    let may_force = !matches!(ask, Ask::Restart(restart) if restart.safe);
+    let forced = if of_validity && may_force { ", or with `--force`" } else { "" };
     let is_in_vain = codes.iter().any(|code| Code::of(code).is_some_and(Code::is_in_vain));
     let ahead = if is_in_vain {
         ": it could not be started in spite of that".to_owned()
     } else {
-        format!(", or go ahead with `{}`{forced}", overriding(&codes, named))
+        format!(", or go ahead with `{}`{forced}", overriding(&codes, named(ask)))
     };
     Told::new(
         format!("the {verb} is refused, as {} {stands} against it", codes.join(", ")),
         format!("mend it (`gateward check` tells how){ahead}"),
     )
+}
+
+/// The codes that an ask allows by name.
+fn named(ask: &Ask) -> &[String] {
+    match ask {
+        Ask::Start(start) => &start.allow,
+        Ask::Restart(restart) => &restart.allow,
+        _ => &[],
+    }
 }
 
 /// The words that go ahead in spite of `codes` and of what was `named` already: a config that is known to be wrong is
@@ -121,7 +112,22 @@ pub fn overriding(codes: &[&str], named: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::overriding;
+    use super::{overriding, refused};
+    use crate::collision::codes::Code;
+    use crate::collision::finding::Finding;
+    use crate::wire::{Ask, Restart};
+
+    #[test]
+    fn a_safe_restart_is_not_said_to_go_ahead_by_force() {
+        let invalid = Finding::new(Code::ConfigInvalid, Vec::new(), "config");
+        let hint = |safe| refused(&[&invalid], "restart", &Ask::Restart(Restart { safe, ..Restart::default() })).hint;
+        assert!(
+            hint(false).ends_with(", or go ahead with `--allow config-invalid`, or with `--force`"),
+            "{}",
+            hint(false)
+        );
+        assert!(hint(true).ends_with(", or go ahead with `--allow config-invalid`"), "{}", hint(true));
+    }
 
     #[test]
     fn what_is_to_be_allowed_is_all_that_the_next_try_needs() {

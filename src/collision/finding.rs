@@ -49,8 +49,8 @@ pub struct Finding {
     pub hint: String,
     /// Where it was declared, in the order of the planes; capped.
     pub at: Vec<Place>,
-    /// The words beside the carets, one for each of `at`. Not part of the interface.
-    #[serde(skip)]
+    /// The words beside the carets, one for each of `at`; none of a supervisor of an older release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
 }
 

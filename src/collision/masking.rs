@@ -4,10 +4,13 @@
 
 use aho_corasick::AhoCorasick;
 
+use super::codes::Code;
 use super::finding::Finding;
 use crate::openclaw::config::credential::Secret;
+use crate::openclaw::config::problem::ProblemCode;
+use crate::plane::hidden::{MARK, starred};
 
-/// `text` with user, password, path and query of each URL starred, character by character, so that columns stay.
+/// `text` with user, password, path and query of each URL marked as hidden, character by character, so that columns stay.
 pub fn urls(text: &str) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     let mut at = 0;
@@ -19,9 +22,9 @@ pub fn urls(text: &str) -> String {
         let start = (at + 1..chars.len()).find(|at| !is_slash(chars[*at])).unwrap_or(chars.len());
         let end = (start..chars.len()).find(|at| ends(chars[*at])).unwrap_or(chars.len());
         let host = (start..end).rfind(|at| chars[*at] == '@').unwrap_or(start);
-        chars[start..host].fill('*');
+        chars[start..host].fill(MARK);
         if let Some(path) = (host..end).find(|at| is_slash(chars[*at]) || matches!(chars[*at], '?' | '#')) {
-            chars[path + 1..end].fill('*');
+            chars[path + 1..end].fill(MARK);
         }
         at = end.max(at + 1);
     }
@@ -35,6 +38,14 @@ fn is_scheme(chars: &[char], colon: usize) -> bool {
     let slashes = chars[colon + 1..].iter().take_while(|c| is_slash(**c)).count();
     let is_known = ["http", "https", "ws", "wss"].iter().any(|known| word.eq_ignore_ascii_case(known));
     !word.is_empty() && (slashes >= 2 || is_known)
+}
+
+/// Whether what a finding of this code points at in a gateway's own file may be a secret: a credential, a value of which only
+/// that it is wrong is known, a text that could not be read.
+pub fn hides_values(code: &str) -> bool {
+    let of_credentials = [Code::ChannelCredentialShared, Code::ProductionCredential];
+    let of_files = ProblemCode::ALL.iter().filter(|code| **code != ProblemCode::ConfigInclude);
+    of_credentials.iter().any(|one| one.as_str() == code) || of_files.into_iter().any(|one| one.as_str() == code)
 }
 
 fn is_slash(c: char) -> bool {
@@ -60,12 +71,17 @@ impl Mask {
         Self(Some(AhoCorasick::new(words).expect("secrets that fit into memory")))
     }
 
-    /// `text` with each of the secrets starred, character by character, also where two overlap.
+    /// `text` with stars for each of the secrets, and for what is marked as hidden already.
     pub fn hide(&self, text: &str) -> String {
+        starred(&self.mark(text))
+    }
+
+    /// `text` with each of the secrets marked as hidden, character by character, also where two overlap.
+    pub fn mark(&self, text: &str) -> String {
         let Some(found) = &self.0 else { return text.to_owned() };
         let mut out = String::with_capacity(text.len());
         let (mut at, mut covered) = (0, 0);
-        // In the order of their ends: one that ends later may begin before what was starred already.
+        // In the order of their ends: one that ends later may begin before what was marked already.
         let mut ranges: Vec<_> = found.find_overlapping_iter(text).map(|one| one.range()).collect();
         ranges.sort_unstable_by_key(|range| range.start);
         for range in ranges {
@@ -74,15 +90,18 @@ impl Mask {
                 continue;
             }
             out.push_str(&text[at..start]);
-            out.extend(text[start..range.end].chars().map(|_| '*'));
+            out.extend(text[start..range.end].chars().map(|_| MARK));
             (at, covered) = (range.end, range.end);
         }
         out.push_str(&text[at..]);
         out
     }
 
-    /// `finding` with neither secrets nor the secret parts of URLs in any of its sentences.
-    pub fn masked(&self, finding: Finding) -> Finding {
+    /// `finding` with neither secrets nor the secret parts of URLs in any of its sentences, and without the length of one.
+    pub fn masked(&self, mut finding: Finding) -> Finding {
+        if hides_values(&finding.code) {
+            finding.at.iter_mut().for_each(|place| place.width = 1);
+        }
         let mask = |text: &str| self.hide(&urls(text));
         Finding {
             surface: mask(&finding.surface),
@@ -98,18 +117,19 @@ impl Mask {
 mod tests {
     use super::{Mask, urls};
     use crate::openclaw::config::credential::Secret;
+    use crate::plane::hidden::starred;
 
     #[test]
     fn of_a_url_its_host_and_port_stay() {
         for (text, shown) in [
-            ("a: 'http://u:pw@10.0.0.1:9222/?t=x', b: 1", "a: 'http://****@10.0.0.1:9222/****', b: 1"),
+            ("a: 'http://u:pw@10.0.0.1:9222/?t=x', b: 1", "a: 'http://***@10.0.0.1:9222/***', b: 1"),
             ("wss://h.example", "wss://h.example"),
-            ("WSS:u@h#x y", "WSS:*@h#* y"),
-            ("http://u:a/b@h/x", "http://*****@h/*"),
+            ("WSS:u@h#x y", "WSS:***@h#*** y"),
+            ("http://u:a/b@h/x", "http://***@h/***"),
             ("http://h:1: they share", "http://h:1: they share"),
             ("{ key: /a/b }", "{ key: /a/b }"),
         ] {
-            assert_eq!(urls(text), shown);
+            assert_eq!(starred(&urls(text)), shown);
         }
     }
 
@@ -117,9 +137,9 @@ mod tests {
     fn known_secrets_go_wherever_they_stand() {
         let mask =
             |known: &[&str]| Mask::of(&known.iter().map(|text| Secret::new((*text).to_owned())).collect::<Vec<_>>());
-        assert_eq!(mask(&["hunter2", "short"]).hide("/y/hunter2/short hunter2"), "/y/*******/short *******");
-        assert_eq!(mask(&["abcdef", "defghi", "cdefgh"]).hide("-abcdefghi-"), "-*********-");
-        assert_eq!(mask(&["schlüssel", "sechs6"]).hide("ein schlüssel, sechs6sechs6"), "ein *********, ************");
+        assert_eq!(mask(&["hunter2", "short"]).hide("/y/hunter2/short hunter2"), "/y/***/short ***");
+        assert_eq!(mask(&["abcdef", "defghi", "cdefgh"]).hide("-abcdefghi-"), "-***-");
+        assert_eq!(mask(&["schlüssel", "sechs6"]).hide("ein schlüssel, sechs6sechs6"), "ein ***, ***");
         assert_eq!(mask(&["short"]).hide("short"), "short");
     }
 }

@@ -14,7 +14,7 @@ use crate::manifest::error::{Code, Mistake};
 use crate::manifest::given::{EnvFile, Given, NoText, Rank};
 use crate::manifest::{self, Written, resolve};
 use crate::os::accounts;
-use crate::plane::{Account, Planes, Supervisor};
+use crate::plane::{Account, Planes, Supervisor, hidden};
 
 /// The variable that names the manifest; every plane has it, so that it finds its supervisor.
 const VARIABLE: &str = crate::openclaw::environment::MANIFEST;
@@ -52,6 +52,19 @@ pub struct LoadError {
 impl LoadError {
     fn whole_file(path: &Path, mistake: Mistake) -> Box<Self> {
         Box::new(Self { manifest: Some(path.to_owned()), source: None, mistakes: vec![mistake], env_files: Vec::new() })
+    }
+
+    /// The mistakes as `check --json` prints them, without the length of what may not be quoted.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut found: Vec<Finding> = self.mistakes.iter().map(finding).collect();
+        let source = self.source.as_deref().unwrap_or_default();
+        let places = found.iter_mut().flat_map(|one| &mut one.at);
+        for place in places.filter(|place| self.manifest.as_ref() == Some(&place.file)) {
+            if hidden::covers_hidden(source, place) {
+                place.width = 1;
+            }
+        }
+        found
     }
 }
 

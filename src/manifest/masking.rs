@@ -10,8 +10,9 @@ use crate::manifest::lines::Lines;
 use crate::manifest::strings;
 use crate::manifest::syntax::is_header;
 use crate::manifest::wording::header;
+use crate::plane::hidden::marked;
 
-/// The text with stars for secrets; the same characters otherwise, line by line.
+/// The text with secrets marked as hidden; the same characters otherwise, line by line.
 pub fn masked(lines: &Lines<'_>, secrets: &[Range<usize>], damage: &[Range<usize>]) -> String {
     let text = lines.text();
     let mut hidden: Vec<Range<usize>> = secrets.to_vec();
@@ -40,7 +41,7 @@ pub fn masked(lines: &Lines<'_>, secrets: &[Range<usize>], damage: &[Range<usize
             hidden.push(bad.start..end.map_or(text.len(), |number| lines.range(number).start));
         }
     }
-    starred(text, hidden)
+    marked(text, around_quotes(text, hidden))
 }
 
 /// What a line has to do with `env`.
@@ -133,27 +134,40 @@ fn never_closes(value: &str) -> bool {
     value.starts_with("\"\"\"") || value.starts_with("'''") || value.starts_with(['[', '{'])
 }
 
-fn starred(text: &str, mut hidden: Vec<Range<usize>>) -> String {
-    hidden.sort_by_key(|span| span.start);
-    let mut hidden = hidden.into_iter().peekable();
-    let mut out = String::with_capacity(text.len());
-    let mut until = 0;
-    for (at, c) in text.char_indices() {
-        while let Some(span) = hidden.next_if(|span| span.start <= at) {
-            until = until.max(span.end);
+/// The ranges without the quotes and braces in them, and without the blanks outside of quotes at their ends: these keep a
+/// line's shape.
+fn around_quotes(text: &str, hidden: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    let mut out = Vec::new();
+    for range in hidden {
+        let Some(inner) = text.get(range.clone()) else { continue };
+        let mut from = range.start;
+        for (at, _) in inner.match_indices(['"', '\'', '{', '}']) {
+            out.push(without_margin(text, from..range.start + at));
+            from = range.start + at + 1;
         }
-        let kept = c.is_whitespace() || matches!(c, '"' | '\'' | '{' | '}');
-        out.push(if at < until && !kept { '*' } else { c });
+        out.push(without_margin(text, from..range.end));
     }
     out
+}
+
+fn without_margin(text: &str, range: Range<usize>) -> Range<usize> {
+    let opened = text[..range.start].chars().next_back().filter(|c| matches!(c, '"' | '\''));
+    if opened.is_some() && text[range.end..].chars().next() == opened {
+        return range;
+    }
+    let said = &text[range.clone()];
+    let start = range.start + said.len() - said.trim_start().len();
+    start..start + said.trim().len()
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    use crate::plane::hidden::starred;
+
     fn mask(text: &str) -> String {
-        crate::manifest::parse(Path::new("/m.toml"), text).quotable
+        starred(&crate::manifest::parse(Path::new("/m.toml"), text).quotable)
     }
 
     #[test]
@@ -161,36 +175,37 @@ mod tests {
         let text = "[planes.main]\nprofile = \"seen\"\nenv.A = \"xy\"\nenv = { A = \"xy\", B = 'z' } # seen\n";
         assert_eq!(
             mask(text),
-            "[planes.main]\nprofile = \"seen\"\nenv.A = \"**\"\nenv = { A = \"**\", B = '*' } # ****\n"
+            "[planes.main]\nprofile = \"seen\"\nenv.A = \"***\"\nenv = { A = \"***\", B = '***' } # ***\n"
         );
         assert_eq!(
             mask("[defaults.env]\nA = \"xy\" # z\n[planes.b]\nrole = \"x\"\n"),
-            "[defaults.env]\nA = \"**\" * *\n[planes.b]\nrole = \"x\"\n"
+            "[defaults.env]\nA = \"***\" ***\n[planes.b]\nrole = \"x\"\n"
         );
     }
 
     #[test]
     fn values_of_arguments_of_credentials_and_of_unknown_keys_are_hidden() {
         let text = "[planes.main]\nargs = [\"--token\", \"xy\",\n \"--profile\", 'z', \"--k=xy\"]\nrole = \"main\"\n";
-        let masked = "[planes.main]\nargs = [\"--token\", \"**\",\n \"--profile\", '*', \"--k=**\"]\nrole = \"main\"\n";
+        let masked =
+            "[planes.main]\nargs = [\"--token\", \"***\",\n \"--profile\", '***', \"--k=***\"]\nrole = \"main\"\n";
         assert_eq!(mask(text), masked);
         for (line, masked) in [
             (
                 "command = [\"node\", \"serve\", \"--token\", \"xy\"]",
-                "command = [\"node\", \"serve\", \"--token\", \"**\"]",
+                "command = [\"node\", \"serve\", \"--token\", \"***\"]",
             ),
-            ("command = [\"A=xy\", \"node\"", "command = [\"A=**\", \"node\""),
-            ("args = [--token, xy]", "args = ********* ***"),
-            ("args = [\"-k\", xy]", "args = [\"-k\"* ***"),
-            ("MY_TOKEN = \"xy\"", "MY_TOKEN = \"**\""),
-            ("bot = 1:xy", "bot = ****"),
-            ("command = \"node xy\"", "command = \"node **\""),
-            ("TOKEN: xy", "****** **"),
+            ("command = [\"A=xy\", \"node\"", "command = [\"A=***\", \"node\""),
+            ("args = [--token, xy]", "args = ***"),
+            ("args = [\"-k\", xy]", "args = [\"-k\"***"),
+            ("MY_TOKEN = \"xy\"", "MY_TOKEN = \"***\""),
+            ("bot = 1:xy", "bot = ***"),
+            ("command = \"node xy\"", "command = \"node ***\""),
+            ("TOKEN: xy", "***"),
             ("role main", "role main"),
             ("por = 18789", "por = 18789"),
-            ("bots = [\"xy\",\n'z',\nzz]", "bots = [\"**\",\n'*',\n***"),
-            ("\"b.c\" = { d = \"xy\" }", "\"b.c\" = { d = \"**\" }"),
-            ("health = { url = \"xy\" }", "health = { url = \"**\" }"),
+            ("bots = [\"xy\",\n'z',\nzz]", "bots = [\"***\",\n'***',\n***"),
+            ("\"b.c\" = { d = \"xy\" }", "\"b.c\" = { d = \"***\" }"),
+            ("health = { url = \"xy\" }", "health = { url = \"***\" }"),
             ("isolates = \"a = b\"\nafter = [\n\"b\",\n]", "isolates = \"a = b\"\nafter = [\n\"b\",\n]"),
         ] {
             let header = "[planes.main]\n";
@@ -201,7 +216,7 @@ mod tests {
     #[test]
     fn what_never_closes_hides_what_follows() {
         let masked = mask("[planes.main.env]\nA = \"\"\"\nxy==\nzz\n[planes.main.log]\nkeep = 1\n");
-        assert_eq!(masked, "[planes.main.env]\nA = \"\"\"\n****\n**\n[planes.main.log]\nkeep = 1\n");
+        assert_eq!(masked, "[planes.main.env]\nA = \"\"\"\n***\n***\n[planes.main.log]\nkeep = 1\n");
         let masked = mask("[planes.main]\nenv = { A = \"x\"\n, B = \"y\"\n[planes.b]\nrole = \"x\"\n");
         assert!(!masked.contains("\"y\"") && masked.ends_with("[planes.b]\nrole = \"x\"\n"), "{masked}");
     }

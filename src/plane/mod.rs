@@ -4,6 +4,7 @@
 //! "maybe written" value; what an operator wrote lives in `manifest::written` and is resolved into this.
 
 mod brief;
+pub mod hidden;
 mod name;
 mod place;
 mod rules;

@@ -15,8 +15,8 @@ pub struct Place {
     pub line: u32,
     /// Column, from 1.
     pub column: u32,
-    /// How many characters to underline; at least 1. Not part of the interface.
-    #[serde(skip, default = "one")]
+    /// How many characters to underline; at least 1.
+    #[serde(default = "one")]
     pub width: u32,
 }
 

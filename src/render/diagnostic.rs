@@ -134,7 +134,7 @@ struct Turn {
 }
 
 /// Adds one file's lines, or its bare name and numbers when there is no text to show.
-fn add_file<'a>(group: Group<'a>, spots: &[&'a Spot], sources: &'a Sources, turn: Turn) -> Group<'a> {
+fn add_file<'a>(group: Group<'a>, spots: &[&'a Spot], sources: &Sources, turn: Turn) -> Group<'a> {
     let name = sources.name(&spots[0].place.file);
     let places: Vec<&Place> = spots.iter().map(|spot| &spot.place).collect();
     let Some(excerpt) = sources.excerpt(&places) else {

@@ -54,14 +54,15 @@ pub fn report(finding: &Finding) -> Report {
 }
 
 /// All findings as diagnostics with an empty line between; of many with one code the first few, and how many more.
-pub fn findings(findings: &[Finding], sources: &Sources, look: Look) -> String {
+/// `sources` has the texts that one finding may quote.
+pub fn findings(findings: &[Finding], sources: &dyn Fn(&Finding) -> Sources, look: Look) -> String {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let mut parts = Vec::new();
     for finding in findings {
         let count = seen.entry(&finding.code).or_default();
         *count += 1;
         if *count <= SHOWN {
-            parts.push(render(&report(finding), sources, look.colour, look.width.unwrap_or(0)));
+            parts.push(render(&report(finding), &sources(finding), look.colour, look.width.unwrap_or(0)));
         }
     }
     for (code, count) in seen.into_iter().filter(|(_, count)| *count > SHOWN) {
@@ -115,7 +116,7 @@ mod tests {
         let json = serde_json::to_string(&Proof::of(&[overlap()])).unwrap();
         assert_eq!(
             json,
-            r#"{"ok":false,"findings":[{"code":"port-family-overlap","severity":"error","planes":["main","rescue"],"surface":"18809–18899","message":"the port families of `main` and `rescue` overlap in 18809–18899","hint":"under [planes.rescue] say `port = 18929`","at":[{"file":"/etc/supervisor.toml","line":2,"column":8},{"file":"/etc/supervisor.toml","line":4,"column":8}]}]}"#
+            r#"{"ok":false,"findings":[{"code":"port-family-overlap","severity":"error","planes":["main","rescue"],"surface":"18809–18899","message":"the port families of `main` and `rescue` overlap in 18809–18899","hint":"under [planes.rescue] say `port = 18929`","at":[{"file":"/etc/supervisor.toml","line":2,"column":8,"width":5},{"file":"/etc/supervisor.toml","line":4,"column":8,"width":5}],"labels":["`main`: ports 18789–18899","`rescue`: ports 18809–18919"]}]}"#
         );
     }
 
@@ -123,7 +124,7 @@ mod tests {
     fn both_places_are_shown_with_their_planes() {
         let text = "[planes.main]\nport = 18789\n[planes.rescue]\nport = 18809\n";
         let sources = Sources::one(Path::new("/etc/supervisor.toml"), text);
-        insta::assert_snapshot!(findings(&[overlap()], &sources, Look { width: Some(100), colour: false }), @r"
+        insta::assert_snapshot!(findings(&[overlap()], &|_| sources.clone(), Look { width: Some(100), colour: false }), @r"
         error[port-family-overlap]: the port families of `main` and `rescue` overlap in 18809–18899
          --> /etc/supervisor.toml:2:8
           |
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn many_of_one_code_are_counted() {
         let many: Vec<Finding> = (0..20).map(|n| overlap().saying(format!("number {n}"))).collect();
-        let text = findings(&many, &Sources::new(), Look { width: Some(100), colour: false });
+        let text = findings(&many, &|_| Sources::new(), Look { width: Some(100), colour: false });
         assert_eq!(text.matches("error[").count(), SHOWN);
         assert!(
             text.ends_with("… and 8 more of port-family-overlap; `gateward check --json` has them all\n"),

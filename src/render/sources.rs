@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::plane::Place;
+use crate::plane::hidden::{MARK, starred_line};
 use crate::plane::shell::steers;
 
 /// Files by absolute path, and the folder from which their names are shown.
@@ -19,15 +20,16 @@ pub struct Sources {
 
 #[derive(Clone, Debug)]
 struct Text {
-    /// Every character that could steer a terminal is replaced, one for one, so that columns still fit.
-    shown: String,
-    /// Byte ranges of the lines in `shown`, without their ends.
+    /// Every character that could steer a terminal is replaced, one for one, so that columns still fit; what is hidden is
+    /// marked, and becomes stars when it is quoted.
+    tame: String,
+    /// Byte ranges of the lines in `tame`, without their ends.
     lines: Vec<Range<usize>>,
 }
 
 /// A stretch of whole lines, and the bytes in it that places point at.
-pub(crate) struct Excerpt<'a> {
-    pub(crate) text: &'a str,
+pub(crate) struct Excerpt {
+    pub(crate) text: String,
     pub(crate) first_line: usize,
     /// One for each place that was asked for, in the same order.
     pub(crate) spans: Vec<Range<usize>>,
@@ -48,16 +50,16 @@ impl Sources {
 
     /// Adds a file, by the path that places name it by.
     pub fn insert(&mut self, file: &Path, text: &str) {
-        let shown: String = text.chars().map(|c| if c == '\n' || c == '\t' { c } else { tame(c) }).collect();
+        let tame: String = text.chars().map(|c| if matches!(c, '\n' | '\t' | MARK) { c } else { tame(c) }).collect();
         let mut lines = Vec::new();
         let mut start = 0;
-        for line in shown.split('\n') {
+        for line in tame.split('\n') {
             // A carriage return before the line feed was tamed into its picture; it is no part of the line.
             let body = line.strip_suffix('␍').unwrap_or(line);
             lines.push(start..start + body.len());
             start += line.len() + 1;
         }
-        self.files.insert(file.to_owned(), Text { shown, lines });
+        self.files.insert(file.to_owned(), Text { tame, lines });
     }
 
     /// Files below `folder` are then shown by their path from there, others by their whole path.
@@ -74,31 +76,32 @@ impl Sources {
     }
 
     /// The lines that hold all of `places`, which must be of one file; `None` when that text is not here or has no such line.
-    pub(crate) fn excerpt(&self, places: &[&Place]) -> Option<Excerpt<'_>> {
-        let text = self.files.get(&places.first()?.file)?;
+    pub(crate) fn excerpt(&self, places: &[&Place]) -> Option<Excerpt> {
+        let file = self.files.get(&places.first()?.file)?;
         let first = places.iter().map(|place| place.line).min()?.checked_sub(1)? as usize;
         let last = places.iter().map(|place| place.line).max()? as usize - 1;
-        let (start, end) = (text.lines.get(first)?.start, text.lines.get(last)?.end);
-        let mut spans = Vec::new();
-        for place in places {
-            let span = text.span(place)?;
-            spans.push(span.start - start..span.end - start);
+        let (mut text, mut spans) = (String::new(), vec![0..0; places.len()]);
+        for number in first..=last {
+            let line = &file.tame[file.lines.get(number)?.clone()];
+            let here: Vec<usize> = (0..places.len()).filter(|at| places[*at].line as usize == number + 1).collect();
+            let columns: Vec<Range<usize>> = here.iter().map(|at| columns(places[*at])).collect();
+            let (shown, found) = starred_line(line, &columns);
+            if number > first {
+                text.push('\n');
+            }
+            for (at, span) in here.into_iter().zip(found) {
+                spans[at] = text.len() + span.start..text.len() + span.end;
+            }
+            text.push_str(&shown);
         }
-        Some(Excerpt { text: &text.shown[start..end], first_line: first + 1, spans })
+        Some(Excerpt { text, first_line: first + 1, spans })
     }
 }
 
-impl Text {
-    /// The bytes of `shown` that `place` underlines; never beyond the end of its line.
-    fn span(&self, place: &Place) -> Option<Range<usize>> {
-        let range = self.lines.get((place.line as usize).checked_sub(1)?)?;
-        let line = &self.shown[range.clone()];
-        let at = |column: usize| line.char_indices().nth(column).map_or(line.len(), |(byte, _)| byte);
-        let column = (place.column as usize).saturating_sub(1);
-        let start = at(column);
-        let end = at(column + place.width.max(1) as usize);
-        Some(range.start + start..range.start + end)
-    }
+/// The characters of its line that a place is, from 0.
+fn columns(place: &Place) -> Range<usize> {
+    let start = (place.column as usize).saturating_sub(1);
+    start..start + place.width.max(1) as usize
 }
 
 /// `text` with everything in it that could steer a terminal or reorder a line made visible instead.

@@ -94,3 +94,27 @@ fn a_config_that_openclaw_would_refuse_is_told_when_it_is_written() {
     world.scratch().write("main/openclaw.json", &good);
     until_told(&world, &[]);
 }
+
+#[test]
+fn a_refusal_shows_its_findings_as_check_does() {
+    let mut world =
+        Gateward::new("refused-as-checked", vec![TestPlane::practice("main"), TestPlane::practice("rescue")]);
+    world.up();
+    for name in ["main", "rescue"] {
+        world.until(name, SOON, "up", |plane| plane.state == State::Up && plane.ready);
+    }
+    let log = world.scratch().join("gateway.log").display().to_string();
+    for name in ["main", "rescue"] {
+        let auth = format!("auth: {{ mode: \"token\", token: \"a-token-for-{name}\" }}");
+        let text = format!(
+            "{{ gateway: {{ mode: \"local\", bind: \"loopback\", {auth} }},\n  logging: {{ file: \"{log}\" }} }}\n"
+        );
+        world.scratch().write(&format!("{name}/openclaw.json"), &text);
+    }
+    until_told(&world, &["log-file-shared"]);
+    let checked = world.run(&["check"]).code(7).out;
+    let finding = checked.split("\n\n").find(|part| part.contains("[log-file-shared]")).expect("the finding");
+    assert!(finding.contains(&format!("\"{log}\"")) && finding.matches(": log file ").count() == 2, "{finding}");
+    let refused = world.run(&["restart", "main"]).code(7).err;
+    assert!(refused.contains(finding.trim_end()), "{finding}\n---\n{refused}");
+}

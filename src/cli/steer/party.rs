@@ -182,12 +182,8 @@ impl<'a> Party<'a> {
     }
 
     fn refused(&mut self, at: usize, refusal: Refusal) {
-        let allowed = match &self.tasks[at].wish.ask {
-            Ask::Start(start) => start.allow.clone(),
-            Ask::Restart(restart) => restart.allow.clone(),
-            _ => Vec::new(),
-        };
-        let verb = match self.tasks[at].wish.ask {
+        let ask = &self.tasks[at].wish.ask;
+        let verb = match ask {
             Ask::Restart(_) => "restart",
             Ask::Start(_)
             | Ask::Status
@@ -207,7 +203,7 @@ impl<'a> Party<'a> {
             #[cfg(feature = "next-wire")]
             Ask::Tomorrow => "start",
         };
-        let failure = trouble::turned_down(refusal, self.target, verb, &allowed);
+        let failure = trouble::turned_down(refusal, self.target, verb, ask);
         self.end(at, Err(failure));
     }
 

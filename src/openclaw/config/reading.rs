@@ -70,9 +70,7 @@ impl<'f> Reading<'f> {
         let what = format!("mend {}, line {}, column {}", at.file.display(), at.line, at.column);
         let hint = match malformed.fault {
             Fault::Nesting | Fault::Values => format!("{what}: {OURS}"),
-            Fault::End | Fault::Character | Fault::LineEnd => {
-                format!("{what}; the line is not shown, as it may hold a secret")
-            }
+            Fault::End | Fault::Character | Fault::LineEnd => what,
         };
         self.problem(Problem {
             code,

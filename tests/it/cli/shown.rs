@@ -79,7 +79,7 @@ fn a_card_says_what_a_config_does_not_tell_and_hides_a_token_in_a_path() {
     let gateward = Gateward::new("shown-card-broken", vec![main]);
     for form in [&["card"][..], &["card", "--json"], &["card", "--markdown"]] {
         let card = gateward.run(form).code(0).out;
-        assert!(!card.contains(token) && card.contains("/srv/***********************/work"), "{card}");
+        assert!(!card.contains(token) && card.contains("/srv/***/work"), "{card}");
     }
     let config = gateward.scratch().write("main/openclaw.json", &config[..config.len() - 1]);
     let card = gateward.run(&["card", "--json"]).code(0).json();
