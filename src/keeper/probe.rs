@@ -73,7 +73,7 @@ async fn exchange(target: &Target) -> Result<Answered, String> {
     }
 }
 
-/// The target of an `http://host:port/path` address on this host. Only numeric hosts and `localhost` are taken, since a
+/// The target of an `http://host:port/path` address. Only numeric hosts and `localhost` are taken, since a
 /// probe must not wait for a name server.
 pub fn target(url: &str) -> Result<Target, String> {
     let uri: hyper::Uri = url.parse().map_err(|error| format!("`{url}` is no address: {error}"))?;

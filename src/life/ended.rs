@@ -142,7 +142,6 @@ impl Life {
         }
     }
 
-    /// Time that it only took to start was never up, and makes nothing stable.
     /// What a refused config was waiting for.
     pub(super) fn files_changed(&mut self, now: Moment) {
         if let Phase::Down { because: Rest::Parked(Park::Config) } = self.phase {
@@ -152,6 +151,7 @@ impl Life {
         }
     }
 
+    /// Time that it only took to start was never up, and makes nothing stable.
     fn paced(&mut self, unclean: Option<Moment>, words: String, now: Moment) -> Next {
         let verdict = self.pace.died(self.up_since.unwrap_or(now), now, unclean);
         self.after_verdict(verdict, words, now)

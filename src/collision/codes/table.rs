@@ -217,7 +217,7 @@ codes! {
         "A folder above it, or the file itself, is closed to that account, so the gateway could not be started. Open the folder to be passed through (`chmod o+x`), or install the release where the account may go."
     ProgramMissing "program-missing" Error:
         "A plane's `command` names a program that is not there, or that is no program.";
-        "The plane could not be started, and would be parked. The path that was looked for is named; write the absolute path of a file that may be executed."
+        "The plane could not be started, however often it is tried. The path that was looked for is named; write the absolute path of a file that may be executed."
     CwdUnusable "cwd-unusable" Error:
         "A plane's working folder is not there, is no folder, or is closed to the plane's user, or that user cannot write its state dir.";
         "The process could not be started. Only a state dir is made where it is missing; make any other folder that `cwd` names, or let the plane's user enter it."

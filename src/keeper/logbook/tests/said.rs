@@ -9,7 +9,7 @@ fn both_streams_and_an_unfinished_line_are_kept() {
     let place = Place::new(endless());
     keeper(async || {
         let child = speak(&place.book, "echo one; echo two >&2; printf 'last words'");
-        assert_eq!(ended(&place.book, child).await, Heard::All);
+        heard_out(&place.book, child).await;
         let mut lines: Vec<_> = place.book.tail().lines().map(str::to_owned).collect();
         lines.sort();
         assert_eq!(lines, ["last words", "one", "two"]);
@@ -150,7 +150,7 @@ fn a_line_that_pauses_is_written_as_far_as_it_has_come_and_stays_one_line() {
         let shown = || std::fs::read_to_string(&log).is_ok_and(|text| text.ends_with("Z go on? "));
         eventually("the question", shown).await;
         gate.open();
-        assert_eq!(ended(&place.book, child).await, Heard::All);
+        heard_out(&place.book, child).await;
     });
     assert_eq!(place.book.close(BUDGET), Closed::Flushed);
     let text = place.text();
@@ -172,7 +172,7 @@ fn a_line_that_pauses_ends_where_the_other_stream_speaks() {
         first.open();
         eventually("the other stream's word", || has("go on? \nno\n")).await;
         second.open();
-        assert_eq!(ended(&place.book, child).await, Heard::All);
+        heard_out(&place.book, child).await;
     });
     assert_eq!(place.book.close(BUDGET), Closed::Flushed);
     assert_eq!(place.text(), "go on? \nno\nyes\n\ntwo\n");
