@@ -203,7 +203,7 @@ mod tests {
     use rustix::thread::{Uid, set_thread_res_uid};
 
     use super::*;
-    use crate::os::testing::in_process;
+    use crate::os::testing::{eventually, in_process};
 
     #[test]
     fn a_listener_that_is_closed_to_its_own_user_is_no_foreign_one() {
@@ -235,6 +235,8 @@ mod tests {
             let plain = answerer(address, &plane, None).0;
             // Beside a gateway that can be looked into, whoever has its port is another.
             let mut open = spawn(Path::new("/bin/sleep"));
+            // For a moment, while it is being executed, it is closed as well.
+            eventually("a process that is open to its user", || closed(&[open.id().cast_signed()]).is_none());
             let foreign = listener(port, open.id().cast_signed(), &plane, None).0;
             for child in [&mut gateway, &mut open] {
                 child.kill().expect("our own child");
