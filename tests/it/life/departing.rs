@@ -26,6 +26,8 @@ fn a_plane_that_was_taken_out_stays_down_though_the_supervisor_dies_in_its_drain
     let rescue = quick("rescue").port(world.written("rescue").base());
     world.rewrite(vec![rescue]);
     world.run(&["reload"]).code(0);
+    // What is accepted is on its way; here it has come.
+    world.until("main", SOON, "stopping", |plane| plane.state == State::Stopping);
     world.end_daemon(Signal::KILL, SOON);
     world.up();
     eventually(SOON, "main is gone", || {
