@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::deaths::Deaths;
 use super::input::{Input, Met, Purpose, Told};
-use super::keepers::{self, Keepers};
+use super::keepers::Keepers;
 use super::orders::{Change, Order};
 use super::proving;
 use super::seal;
@@ -24,7 +24,7 @@ use super::watchdog;
 use crate::collision::finding::Finding;
 use crate::journal::{Entry, Journal};
 use crate::os::lock::Lock;
-use crate::plane::{PlaneName, Planes, Sealed};
+use crate::plane::{ALREADY_KEPT, PlaneName, Planes, Sealed};
 use crate::socket::Heard;
 use crate::wire::{Answer, Ask, PlaneStatus, Refusal, RefusalKind, Reload, Stop};
 
@@ -174,7 +174,7 @@ impl Daemon {
             Input::ChildrenChanged => {
                 for (plane, exit) in self.keepers.reap() {
                     tracing::info!(%plane, %exit, "a keeper has ended");
-                    if exit.code == Some(keepers::ALREADY_KEPT) {
+                    if exit.code == Some(i32::from(ALREADY_KEPT)) {
                         // Another one has the plane, and could not be found by its socket.
                         self.doubt(plane, None);
                     }
@@ -221,6 +221,11 @@ impl Daemon {
                 self.go_down(Stop::default());
             }
             (Told::Exec, _) => self.try_successor(None),
+            (Told::HangUp, _) => {
+                let then = "nothing is reloaded; the supervisor and its planes live on";
+                self.note(None, "hung-up", "its terminal was closed", then, "`gateward down` stops them");
+                self.voice.say("the terminal was closed; nothing is reloaded, and `gateward down` stops the planes");
+            }
             (Told::Reload, _) => {
                 self.nudge.notify_one();
                 self.prove(Purpose::Reload(Reload::default(), None));

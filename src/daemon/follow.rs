@@ -11,13 +11,10 @@ use tokio::sync::mpsc;
 use super::input::{Input, Met};
 use super::keepers::{self, BUDGET};
 use super::vigil::{self, Left};
-use crate::plane::PlaneName;
+use crate::plane::{CANNOT, PlaneName};
 use crate::rundir::{self, PlaneDir};
 use crate::socket::{CallError, Caller};
 use crate::wire::{Answer, Ask};
-
-/// With this begins why a keeper could not begin; see `keeper::CANNOT`.
-const CANNOT: char = '!';
 
 /// The longest such reason that is read, in bytes.
 const LONGEST_WHY: usize = 1024;

@@ -133,6 +133,8 @@ pub enum Told {
     Interrupt,
     /// SIGHUP.
     Reload,
+    /// SIGHUP from a terminal that was closed.
+    HangUp,
     /// SIGUSR2.
     Exec,
 }

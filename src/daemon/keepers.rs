@@ -12,22 +12,13 @@ use std::time::Duration;
 use crate::os::launch::{Launch, Program, Stdio};
 use crate::os::lock::held;
 use crate::os::{memfd, process, reap};
-use crate::plane::{Brief, PlaneName};
+use crate::plane::{ANNOUNCE_FD, BRIEF_FD, Brief, PlaneName};
 use crate::rundir::{self, PlaneDir};
 use crate::socket::{CallError, Caller};
 use crate::wire::{self, Answer, Ask, PlaneStatus, Request};
 
 /// A keeper answers from its loop at once; one that takes longer is stuck.
 pub const BUDGET: Duration = Duration::from_secs(5);
-
-/// The descriptor under which a keeper finds its brief; see `keeper::BRIEF_FD`.
-const BRIEF_FD: i32 = 3;
-
-/// The descriptor on which it says that its socket answers; see `keeper::ANNOUNCE_FD`.
-const ANNOUNCE_FD: i32 = 4;
-
-/// A keeper that found another one at work ends with this; see `keeper::ALREADY_KEPT`.
-pub const ALREADY_KEPT: i32 = 10;
 
 /// Starts keepers, and reaps those that we started.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ mod proved;
 mod proving;
 mod reconcile;
 mod report;
+mod signals;
 mod successor;
 mod unsealable;
 pub mod vigil;
@@ -38,7 +39,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -50,7 +50,7 @@ use crate::plane::{PlaneName, Planes, Supervisor};
 use crate::rundir;
 use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
 pub use core::{End, Manner};
-use input::{Input, Told};
+use input::Input;
 
 /// A keeper gives its gateway the plane's lock under number 64, and both want some room beside.
 pub const DESCRIPTORS: u64 = 128;
@@ -221,7 +221,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         move || !is_anothers(&place),
         move |what| drop(touched.send(Input::Touched(what))),
     ));
-    listen_for_signals(&inputs)?;
+    signals::listen(&inputs)?;
 
     let daemon = core::Daemon {
         id: identity::of(&supervisor)?,
@@ -292,31 +292,4 @@ fn journal(state_dir: &Path, access: Access) -> Journal {
     let mut journal = Journal::open(&rundir::daemon_journal(state_dir));
     journal.let_read(access.group());
     journal
-}
-
-fn listen_for_signals(inputs: &mpsc::UnboundedSender<Input>) -> io::Result<()> {
-    let wanted: [(SignalKind, fn() -> Input); 5] = [
-        (SignalKind::child(), || Input::ChildrenChanged),
-        (SignalKind::terminate(), || Input::Signal(Told::Terminate)),
-        (SignalKind::interrupt(), || Input::Signal(Told::Interrupt)),
-        (SignalKind::hangup(), || Input::Signal(Told::Reload)),
-        (SignalKind::user_defined2(), || Input::Signal(Told::Exec)),
-    ];
-    for (kind, make) in wanted {
-        let mut signals = signal(kind)?;
-        let inputs = inputs.clone();
-        tokio::task::spawn_local(async move {
-            while signals.recv().await.is_some() {
-                if inputs.send(make()).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    // It means nothing here, and OpenClaw's own restart to many: it must not end the supervisor.
-    let mut meaningless = signal(SignalKind::user_defined1())?;
-    tokio::task::spawn_local(async move { while meaningless.recv().await.is_some() {} });
-    // One that executed us in place held them back until somebody would hear them.
-    crate::os::signals::let_through();
-    Ok(())
 }

@@ -34,7 +34,7 @@ mod tenure;
 mod usage;
 mod watcher;
 
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
@@ -51,7 +51,7 @@ use crate::openclaw::environment;
 use crate::os::lock::{Lock, NotTaken, is_anothers};
 use crate::os::{harden, memfd, process, reap};
 use crate::own_log::log_to;
-use crate::plane::{Brief, Sealed};
+use crate::plane::{ALREADY_KEPT, ANNOUNCE_FD, BRIEF_FD, Brief, CANNOT, Sealed};
 use crate::rundir::{self, PlaneDir};
 use crate::socket::{Access, Heard, Listener, forward, make_folder, serve};
 use crate::wants::Wants;
@@ -62,20 +62,8 @@ use hands::{Custody, Handoffs, Hands};
 use input::Input;
 use tenure::{Tenure, TenureFile};
 
-/// The descriptor under which a keeper finds its [`Brief`].
-pub const BRIEF_FD: i32 = 3;
-
-/// The descriptor on which a keeper says, by one byte, that its socket answers. Closed without one: it could not begin.
-pub const ANNOUNCE_FD: i32 = 4;
-
-/// With this begins on [`ANNOUNCE_FD`] why the keeper could not begin.
-pub const CANNOT: char = '!';
-
 /// A sealed plane is a few KiB; an `env_file` makes it the longest.
 const BRIEF_CAP: usize = 16 << 20;
-
-/// The exit code of a keeper that found another one at work: nothing is wrong.
-pub const ALREADY_KEPT: u8 = 10;
 
 /// How long what helpers have started may take to end when the keeper leaves.
 const LAST_ENDS: Duration = Duration::from_secs(2);
@@ -90,7 +78,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             tracing::error!(%error, "the keeper could not begin");
-            eprintln!("error: the keeper could not begin: {error}");
+            let _ = writeln!(io::stderr(), "error: the keeper could not begin: {error}");
             ExitCode::FAILURE
         }
     }
@@ -98,10 +86,11 @@ pub fn main() -> ExitCode {
 
 fn begin() -> io::Result<ExitCode> {
     let Ok(brief) = brief() else {
-        eprintln!(
-            "error: `gateward keeper` is for the supervisor alone, which hands each keeper a plane; none was handed over"
+        let _ = writeln!(
+            io::stderr(),
+            "error: `gateward keeper` is for the supervisor alone, which hands each keeper a plane; none was handed over\n \
+             hint: `gateward run` keeps the planes of a manifest; `gateward --help` lists the verbs"
         );
-        eprintln!(" hint: `gateward run` keeps the planes of a manifest; `gateward --help` lists the verbs");
         return Ok(ExitCode::FAILURE);
     };
     // Closed by whatever ends this function.

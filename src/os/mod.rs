@@ -37,6 +37,7 @@ pub mod guise;
 pub mod readers;
 pub mod rolled;
 pub mod trail;
+pub mod terminal;
 
 #[cfg(test)]
 pub(crate) mod testing;

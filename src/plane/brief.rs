@@ -11,6 +11,18 @@ use super::Sealed;
 /// A look older than this is not believed: whoever took it may have been stopped since, and replaced.
 const FRESH: Duration = Duration::from_secs(10);
 
+/// The descriptor under which a keeper finds its [`Brief`], as JSON.
+pub const BRIEF_FD: i32 = 3;
+
+/// The descriptor on which a keeper says, by one byte, that its socket answers. Closed without one: it could not begin.
+pub const ANNOUNCE_FD: i32 = 4;
+
+/// With this begins on [`ANNOUNCE_FD`] why the keeper could not begin.
+pub const CANNOT: char = '!';
+
+/// The exit code of a keeper that found another one at work: nothing is wrong.
+pub const ALREADY_KEPT: u8 = 10;
+
 /// The plane, and what is known of its host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Brief {

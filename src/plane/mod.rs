@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use brief::Brief;
+pub use brief::{ALREADY_KEPT, ANNOUNCE_FD, BRIEF_FD, Brief, CANNOT};
 pub use name::{BadName, PlaneName};
 pub use place::{Place, Places};
 pub use rules::{Health, Limits, LogRules, Policy, Restart};

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gateward::wire::State;
-use nix::pty::{Winsize, openpty};
+use nix::fcntl::OFlag;
+use nix::pty::{Winsize, grantpt, openpty, posix_openpt, ptsname_r, unlockpt};
+use rustix::process::Signal;
 
-use crate::support::processes::is_alive;
+use crate::support::processes::{is_alive, kill};
 use crate::support::{Gateward, TestPlane, eventually};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -124,4 +126,34 @@ fn ctrl_c_in_the_foreground_supervisor_shows_the_drain_and_a_second_one_shortens
     world.run(&["down", "--now"]).code(0);
     assert_eq!(terminal.end(), Some(0), "{}", terminal.shows());
     eventually(SOON, "an empty world", || world.living().is_empty());
+}
+
+#[test]
+fn a_terminal_that_is_closed_reloads_nothing_and_a_sighup_that_is_sent_does() {
+    let mut world = Gateward::new("terminal-closed", vec![TestPlane::practice("main")]);
+    // Closed on exec: whoever inherits it keeps the terminal open.
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal");
+    grantpt(&master).expect("ours");
+    unlockpt(&master).expect("ours");
+    let tty = ptsname_r(&master).expect("its name");
+    // Told on a file: what is written to a closed terminal is gone.
+    world.up_under("/bin/sh", &["-c", "tty=$1; shift; exec setsid --ctty --wait \"$@\" <\"$tty\"", "sh", &tty]);
+    let before = world.until_ready("main");
+    let supervisor = world.status().supervisor["pid"].clone();
+    let text = std::fs::read_to_string(world.manifest()).expect("the manifest");
+    std::fs::write(world.manifest(), text + "\n[planes.main.env]\nCHANGED = \"1\"\n").expect("writable");
+    drop(master);
+    eventually(SOON, "the end of the terminal noticed", || {
+        let told = std::fs::read_to_string(world.scratch().join("daemon.out")).expect("its words");
+        if told.contains("the terminal was closed; nothing is reloaded") { Ok(()) } else { Err(told) }
+    });
+    let after = world.plane("main");
+    assert_eq!((after.pid, after.incarnation), (before.pid, before.incarnation), "{after:#?}");
+    assert_eq!(world.status().supervisor["pid"], supervisor);
+
+    let supervisor = i32::try_from(supervisor.as_i64().expect("a number")).expect("a pid");
+    kill(supervisor, Signal::HUP);
+    world.until("main", SOON, "replaced by the reload", |main| main.incarnation > before.incarnation);
+    let events = world.run(&["events"]).code(0).out;
+    assert!(events.contains("hung-up"), "{events}");
 }
