@@ -3,6 +3,7 @@
 //! One owner for everything; nothing here waits for anything but the next input or the next deadline.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -11,6 +12,7 @@ use super::asks::{self, Sort, Validate, Verdict, Waiting};
 use super::hands::{self, Custody, Handoffs, Hands};
 use super::input::{Errand, Helped, Input};
 use super::perform::Onward;
+use super::tenure::Left;
 use crate::life::event::{AskId, Asking, Event, Haste};
 use crate::life::phase::{Moment, Phase, Rest};
 use crate::life::{Life, Rules};
@@ -85,10 +87,19 @@ impl Keeper {
             }
             let events = self.hear(input);
             onward = self.tell_all(events);
-            if onward == Onward::Stay && self.rests() && self.hands.yields() {
+            if onward == Onward::Stay && self.rests() && self.hands.yields(Left::AtRest) {
                 let events = self.told_to_go("the supervisor, which runs another release");
                 onward = self.tell_all(events);
             }
+        }
+    }
+
+    /// Takes along what the next keeper need not know, or leaves it where that one looks.
+    pub fn leave(&self) -> io::Result<()> {
+        let Hands { tenure, left, clock, known, .. } = &self.hands;
+        match left {
+            Some(left) => tenure.hand_over(*left, &self.life, clock, known.last_exit.as_ref()),
+            None => tenure.end(),
         }
     }
 

@@ -22,7 +22,7 @@ use super::memory::Memory;
 use super::modules::Modules;
 use super::origin::Origin;
 use super::publish::Known;
-use super::tenure::TenureFile;
+use super::tenure::{Left, TenureFile};
 use super::usage::Usage;
 use super::watcher::Watcher;
 use crate::journal::Journal;
@@ -163,6 +163,8 @@ pub struct Hands {
     pub inputs: mpsc::UnboundedSender<Input>,
     /// The supervisor of another release whose keeper follows us at the next spawn.
     pub heir: Option<Reply>,
+    /// Set once it was told that it may.
+    pub left: Option<Left>,
     /// Where the kernel counts its kills for want of memory, and its count at the last look at a living gateway.
     pub memory_kills: Option<(Witness, u64)>,
     /// The host's count at that look: a gateway may have left the cgroup since, or been moved.

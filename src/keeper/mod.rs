@@ -193,7 +193,7 @@ async fn keep(
     keeper.hands.confinement.remove();
     // What lies there is another keeper's where one has taken the plane.
     if keeper.hands.custody == Custody::Ours
-        && let Err(error) = keeper.hands.tenure.end()
+        && let Err(error) = keeper.leave()
     {
         tracing::warn!(%error, "the next keeper will take this one for killed");
     }
@@ -275,6 +275,7 @@ fn hands(
         clock: Clock::start(),
         inputs,
         heir: None,
+        left: None,
         memory_kills: None,
         host_kills: None,
         looked_at: (Duration::ZERO, Duration::ZERO),
@@ -318,7 +319,7 @@ fn life(
         };
     }
     let first = if wanted.is_none() && !autostart { life.begin_at_rest(now) } else { life.begin(now) };
-    if let Some(before) = before {
+    if let Some(before) = before.filter(|before| before.left.is_none()) {
         hands.record(before.told(boot, &life.coming(now), ended));
     }
     (life, first)

@@ -11,6 +11,7 @@ use super::hands::{self, Handoffs, Hands, Running};
 use super::input::{Errand, Input, Readiness};
 use super::modules::Modules;
 use super::origin::Origin;
+use super::tenure::Left;
 use crate::life::event::{AskId, Event};
 use crate::life::order::{Order, Reply};
 use crate::openclaw::environment;
@@ -44,7 +45,7 @@ impl Hands {
                 self.sweep(now)
             }
             // The plane is proved empty: the one moment at which another keeper can take over without any loss.
-            Order::Spawn { .. } if self.yields() => {
+            Order::Spawn { .. } if self.yields(Left::BeforeSpawn) => {
                 onward = Onward::Leave;
                 None
             }
@@ -77,10 +78,12 @@ impl Hands {
     }
 
     /// Whether a keeper of another release waits to follow us; it is told that it may. One that has hung up cannot be relied on.
-    pub fn yields(&mut self) -> bool {
+    pub fn yields(&mut self, left: Left) -> bool {
         let Some(heir) = self.heir.take().filter(|heir| !heir.has_hung_up()) else { return false };
         let note = "the plane is empty; its keeper leaves".to_owned();
-        heir.push(Answer::Accepted { replaces: None, note }).is_ok()
+        let is_told = heir.push(Answer::Accepted { replaces: None, note }).is_ok();
+        self.left = is_told.then_some(left);
+        is_told
     }
 
     fn spawn(&mut self, incarnation: u64) -> Event {

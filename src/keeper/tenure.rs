@@ -30,6 +30,19 @@ pub struct Tenure {
     pub unclean: Vec<i64>,
     /// How the last incarnation ended.
     pub last_exit: Option<LastExit>,
+    /// Set by a keeper that has left to one that follows it; none while it works, and when it died.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<Left>,
+}
+
+/// The moments at which a keeper leaves an empty plane to one of another release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Left {
+    /// The plane was down, and nothing was to be spawned.
+    AtRest,
+    /// The next incarnation was about to be spawned, and was counted.
+    BeforeSpawn,
 }
 
 /// The file of this keeper.
@@ -74,15 +87,7 @@ impl TenureFile {
     }
 
     fn write(&mut self, life: &Life, clock: &Clock, last_exit: Option<&LastExit>) -> io::Result<()> {
-        let second = |at| clock.epoch_second(at);
-        let now = Tenure {
-            pid: std::process::id(),
-            boot: self.boot.clone(),
-            living: life.living().zip(life.since()).map(|(incarnation, since)| (incarnation, second(since))),
-            restarts: life.restarts(),
-            unclean: life.unclean().iter().map(|at| second(*at)).collect(),
-            last_exit: last_exit.cloned(),
-        };
+        let now = self.of(life, clock, last_exit);
         if same(&now, &self.written) {
             return Ok(());
         }
@@ -95,6 +100,25 @@ impl TenureFile {
         })?;
         self.written = now;
         Ok(())
+    }
+
+    fn of(&self, life: &Life, clock: &Clock, last_exit: Option<&LastExit>) -> Tenure {
+        let second = |at| clock.epoch_second(at);
+        Tenure {
+            pid: std::process::id(),
+            boot: self.boot.clone(),
+            living: life.living().zip(life.since()).map(|(incarnation, since)| (incarnation, second(since))),
+            restarts: life.restarts(),
+            unclean: life.unclean().iter().map(|at| second(*at)).collect(),
+            last_exit: last_exit.cloned(),
+            left: None,
+        }
+    }
+
+    /// The keeper leaves an empty plane to one that follows it: what is counted and told goes on there.
+    pub fn hand_over(&self, left: Left, life: &Life, clock: &Clock, last_exit: Option<&LastExit>) -> io::Result<()> {
+        let last = Tenure { living: None, left: Some(left), ..self.of(life, clock, last_exit) };
+        replace(&self.path, &serde_json::to_string(&last)?)
     }
 
     /// Has the next [`TenureFile::keep`] write, whatever was written before: the file may be gone.
@@ -120,11 +144,16 @@ fn same(one: &Tenure, other: &Tenure) -> bool {
 }
 
 impl Tenure {
-    /// What the machine takes over. A keeper that died killed its gateway: to OpenClaw that is an unclean end.
+    /// What the machine takes over. A keeper that died killed its gateway: to OpenClaw that is an unclean end. A spawn that was
+    /// counted before it was left to us is counted by us, and one that was asked for begins the count anew.
     pub fn past(&self, boot: &str, clock: &Clock) -> Past {
         let seconds = self.unclean.iter().copied().chain(self.living.map(|(_, since)| since));
         Past {
-            restarts: if self.boot == boot { Some(self.restarts) } else { None },
+            restarts: match self.left {
+                _ if self.boot != boot => None,
+                Some(Left::BeforeSpawn) => self.restarts.checked_sub(1),
+                Some(Left::AtRest) | None => Some(self.restarts),
+            },
             unclean: seconds.filter_map(|second| clock.moment_of(second, BREAKER_WINDOW)).collect(),
         }
     }
@@ -218,5 +247,16 @@ mod tests {
         assert_eq!((past.restarts, past.unclean.len()), (Some(3), 2));
         assert!(past.unclean[0] < past.unclean[1] && past.unclean[1] < clock.now());
         assert_eq!(left.past("boot-2", &clock).restarts, None);
+    }
+
+    #[test]
+    fn a_spawn_that_is_left_to_the_next_keeper_is_counted_once() {
+        let clock = Clock::start();
+        let restarts = |restarts, left| {
+            Tenure { boot: "boot-1".into(), restarts, left, ..Tenure::default() }.past("boot-1", &clock).restarts
+        };
+        assert_eq!(restarts(3, Some(Left::BeforeSpawn)), Some(2));
+        assert_eq!(restarts(0, Some(Left::BeforeSpawn)), None, "an asked start is no restart");
+        assert_eq!(restarts(3, Some(Left::AtRest)), Some(3));
     }
 }

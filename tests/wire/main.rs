@@ -77,6 +77,8 @@ fn hands_over_at_the_next_start(world: &Gateward, main: &PlaneStatus, rescue: &P
     });
     assert_ne!(again.keeper_pid, main.keeper_pid);
     assert_eq!(again.incarnation, main.incarnation + 1, "one death, one spawn");
+    assert_eq!(again.restarts, main.restarts + 1, "counted on");
+    assert_eq!(again.last_exit.and_then(|exit| exit.signal), Some(9), "the end that the keeper before saw");
     let untouched = world.plane("rescue");
     assert_eq!((untouched.pid, untouched.keeper_pid), (rescue.pid, rescue.keeper_pid));
     assert_ne!(untouched.keeper_version.as_deref(), Some(now));
@@ -121,7 +123,8 @@ fn the_later_release_gives_way_to_this_one_by_a_signal() {
     // A restart that is asked for is a moment as good as any.
     world.run(&["restart", "rescue"]).code(0);
     let restarted = world.until("rescue", SOON, "up", |plane| up(plane) && plane.pid != rescue.pid);
-    assert_eq!(restarted.keeper_version.as_deref(), Some(RELEASE));
+    assert_eq!((restarted.keeper_version.as_deref(), restarted.restarts), (Some(RELEASE), 0));
+    assert!(!world.run(&["events"]).code(0).out.contains("keeper-lost"), "none died");
 }
 
 #[test]
