@@ -42,8 +42,10 @@ impl Wants {
     pub fn say(&mut self, word: Word) -> io::Result<()> {
         let now = u64::try_from(process::since_boot().as_nanos()).unwrap_or(u64::MAX);
         let before = [self.said, self.written()].into_iter().flatten().map(|said| said.at.saturating_add(1)).max();
-        self.said = Some(Wanted { word, at: before.map_or(now, |before| before.max(now)) });
-        self.restore()
+        let said = Wanted { word, at: before.map_or(now, |before| before.max(now)) };
+        self.said = Some(said);
+        // Later than whatever is there, so that it stands nowhere yet.
+        write(self.places.iter(), &rundir::want_text(said, &self.boot))
     }
 
     /// Writes what was said once more, where it is no longer written: the run dir may have been wiped.
@@ -52,20 +54,7 @@ impl Wants {
         let text = rundir::want_text(said, &self.boot);
         let is_there =
             |place: &PathBuf| std::fs::read_to_string(place).is_ok_and(|there| there.trim_end() == text.trim_end());
-        let tries = self.places.iter().filter(|place| !is_there(place)).map(|place| {
-            // One that is left as it was would speak against the other to an older release, which knows of no later one.
-            replace(place, &text).inspect_err(|_| drop(std::fs::remove_file(place)))
-        });
-        let failed: Vec<io::Error> = tries.filter_map(Result::err).collect();
-        match <[io::Error; 2]>::try_from(failed) {
-            Ok([first, _]) => Err(first),
-            Err(fewer) => {
-                for error in fewer {
-                    tracing::warn!(%error, "what the operator wants is kept in one of its two places");
-                }
-                Ok(())
-            }
-        }
+        write(self.places.iter().filter(|place| !is_there(place)), &text)
     }
 
     /// Has nothing said: written in the manifest again, the plane is another one.
@@ -77,6 +66,23 @@ impl Wants {
         };
         let [first, second] = self.places.each_ref().map(gone);
         first.and(second)
+    }
+}
+
+fn write<'a>(places: impl Iterator<Item = &'a PathBuf>, text: &str) -> io::Result<()> {
+    let tries = places.map(|place| {
+        // One that is left as it was would speak against the other to an older release, which knows of no later one.
+        replace(place, text).inspect_err(|_| drop(std::fs::remove_file(place)))
+    });
+    let failed: Vec<io::Error> = tries.filter_map(Result::err).collect();
+    match <[io::Error; 2]>::try_from(failed) {
+        Ok([first, _]) => Err(first),
+        Err(fewer) => {
+            for error in fewer {
+                tracing::warn!(%error, "what the operator wants is kept in one of its two places");
+            }
+            Ok(())
+        }
     }
 }
 

@@ -76,6 +76,10 @@ pub fn stopped(pid: i32) -> io::Result<bool> {
 pub fn reap_all_but(kept: impl IntoIterator<Item = i32>) -> io::Result<Vec<(i32, Exit)>> {
     let kept: Vec<i32> = kept.into_iter().collect();
     let mut ended = Vec::new();
+    // One call instead of the dozen that a list takes.
+    if matches!(childless(), Ok(true)) {
+        return Ok(ended);
+    }
     for pid in children()? {
         if kept.contains(&pid) {
             continue;
