@@ -142,6 +142,8 @@ pub enum Pin {
     Browser,
     /// It attaches to a browser that listens there.
     Attaches,
+    /// The relay of a browser extension listens there.
+    Relay,
 }
 
 /// A channel account; never its credential.
@@ -180,6 +182,8 @@ pub enum PathRole {
     ChannelLogin,
     /// Where sandboxed agents work.
     Sandboxes,
+    /// Where checkouts for tasks are made.
+    Worktrees,
     /// What a plugin keeps.
     PluginData,
     /// What a link inside the state dir leads to, or what is mounted there.
@@ -224,6 +228,7 @@ impl PathRole {
             | Self::BrowserData
             | Self::ChannelLogin
             | Self::Sandboxes
+            | Self::Worktrees
             | Self::PluginData => Relation::Apart,
         }
     }
@@ -241,6 +246,7 @@ impl PathRole {
             Self::BrowserData => Code::BrowserDataShared,
             Self::ChannelLogin => Code::ChannelLoginShared,
             Self::Sandboxes => Code::SandboxRootShared,
+            Self::Worktrees => Code::WorktreeRootShared,
             Self::PluginData => Code::PluginDataShared,
             Self::StateLink | Self::WorkspaceLink => Code::StateLinkShared,
             Self::StatePart => Code::StatePartShared,
@@ -264,6 +270,7 @@ impl PathRole {
             Self::BrowserData => "browser user-data dir",
             Self::ChannelLogin => "channel login dir",
             Self::Sandboxes => "sandbox root",
+            Self::Worktrees => "worktree root",
             Self::PluginData => "plugin data dir",
             Self::StateLink => "link in the state dir",
             Self::StatePart => "part of the state",
@@ -286,6 +293,7 @@ impl PathRole {
             | Self::BrowserData
             | Self::ChannelLogin
             | Self::Sandboxes
+            | Self::Worktrees
             | Self::PluginData
             | Self::StateLink
             | Self::StatePart

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::claim::{
     Account, Claim, Claimant, Claims, Homely, OwnPath, OwnRole, PathRole, Pin, Repeat, Repeater, Source, Surface,
 };
-use crate::openclaw::config::declared::{Browser, Declared, Endpoint, FileRole, Side, SurfaceKind};
+use crate::openclaw::config::declared::{Browser, Declared, Driver, Endpoint, FileRole, Side, SurfaceKind};
 use crate::openclaw::config::origin::{Origin, Said, Variable, VariableSource};
 use crate::plane::{Contract, Launch, Place, Places, Plane, PlaneName, Planes, Supervisor};
 
@@ -185,7 +185,8 @@ impl Gatherer<'_> {
         }
         for profile in &browser.profiles {
             if let Some(port) = &profile.cdp_port {
-                self.said(port, |port| Surface::Pin(Pin::Browser, port));
+                let pin = if profile.driver == Driver::Extension { Pin::Relay } else { Pin::Browser };
+                self.said(port, |port| Surface::Pin(pin, port));
             }
             if let Some(url) = &profile.cdp_url {
                 self.said(url, attach);
@@ -232,6 +233,8 @@ fn role_of(kind: SurfaceKind) -> PathRole {
     match kind {
         SurfaceKind::LogFile => PathRole::LogFile,
         SurfaceKind::OauthDir => PathRole::OauthDir,
+        SurfaceKind::AgentDir => PathRole::AgentDir,
+        SurfaceKind::Worktrees => PathRole::Worktrees,
         SurfaceKind::Sessions => PathRole::Sessions,
         SurfaceKind::BrowserUserData => PathRole::BrowserData,
         SurfaceKind::ChannelAuth => PathRole::ChannelLogin,
@@ -247,8 +250,16 @@ pub(super) const ON_PATH: &str = "the openclaw on PATH";
 fn installation(launch: &Launch) -> Option<String> {
     match launch {
         Launch::OnPath => Some(ON_PATH.to_owned()),
-        Launch::Runtime { name, version } => Some(format!("runtime `{name}` ({version})")),
+        // Two entries of one version are one folder.
+        Launch::Runtime { version, .. } => Some(format!("OpenClaw {version}")),
         Launch::Practice => None,
-        Launch::Command(words) => words.first().cloned(),
+        // Behind an interpreter it is the script that is upgraded.
+        Launch::Command(words) => {
+            let is_openclaw = |word: &&String| {
+                let name = Path::new(word.as_str()).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                matches!(name, "openclaw" | "openclaw.mjs" | "openclaw.js")
+            };
+            words.iter().find(is_openclaw).or(words.first()).cloned()
+        }
     }
 }

@@ -42,7 +42,10 @@ enum Common<'a> {
 fn common<'a>(claim: &'a Claim, around: &Surroundings) -> Option<Common<'a>> {
     match &claim.surface {
         Surface::Profile(profile) => Some(Common::Profile(profile)),
-        Surface::Path(PathRole::Home, home) => Some(Common::Home(Key::by_name(home, around))),
+        Surface::Path(PathRole::Home, home) => {
+            let place = around.identity(home).and_then(Key::by_place);
+            Some(Common::Home(place.unwrap_or_else(|| Key::by_name(home, around))))
+        }
         Surface::Browser(end) => Some(Common::Browser(end)),
         Surface::Credential(_, fingerprint) => Some(Common::Credential(fingerprint)),
         Surface::Runtime(runtime) => Some(Common::Runtime(runtime)),

@@ -1,6 +1,8 @@
 //! Planes' paths against those that gateward keeps for itself.
 
-use super::claim::{Claim, Claims, OwnPath, OwnRole, Relation};
+use std::path::Path;
+
+use super::claim::{Claim, Claims, OwnPath, OwnRole, PathRole, Relation};
 use super::codes::Code;
 use super::finding::Finding;
 use super::group::distinct;
@@ -13,22 +15,27 @@ use super::wording::{finding, names, shown};
 /// Where gateward and planes would stand on each other's feet: one finding for each of gateward's paths that planes meet,
 /// unless it lies in another of them that the same planes meet.
 pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Suggest) -> Vec<Finding> {
-    let keyed: Vec<(Key, &Claim)> = claims
+    let is_kept = |role: PathRole| {
+        role.relation() == Relation::Apart || matches!(role, PathRole::StateLink | PathRole::WorkspaceLink)
+    };
+    let keyed: Vec<(Keys, &Claim)> = claims
         .claims
         .iter()
         .filter_map(|claim| {
             let (role, path) = claim.path()?;
-            (role.relation() == Relation::Apart).then(|| (Key::by_name(path, around), claim))
+            is_kept(role).then(|| (Keys::of(path, around), claim))
         })
         .collect();
     let mut found: Vec<Finding> = Vec::new();
     for own in &claims.own {
-        let key = Key::by_name(&own.path, around);
-        let meets = |(other, claim): &&(Key, &Claim)| {
+        let ours = Keys::of(&own.path, around);
+        let meets = |(theirs, claim): &&(Keys, &Claim)| {
             let is_folder = claim.path().is_some_and(|(role, _)| role.is_folder());
-            let holds_us = is_folder && key.is_within(other);
-            let is_held = other.is_within(&key) && (*other == key || !own.role.may_hold_planes());
-            holds_us || is_held
+            ours.0.iter().flatten().zip(theirs.0.iter().flatten()).any(|(key, other)| {
+                let holds_us = is_folder && key.is_within(other);
+                let is_held = other.is_within(key) && (other == key || !own.role.may_hold_planes());
+                holds_us || is_held
+            })
         };
         let mut meeting: Vec<&Claim> = keyed.iter().filter(meets).map(|(_, claim)| *claim).collect();
         // What lies below another path of the same plane needs no word of its own.
@@ -43,6 +50,15 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Sug
         }
     }
     found
+}
+
+/// A path by its name, and by its place within its file system where that is known: a bind mount has another name.
+struct Keys([Option<Key>; 2]);
+
+impl Keys {
+    fn of(path: &Path, around: &Surroundings) -> Self {
+        Self([Some(Key::by_name(path, around)), around.identity(path).and_then(Key::by_place)])
+    }
 }
 
 fn said(claims: &Claims, own: &OwnPath, meeting: &[&Claim], suggest: &mut Suggest) -> Finding {

@@ -10,6 +10,9 @@ use super::suggest::Suggest;
 use super::wording::{finding, listed, names};
 use crate::openclaw::ports::{Family, Part, SPAN};
 
+/// From the base port to the first browser's.
+const FIRST_CDP: u16 = 11;
+
 /// Everything that is wrong with single ports.
 pub(super) fn findings(claims: &Claims, suggest: &mut Suggest) -> Vec<Finding> {
     let pins: Vec<(u16, Pin, &Claim)> = claims.claims.iter().filter_map(pin).collect();
@@ -140,10 +143,14 @@ fn on_own(
     suggest: &mut Suggest,
 ) -> Option<Finding> {
     let part = Family::new(base).ok()?.part(port)?;
-    let is_meant = match part {
-        Part::Cdp => true,
-        Part::Sandbox => claim.key == "mcp.apps.sandboxPort",
-        Part::Gateway | Part::BrowserControl | Part::Relay => false,
+    let Surface::Pin(pin, _) = claim.surface else { return None };
+    let is_meant = match (part, pin) {
+        (Part::Cdp, Pin::Attaches) => true,
+        (Part::Cdp, Pin::Browser) => port != base + FIRST_CDP || has_first_cdp(claims, claim),
+        // OpenClaw hands out what no profile pins: a webhook there meets the next browser, a pinned relay meets nobody.
+        (Part::Relay, Pin::Relay) => true,
+        (Part::Sandbox, _) => claim.key == "mcp.apps.sandboxPort",
+        (Part::Cdp | Part::Relay | Part::Gateway | Part::BrowserControl, _) => false,
     };
     if is_meant {
         return None;
@@ -153,6 +160,13 @@ fn on_own(
     let hint = step(claims, claim, suggest);
     let one = finding(claims, Code::PortPinOwn, port.to_string(), [claim]).saying(message).hinting(hint);
     Some(one.at(family.place.as_ref(), format!("base port {base}")))
+}
+
+/// Whether the first browser's port is free for a profile: it is `openclaw`'s, which every gateway has, unless that one says
+/// another (OpenClaw 2026.9.6, its browser config).
+fn has_first_cdp(claims: &Claims, claim: &Claim) -> bool {
+    let is_openclaws = |key: &str| key.starts_with("browser.profiles.openclaw.");
+    is_openclaws(&claim.key) || claims.claims.iter().any(|other| other.by == claim.by && is_openclaws(&other.key))
 }
 
 /// The keys that pin a port, for a sentence.

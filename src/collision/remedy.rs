@@ -6,8 +6,8 @@ use super::claim::{Claim, Claims, Homely, PathRole, Pin, Repeat, Repeater, Sourc
 use super::group::distinct;
 use super::suggest::{Suggest, near};
 use super::wording::{NAMED, shown};
-use crate::plane::Role;
 use crate::plane::shell::steers;
+use crate::plane::{Role, spelled_out};
 
 /// The claims of each owner but one. Who keeps the surface is the plane that it belongs to by its place, else one of role
 /// main, else the first by name.
@@ -24,7 +24,8 @@ pub(super) fn is_at_home(all: &Claims, claim: &Claim) -> bool {
     let claimant = all.claimant(claim);
     match &claim.surface {
         Surface::Path(role, path) => {
-            let is_inside = *role != PathRole::StateDir && path.starts_with(&claimant.state_dir);
+            let is_inside =
+                *role != PathRole::StateDir && spelled_out(path).starts_with(spelled_out(&claimant.state_dir));
             is_inside || matches!(claim.source, Source::Defaulted | Source::Openclaw)
         }
         Surface::Pin(_, port) => {
@@ -70,7 +71,7 @@ pub(super) fn step(all: &Claims, claim: &Claim, suggest: &mut Suggest) -> String
             let free = if is_settable { suggest.pin(all, claim) } else { None };
             let value = free.map(|port| match pin {
                 Pin::Attaches => format!("\"http://127.0.0.1:{port}\""),
-                Pin::Listens | Pin::Browser => port.to_string(),
+                Pin::Listens | Pin::Browser | Pin::Relay => port.to_string(),
             });
             change(all, claim, value.as_deref(), suggest)
         }
@@ -210,7 +211,10 @@ pub(super) fn change(all: &Claims, claim: &Claim, value: Option<&str>, suggest: 
             format!("give `{name}` a copy of {} and name that in its `$include`", shown(path))
         }
         (Source::Manifest | Source::Defaulted, _) => manifest_key(&claim.key),
-        (Source::Openclaw, Surface::Path(PathRole::Workspace, _)) => manifest_key("workspace"),
+        // The manifest's is the default agent's alone.
+        (Source::Openclaw, Surface::Path(PathRole::Workspace, _)) if !claim.key.starts_with("agents.entries.") => {
+            manifest_key("workspace")
+        }
         (Source::Config | Source::Openclaw, _) => config_key(),
         (Source::Variable, _) => match value {
             Some(value) => format!("set `{}` of `{name}` to {value}", claim.key),

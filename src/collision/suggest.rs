@@ -117,7 +117,7 @@ impl<'a> Suggest<'a> {
         let ports = self.ports.get_or_insert_with(|| Ports::new(claims, self.around));
         let offered = match (pin, moved.or(claims.claimant(claim).base)) {
             (Pin::Browser | Pin::Attaches, Some(base)) => ports.cdp(claim.by, base).or_else(|| ports.single(port))?,
-            (Pin::Browser | Pin::Attaches, None) | (Pin::Listens, _) => ports.single(port)?,
+            (Pin::Browser | Pin::Attaches, None) | (Pin::Listens | Pin::Relay, _) => ports.single(port)?,
         };
         self.pinned.push((claim.clone(), offered));
         Some(offered)
@@ -190,11 +190,17 @@ impl<'a> Suggest<'a> {
             PathRole::Config => "openclaw.json",
             PathRole::Workspace => return self.workspace(claims, claim, &state_dir),
             PathRole::OauthDir => "credentials",
-            PathRole::LogFile => "logs/gateway.log",
+            PathRole::LogFile => match claim.key.as_ref() {
+                "OPENCLAW_CACHE_TRACE_FILE" => "logs/cache-trace.jsonl",
+                "OPENCLAW_RAW_STREAM_PATH" => "logs/raw-stream.jsonl",
+                "OPENCLAW_ANTHROPIC_PAYLOAD_LOG_FILE" => "logs/anthropic-payload.jsonl",
+                _ => "logs/gateway.log",
+            },
             PathRole::Sessions => "sessions",
             PathRole::BrowserData => "browser-data",
             PathRole::ChannelLogin => "channel-login",
             PathRole::Sandboxes => "sandboxes",
+            PathRole::Worktrees => "worktrees",
             PathRole::PluginData => "plugin-data",
             PathRole::Home => "home",
             PathRole::StateDir

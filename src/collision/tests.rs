@@ -253,7 +253,7 @@ fn surface() -> impl Strategy<Value = Surface> {
         PathRole::Cwd,
         PathRole::Home,
     ]);
-    let pin = prop::sample::select(vec![Pin::Listens, Pin::Browser, Pin::Attaches]);
+    let pin = prop::sample::select(vec![Pin::Listens, Pin::Browser, Pin::Attaches, Pin::Relay]);
     let secret = |text: u8| Secret::new(text.to_string()).fingerprint(&[0; 32]);
     let account = |standing| Account { channel: "telegram".into(), account: "default".into(), standing };
     let standing = prop::sample::select(vec![Standing::Active, Standing::Disabled, Standing::Ambient]);

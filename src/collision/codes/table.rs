@@ -58,7 +58,10 @@ codes! {
         "Both are the same account, and each logs the other out. Give each a folder, and an account, of its own."
     SandboxRootShared "sandbox-root-shared" Error:
         "Sandboxed agents of two planes work below one root.";
-        "Sandboxes are told apart by agent and session only, so those of two planes meet. Give each config an `agents.defaults.sandbox.workspaceRoot` of its own, or leave it out."
+        "With `scope: \"shared\"` every sandbox works in the root itself, so those of two planes meet. With another scope a folder's name holds a hash of the workspace's path, which tells whoever cleans up nothing of whose it is. Give each config an `agents.defaults.sandbox.workspaceRoot` of its own, or leave it out."
+    WorktreeRootShared "worktree-root-shared" Error:
+        "Two planes make their checkouts below one root.";
+        "Each gateway counts and cleans up its own checkouts only, and names them by repository: two of them meet in one folder, and one takes away what the other works in. Give each config a `worktreeRoot` of its own, or leave it out."
     PluginDataShared "plugin-data-shared" Error:
         "A plugin of two planes keeps its data in one folder.";
         "Two gateways write the same files there. Point the plugin of each plane at a folder of its own."

@@ -25,7 +25,7 @@ pub(super) fn findings(claims: &Claims, live: &Live, suggest: &mut Suggest) -> V
     for (base, claim) in families(claims) {
         found.extend(base_port(claims, live, base, claim, suggest));
         found.extend(child_ports(claims, live, base, claim, suggest));
-        found.extend(passing(claims, live, base, claim));
+        passing(claims, live, base, claim, &mut found);
     }
     for claim in &claims.claims {
         found.extend(plain_port(claims, live, claim, suggest));
@@ -112,26 +112,33 @@ fn child_ports(claims: &Claims, live: &Live, base: u16, claim: &Claim, suggest: 
 }
 
 /// Connections on ports above the base: they block a bind while they last. The base port itself was tried.
-fn passing(claims: &Claims, live: &Live, base: u16, claim: &Claim) -> Option<Finding> {
+fn passing(claims: &Claims, live: &Live, base: u16, claim: &Claim, found: &mut Vec<Finding>) {
     let last = base.saturating_add(SPAN);
     let foreign = |holder: &Option<Process>| !holder.as_ref().is_some_and(Process::is_ours);
-    let met: Vec<_> = live
+    let met = live
         .passing
         .iter()
         .filter(|passing| passing.port > base && passing.port <= last && foreign(&passing.holder))
-        .filter(|passing| meets_loopback(passing.address))
-        .collect();
-    let first = met.first()?;
+        .filter(|passing| meets_loopback(passing.address));
+    let mut by_holder: BTreeMap<Option<i32>, Met<'_>> = BTreeMap::new();
+    for passing in met {
+        let holder = passing.holder.as_ref();
+        let of = by_holder.entry(holder.map(|one| one.pid)).or_insert(Met { holder, ports: Vec::new() });
+        if !of.ports.contains(&passing.port) {
+            of.ports.push(passing.port);
+        }
+    }
     let name = &claims.claimant(claim).name;
-    let mut ports: Vec<String> = met.iter().map(|passing| passing.port.to_string()).collect();
-    ports.dedup();
-    let message = format!(
-        "an outgoing connection of {} uses {}, in the port family of `{name}`: it blocks a bind while it lasts",
-        somebody(first.holder.as_ref()),
-        listed(&ports)
-    );
-    let hint = "wait until it has passed; a base port below the kernel's range of outgoing ports is never hit";
-    Some(finding(claims, Code::FamilyPortBusy, listed(&ports), [claim]).saying(message).hinting(hint))
+    for Met { holder, ports } in by_holder.into_values() {
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        let message = format!(
+            "an outgoing connection of {} uses {}, in the port family of `{name}`: it blocks a bind while it lasts",
+            somebody(holder),
+            listed(&ports)
+        );
+        let hint = "wait until it has passed; a base port below the kernel's range of outgoing ports is never hit";
+        found.push(finding(claims, Code::FamilyPortBusy, listed(&ports), [claim]).saying(message).hinting(hint));
+    }
 }
 
 /// The one port of a plane of contract "plain".
@@ -154,7 +161,7 @@ fn plain_port(claims: &Claims, live: &Live, claim: &Claim, suggest: &mut Suggest
 
 /// A port that a plane's own configuration pins, outside its family, where the family is looked at by itself.
 fn pinned_port(claims: &Claims, live: &Live, claim: &Claim, suggest: &mut Suggest) -> Option<Finding> {
-    let Surface::Pin(Pin::Listens | Pin::Browser, port) = claim.surface else { return None };
+    let Surface::Pin(Pin::Listens | Pin::Browser | Pin::Relay, port) = claim.surface else { return None };
     let claimant = claims.claimant(claim);
     let is_in_family = claimant.base.is_some_and(|base| (base..=base.saturating_add(SPAN)).contains(&port));
     if is_in_family || claim.key == "port" {

@@ -1,5 +1,7 @@
 //! The `gateway` section of one plane's configuration, and the workspace, against its manifest entry.
 
+use std::path::Path;
+
 use super::{Claimed, Subject};
 use crate::collision::codes::Code;
 use crate::collision::finding::Finding;
@@ -8,7 +10,7 @@ use crate::collision::keys::Key;
 use crate::collision::remedy::{quoted, repeated};
 use crate::collision::wording::shown;
 use crate::openclaw::config::credential::Credential;
-use crate::openclaw::config::declared::{Declared, Gateway};
+use crate::openclaw::config::declared::{Agent, Declared, Gateway};
 use crate::openclaw::config::origin::{Origin, Said};
 
 /// Port and workspace that the configuration sees otherwise than the manifest.
@@ -47,7 +49,8 @@ fn port(subject: &Subject, said: &Said<u16>, claimed: &Claimed<'_>) -> Option<Fi
 fn workspace(subject: &Subject, declared: &Declared, claimed: &Claimed<'_>) -> Option<Finding> {
     let name = &subject.plane.name;
     let written = subject.plane.workspace.as_ref()?;
-    let said = &declared.default_agent()?.workspace;
+    let Some(agent) = declared.default_agent() else { return unused_workspace(subject, declared, written) };
+    let said = &agent.workspace;
     let is_other = Key::by_name(written, subject.around) != Key::by_name(&said.value, subject.around);
     if !is_other || !matches!(said.origin, Origin::Written { .. }) {
         return None;
@@ -69,6 +72,30 @@ fn workspace(subject: &Subject, declared: &Declared, claimed: &Claimed<'_>) -> O
     Some(one.at(said.place(), "the config wins").saying(message).hinting(hint))
 }
 
+/// Several agents and no default one: each works in a folder of its own, and none in the manifest's.
+fn unused_workspace(subject: &Subject, declared: &Declared, written: &Path) -> Option<Finding> {
+    let ours = Key::by_name(written, subject.around);
+    let is_in_ours = |agent: &Agent| Key::by_name(&agent.workspace.value, subject.around).is_within(&ours);
+    if declared.agents.iter().any(is_in_ours) {
+        return None;
+    }
+    let first = declared.agents.first()?;
+    let name = &subject.plane.name;
+    let surface = shown(written);
+    let message = format!(
+        "none of the {} agents of `{name}` works in {surface}, which the manifest says: there is no default agent, and `{}` works in {}",
+        declared.agents.len(),
+        first.id,
+        shown(&first.workspace.value)
+    );
+    let hint = format!(
+        "in {} say `default: true` for one agent, or take `workspace` out of [planes.{name}]",
+        shown(&subject.plane.config)
+    );
+    let one = subject.finding(Code::ConfigWorkspace, surface).at(subject.places.of("workspace"), "no agent's");
+    Some(one.saying(message).hinting(hint))
+}
+
 /// Where it listens, and whether whoever comes is asked for anything.
 pub(super) fn exposure(subject: &Subject, gateway: &Gateway) -> Option<Finding> {
     let name = &subject.plane.name;
@@ -85,15 +112,21 @@ pub(super) fn exposure(subject: &Subject, gateway: &Gateway) -> Option<Finding> 
             let one = subject.finding(Code::BindImplicit, "gateway.bind").at(place, "");
             Some(one.saying(message).hinting(hint))
         }
-        Reach::Beyond(said) if !asks_for_entrance(gateway) => {
-            let message = format!(
-                "`{name}` would listen beyond loopback (`{}` is `{}`) without token or password",
-                said.key, said.value
-            );
-            let hint = format!(
-                "in {} set gateway.auth.token (a ${{VARIABLE}} of the plane's env_file), or bind to loopback and use a tunnel",
-                shown(&subject.plane.config)
-            );
+        Reach::Beyond(said) if !asks_for_entrance(gateway, said) => {
+            let missing = if is_funnel(said) { "a password" } else { "token or password" };
+            let message =
+                format!("`{name}` would listen beyond loopback (`{}` is `{}`) without {missing}", said.key, said.value);
+            let config = shown(&subject.plane.config);
+            let hint = if is_funnel(said) {
+                format!(
+                    "in {config} set gateway.auth.mode: \"password\" and gateway.auth.password (a ${{VARIABLE}} of the plane's \
+                     env_file), without which OpenClaw opens no funnel; or take gateway.tailscale.mode out"
+                )
+            } else {
+                format!(
+                    "in {config} set gateway.auth.token (a ${{VARIABLE}} of the plane's env_file), or bind to loopback and use a tunnel"
+                )
+            };
             let one = subject.finding(Code::BindWithoutAuth, said.value.clone()).at(said.place(), "");
             Some(one.saying(message).hinting(hint))
         }
@@ -112,8 +145,13 @@ enum Reach<'a> {
 }
 
 fn reach(gateway: &Gateway) -> Reach<'_> {
-    if let Some(said) = gateway.tailscale_mode.as_ref().filter(|said| said.value == "funnel") {
+    let tailscale = gateway.tailscale_mode.as_ref().filter(|said| said.value != "off");
+    if let Some(said) = tailscale.filter(|said| is_funnel(said)) {
         return Reach::Beyond(said);
+    }
+    // Behind tailscale it is loopback where nothing is said.
+    if tailscale.is_some() && gateway.bind.is_none() {
+        return Reach::Loopback;
     }
     match gateway.bind.as_ref().map(|said| (said.value.as_str(), said)) {
         None | Some(("auto", _)) => Reach::Unsaid,
@@ -132,12 +170,20 @@ fn is_loopback(host: &str) -> bool {
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Whether a token, a password or a trusted proxy stands in the way.
-fn asks_for_entrance(gateway: &Gateway) -> bool {
+/// Whether this setting opens the gateway to the whole internet.
+fn is_funnel(said: &Said<String>) -> bool {
+    said.key.ends_with("tailscale.mode") && said.value == "funnel"
+}
+
+/// Whether a token, a password or a trusted proxy stands in the way; of a funnel OpenClaw wants a password.
+fn asks_for_entrance(gateway: &Gateway, reach: &Said<String>) -> bool {
     let is_there = |said: &Option<Said<Credential>>| {
         said.as_ref().is_some_and(|said| !matches!(said.value, Credential::Missing { .. }))
     };
     match gateway.auth_mode.as_ref().map(|said| said.value.as_str()) {
+        mode if is_funnel(reach) => {
+            is_there(&gateway.password) && (mode == Some("password") || mode.is_none() && !is_there(&gateway.token))
+        }
         Some("none") => false,
         Some("trusted-proxy") => true,
         Some("password") => is_there(&gateway.password),

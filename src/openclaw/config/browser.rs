@@ -24,7 +24,8 @@ pub(super) fn browser(look: &mut Look<'_, '_, '_>, root: &Section<'_>) -> (Brows
     let written = section.as_ref().and_then(|browser| look.section(browser, "profiles"));
     for name in written.iter().flat_map(|profiles| profiles.names()) {
         let Some(profile) = written.as_ref().and_then(|profiles| look.section(profiles, name)) else { continue };
-        folders.extend(look.path(&profile, "userDataDir"));
+        let folder = look.path(&profile, "userDataDir");
+        folders.extend(folder.filter(|_| enabled));
         browser.profiles.push(written_profile(look, name, &profile, remote.as_ref()));
     }
     for (name, driver) in BUILT_IN {
@@ -75,7 +76,7 @@ fn url(look: &mut Look<'_, '_, '_>, within: &Section<'_>, name: &str) -> Option<
     match (Target::read(&said.value), within.node(name)) {
         (Some(target), _) => Some(said.map(|_| target)),
         (None, Some(node)) => {
-            look.wrong_type(node.at, &within.key_of(name), "an http, https, ws or wss address");
+            look.wrong_type(node.at, &within.key_of(name), "an http, https, ws or wss address, its host in ASCII");
             None
         }
         (None, None) => None,

@@ -125,6 +125,10 @@ pub enum SurfaceKind {
     LogFile,
     /// `OPENCLAW_OAUTH_DIR`.
     OauthDir,
+    /// `OPENCLAW_AGENT_DIR`: the logins with models that all agents of a gateway share.
+    AgentDir,
+    /// `worktreeRoot`: where checkouts for tasks are made.
+    Worktrees,
     /// The session store.
     Sessions,
     /// A browser profile's own user-data folder.
@@ -143,6 +147,8 @@ impl SurfaceKind {
         match self {
             Self::LogFile => "log file",
             Self::OauthDir => "OAuth dir",
+            Self::AgentDir => "agent dir",
+            Self::Worktrees => "worktree root",
             Self::Sessions => "session store",
             Self::BrowserUserData => "browser user-data dir",
             Self::ChannelAuth => "channel login dir",

@@ -22,7 +22,7 @@ pub(super) struct Target {
 impl Target {
     /// Reads an `http`, `https`, `ws` or `wss` URL.
     pub(super) fn read(url: &str) -> Option<Self> {
-        let url = url.trim_matches(is_blank);
+        let url = url.trim_matches(is_blank).replace(['\t', '\n', '\r'], "");
         let (scheme, rest) = url.split_once(':')?;
         let scheme = scheme.to_ascii_lowercase();
         let scheme_port = match scheme.as_str() {
@@ -40,7 +40,7 @@ impl Target {
             }
             None => {
                 let (host, port) = host_and_port.split_once(':').unwrap_or((host_and_port, ""));
-                (host.to_lowercase(), port)
+                (in_ascii(host)?, port)
             }
         };
         let written_port = match port {
@@ -62,6 +62,33 @@ impl Target {
         };
         Endpoint { host: self.host.clone(), port }
     }
+}
+
+/// A host in lower case and in ASCII, as a URL's parser makes it of escapes, wide letters and dots of other scripts. Nothing for
+/// what would need the tables of internationalised names: it can be written in ASCII.
+fn in_ascii(written: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = written.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let escaped = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match escaped.filter(|_| first == b'%').map(|digits| u8::from_str_radix(digits, 16)) {
+            Some(Ok(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            Some(Err(_)) | None => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    let narrow = |c: char| match c {
+        '\u{3002}' | '\u{ff0e}' | '\u{ff61}' => '.',
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        c => c,
+    };
+    let host: String = String::from_utf8(bytes).ok()?.chars().map(narrow).flat_map(char::to_lowercase).collect();
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)).then_some(host)
 }
 
 /// A host as it is compared; nothing for an empty one.
@@ -129,6 +156,10 @@ mod tests {
             "http://x.localhost.:9222",
             "http:127.0.0.1:9222",
             "http://ip6-localhost:9222",
+            "http://127\u{3002}0\u{ff0e}0\u{ff61}1:9222",
+            "http://\u{ff11}\u{ff12}\u{ff17}.0.0.1:9222",
+            "http://%6cocalhos%54:9222",
+            "http://local\thost:92\n22",
         ] {
             assert_eq!(end(url).as_deref(), Some("127.0.0.1:9222"), "{url}");
         }
@@ -140,7 +171,19 @@ mod tests {
         assert_eq!(end("http://127.0.0.2:9222").as_deref(), Some("127.0.0.2:9222"));
         assert_eq!(end("http://10.0.0.5").as_deref(), Some("10.0.0.5:80"));
         assert_eq!(end("http://[2001:DB8::0:1]:1").as_deref(), Some("[2001:db8::1]:1"));
-        for wrong in ["ftp://x", "http://", "x", "http://a:b", "http://a:70000", "http://[::1", "http://[x]:1"] {
+        for wrong in [
+            "http://a%2fb",
+            "http://%zz",
+            "http://%ff",
+            "http://a b",
+            "ftp://x",
+            "http://",
+            "x",
+            "http://a:b",
+            "http://a:70000",
+            "http://[::1",
+            "http://[x]:1",
+        ] {
             assert_eq!(end(wrong), None, "{wrong}");
         }
     }

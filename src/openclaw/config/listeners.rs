@@ -139,7 +139,7 @@ impl Webhook {
         }
         let accounts = look.section(channel, "accounts");
         let names = accounts.iter().flat_map(|accounts| accounts.names()).collect::<Vec<_>>();
-        if names.is_empty() {
+        if names.is_empty() || (!names.contains(&"default") && self.has_default_account(look, channel)) {
             self.listener(look, &[channel], found);
         }
         for name in names {
@@ -148,6 +148,14 @@ impl Webhook {
                 self.listener(look, &[&account, channel], found);
             }
         }
+    }
+
+    /// Whether what is written on the channel itself is an account beside the named ones: OpenClaw's telegram has it where a
+    /// login is there for it.
+    fn has_default_account(&self, look: &Look<'_, '_, '_>, channel: &Section<'_>) -> bool {
+        self.channel == "telegram"
+            && (["botToken", "tokenFile"].iter().any(|key| channel.node(key).is_some())
+                || look.variable("TELEGRAM_BOT_TOKEN").is_some())
     }
 
     /// `levels`: the nearest first.

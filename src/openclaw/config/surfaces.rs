@@ -9,15 +9,25 @@ use super::origin::Said;
 /// Where a name stands for one file a day: OpenClaw replaces the date by today's.
 const DATED: &str = "YYYY-MM-DD";
 
+/// Variables that move something out of the state dir, for the whole gateway. Those of logs are read only where another one
+/// switches that log on, which an operator does by hand in the hour of need: the file is the plane's in any case.
+const VARIABLES: [(SurfaceKind, &str); 5] = [
+    (SurfaceKind::OauthDir, "OPENCLAW_OAUTH_DIR"),
+    (SurfaceKind::AgentDir, "OPENCLAW_AGENT_DIR"),
+    (SurfaceKind::LogFile, "OPENCLAW_CACHE_TRACE_FILE"),
+    (SurfaceKind::LogFile, "OPENCLAW_RAW_STREAM_PATH"),
+    (SurfaceKind::LogFile, "OPENCLAW_ANTHROPIC_PAYLOAD_LOG_FILE"),
+];
+
 /// Every such path.
 pub(super) fn surfaces(look: &mut Look<'_, '_, '_>, root: &Section<'_>, agents: &[Agent]) -> Vec<Surface> {
     let mut found = Vec::new();
     let mut add = |kind, path: Option<Said<PathBuf>>| found.extend(path.map(|path| Surface { kind, path }));
     add(SurfaceKind::LogFile, log_file(look, root));
-    add(
-        SurfaceKind::OauthDir,
-        look.variable("OPENCLAW_OAUTH_DIR").map(|said| said.map(|path| look.folders.resolve(&path))),
-    );
+    for (kind, name) in VARIABLES {
+        add(kind, look.variable(name).map(|said| said.map(|path| look.folders.resolve(&path))));
+    }
+    add(SurfaceKind::Worktrees, look.path(root, "worktreeRoot"));
     for path in session_stores(look, root, agents) {
         add(SurfaceKind::Sessions, Some(path));
     }

@@ -55,7 +55,8 @@ impl ChannelReader<'_, '_, '_, '_, '_> {
         let default = default.map_or_else(|| "default".to_owned(), |name| name.value);
         let own = self.section.clone();
         let mut credentials = self.written(&own);
-        found.1.extend(self.folders(&own));
+        let folders = self.folders(&own);
+        found.1.extend(folders.into_iter().filter(|_| enabled));
         let accounts = self.look.section(&own, "accounts");
         let mut others = Vec::new();
         let mut written = self.keys_written(&own);
@@ -63,9 +64,13 @@ impl ChannelReader<'_, '_, '_, '_, '_> {
             let Some(account) = accounts.as_ref().and_then(|accounts| self.look.section(accounts, name)) else {
                 continue;
             };
-            let credentials = self.written(&account);
-            found.1.extend(self.folders(&account));
+            let mut credentials = self.written(&account);
+            if name != default {
+                credentials.extend(self.scoped(name, &account));
+            }
             let started = enabled && self.look.flag(&account, "enabled") != Some(false);
+            let folders = self.folders(&account);
+            found.1.extend(folders.into_iter().filter(|_| started));
             if name == default {
                 written.extend(self.keys_written(&account));
             }
@@ -122,6 +127,32 @@ impl ChannelReader<'_, '_, '_, '_, '_> {
         }
     }
 
+    /// What variables that carry the name of an account say, where the account does not write it.
+    fn scoped(&mut self, account: &str, section: &Section<'_>) -> Vec<Said<Credential>> {
+        let Some(prefix) = self.channel.scoped else { return Vec::new() };
+        let token = account_token(account);
+        let of_account =
+            |variable: &str| format!("{prefix}{token}_{}", variable.strip_prefix(prefix).unwrap_or(variable));
+        let mut found = Vec::new();
+        for login in self.channel.logins {
+            let Some(variable) = login.variable.filter(|_| section.node(login.key).is_none()) else { continue };
+            let Some(said) = secrets::from_variable(self.look, &of_account(variable)) else { continue };
+            match login.kind {
+                Kind::With(keys) => {
+                    let value = |(key, variable): &(&str, Option<&str>)| {
+                        let written = self.look.text(section, key);
+                        let said = written.or_else(|| self.look.variable(&of_account((*variable)?)));
+                        said.map(|said| format!("{key}={}", said.value.to_lowercase()))
+                    };
+                    let names: Vec<String> = keys.iter().filter_map(value).collect();
+                    found.extend((!names.is_empty()).then(|| said.map(|credential| credential.together_with(&names))));
+                }
+                Kind::Secret | Kind::Identity | Kind::File => found.push(plain(self.channel, said)),
+            }
+        }
+        found
+    }
+
     fn folders(&mut self, section: &Section<'_>) -> Vec<Said<PathBuf>> {
         let keys = self.channel.folders;
         let path = |key: &&'static str| {
@@ -138,6 +169,15 @@ impl ChannelReader<'_, '_, '_, '_, '_> {
             None => Some((section.clone(), key)),
         }
     }
+}
+
+/// An account as a part of a variable's name (channels/matrix/setup): upper case, anything but letters and digits as `_X2D_`.
+fn account_token(account: &str) -> String {
+    let part = |c: char| match c.to_ascii_uppercase() {
+        c if c.is_ascii_alphanumeric() => c.to_string(),
+        c => format!("_X{:X}_", u32::from(c)),
+    };
+    account.trim().chars().map(part).collect()
 }
 
 /// What a variable of OpenClaw's says for the default account.

@@ -9,6 +9,8 @@ pub(super) struct Channel {
     pub(super) logins: &'static [Login],
     /// Keys of folders that hold the login itself.
     pub(super) folders: &'static [&'static str],
+    /// How the variables of the default account begin, where those of a named account have its name after that.
+    pub(super) scoped: Option<&'static str>,
 }
 
 /// One way to log in.
@@ -45,7 +47,7 @@ const fn file(key: &'static str) -> Login {
 }
 
 const fn channel(name: &'static str, logins: &'static [Login]) -> Channel {
-    Channel { name, logins, folders: &[] }
+    Channel { name, logins, folders: &[], scoped: None }
 }
 
 const MATRIX_USER: &[(&str, Option<&str>)] = &[("userId", Some("MATRIX_USER_ID"))];
@@ -74,23 +76,26 @@ pub(super) const CHANNELS: &[Channel] = &[
         ],
     ),
     channel("line", &[secret("channelAccessToken", "LINE_CHANNEL_ACCESS_TOKEN"), file("tokenFile")]),
-    channel(
-        "matrix",
-        &[
+    Channel {
+        name: "matrix",
+        logins: &[
             secret("accessToken", "MATRIX_ACCESS_TOKEN"),
             Login { key: "password", kind: Kind::With(MATRIX_USER), variable: Some("MATRIX_PASSWORD") },
         ],
-    ),
+        folders: &[],
+        scoped: Some("MATRIX_"),
+    },
     channel("mattermost", &[secret("botToken", "MATTERMOST_BOT_TOKEN")]),
     channel("msteams", &[secret("appPassword", "MSTEAMS_APP_PASSWORD")]),
     channel("nextcloud-talk", &[secret("botSecret", "NEXTCLOUD_TALK_BOT_SECRET"), file("botSecretFile")]),
     channel("nostr", &[secret("privateKey", "NOSTR_PRIVATE_KEY")]),
     channel("qqbot", &[secret("clientSecret", "QQBOT_CLIENT_SECRET")]),
-    Channel { name: "reef", logins: &[], folders: &["stateDir"] },
+    Channel { name: "reef", logins: &[], folders: &["stateDir"], scoped: None },
     Channel {
         name: "signal",
         logins: &[Login { key: "account", kind: Kind::Identity, variable: None }],
         folders: &["transport.configPath"],
+        scoped: None,
     },
     channel(
         "slack",
@@ -106,6 +111,6 @@ pub(super) const CHANNELS: &[Channel] = &[
     channel("telegram", &[secret("botToken", "TELEGRAM_BOT_TOKEN"), file("tokenFile")]),
     channel("tlon", &[Login { key: "code", kind: Kind::With(&[("ship", None)]), variable: None }]),
     channel("twitch", &[secret("accessToken", "OPENCLAW_TWITCH_ACCESS_TOKEN"), written_secret("refreshToken")]),
-    Channel { name: "whatsapp", logins: &[], folders: &["authDir"] },
+    Channel { name: "whatsapp", logins: &[], folders: &["authDir"], scoped: None },
     channel("zalo", &[secret("botToken", "ZALO_BOT_TOKEN"), file("tokenFile")]),
 ];
