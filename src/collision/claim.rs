@@ -131,6 +131,8 @@ pub enum Surface {
     Profile(String),
     /// The OpenClaw installation that it runs from.
     Runtime(String),
+    /// A container by its name, which is one for the whole host.
+    Container(String),
 }
 
 /// How a plane uses a single port.
@@ -358,7 +360,8 @@ impl Claim {
             | Surface::Browser(_)
             | Surface::Credential(..)
             | Surface::Profile(_)
-            | Surface::Runtime(_) => None,
+            | Surface::Runtime(_)
+            | Surface::Container(_) => None,
         }
     }
 }

@@ -151,6 +151,9 @@ impl Gatherer<'_> {
             let role = role_of(surface.kind);
             self.said(&surface.path, |path| Surface::Path(role, path));
         }
+        for container in &declared.containers {
+            self.said(container, Surface::Container);
+        }
         self.browser(&declared.browser);
         for listener in declared.listeners.iter().filter(|listener| listener.side == Side::Listens) {
             self.said(&listener.port, |port| Surface::Pin(Pin::Listens, port));

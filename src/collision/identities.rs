@@ -1,4 +1,5 @@
-//! Names and identities that planes should not have in common: profile, HOME, remote browser, channel credential, runtime.
+//! Names and identities that planes should not have in common: profile, HOME, remote browser, channel credential, runtime,
+//! container.
 
 use super::claim::{Claim, Claims, PathRole, Surface};
 use super::codes::Code;
@@ -24,6 +25,7 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings, suggest: &mut Sug
             Common::Browser(end) => found.push(browsers(claims, end, &of, suggest)),
             Common::Credential(_) => found.extend(credentials(claims, &of, suggest)),
             Common::Runtime(runtime) => found.extend(runtimes(claims, runtime, &of)),
+            Common::Container(container) => found.push(containers(claims, container, &of, suggest)),
         }
     }
     found
@@ -37,6 +39,7 @@ enum Common<'a> {
     Browser(&'a Endpoint),
     Credential(&'a Fingerprint),
     Runtime(&'a str),
+    Container(&'a str),
 }
 
 fn common<'a>(claim: &'a Claim, around: &Surroundings) -> Option<Common<'a>> {
@@ -49,6 +52,7 @@ fn common<'a>(claim: &'a Claim, around: &Surroundings) -> Option<Common<'a>> {
         Surface::Browser(end) => Some(Common::Browser(end)),
         Surface::Credential(_, fingerprint) => Some(Common::Credential(fingerprint)),
         Surface::Runtime(runtime) => Some(Common::Runtime(runtime)),
+        Surface::Container(container) => Some(Common::Container(container)),
         Surface::Path(..) | Surface::Family(_) | Surface::Pin(..) => None,
     }
 }
@@ -94,6 +98,15 @@ fn browsers(claims: &Claims, end: &Endpoint, of: &[&Claim], suggest: &mut Sugges
     finding(claims, Code::BrowserShared, end.to_string(), of.iter().copied()).saying(message).hinting(hint)
 }
 
+fn containers(claims: &Claims, container: &str, of: &[&Claim], suggest: &mut Suggest) -> Finding {
+    let message = format!(
+        "the sandboxes of {} are one container, {container}: what one plane's agents do there meets the other's",
+        names(claims, &owners(of))
+    );
+    let hint = steps(claims, &movers(claims, of), suggest);
+    finding(claims, Code::SandboxContainerShared, container, of.iter().copied()).saying(message).hinting(hint)
+}
+
 /// One credential in several planes: among those that may touch production, among those that may not, and across.
 fn credentials(claims: &Claims, of: &[&Claim], suggest: &mut Suggest) -> Vec<Finding> {
     let (production, other): (Vec<&Claim>, Vec<&Claim>) =
@@ -107,7 +120,8 @@ fn credentials(claims: &Claims, of: &[&Claim], suggest: &mut Suggest) -> Vec<Fin
             | Surface::Pin(..)
             | Surface::Browser(_)
             | Surface::Profile(_)
-            | Surface::Runtime(_) => false,
+            | Surface::Runtime(_)
+            | Surface::Container(_) => false,
         };
         let group = &group.iter().copied().filter(started).collect::<Vec<_>>();
         if owners(group).len() > 1 {
@@ -150,7 +164,8 @@ fn accounts(of: &[&Claim]) -> String {
             | Surface::Pin(..)
             | Surface::Browser(_)
             | Surface::Profile(_)
-            | Surface::Runtime(_) => None,
+            | Surface::Runtime(_)
+            | Surface::Container(_) => None,
         })
         .collect();
     accounts.sort();

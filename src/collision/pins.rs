@@ -46,7 +46,8 @@ fn pin(claim: &Claim) -> Option<(u16, Pin, &Claim)> {
         | Surface::Browser(_)
         | Surface::Credential(..)
         | Surface::Profile(_)
-        | Surface::Runtime(_) => None,
+        | Surface::Runtime(_)
+        | Surface::Container(_) => None,
     }
 }
 

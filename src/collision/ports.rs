@@ -40,7 +40,8 @@ pub(super) fn families(claims: &Claims) -> Vec<(u16, &Claim)> {
         | Surface::Browser(_)
         | Surface::Credential(..)
         | Surface::Profile(_)
-        | Surface::Runtime(_) => None,
+        | Surface::Runtime(_)
+        | Surface::Container(_) => None,
     };
     claims.claims.iter().filter_map(|claim| Some((family(claim)?, claim))).collect()
 }

@@ -36,7 +36,8 @@ pub(super) fn is_at_home(all: &Claims, claim: &Claim) -> bool {
         | Surface::Browser(_)
         | Surface::Credential(..)
         | Surface::Profile(_)
-        | Surface::Runtime(_) => false,
+        | Surface::Runtime(_)
+        | Surface::Container(_) => false,
     }
 }
 
@@ -78,6 +79,10 @@ pub(super) fn step(all: &Claims, claim: &Claim, suggest: &mut Suggest) -> String
         Surface::Profile(_) => {
             let name = format!("\"{}\"", all.claimant(claim).name);
             change(all, claim, Some(&name), suggest)
+        }
+        Surface::Container(_) => {
+            let apart = if claim.key.ends_with("perSession") { "true" } else { "\"agent\"" };
+            change(all, claim, Some(apart), suggest)
         }
         Surface::Browser(_) | Surface::Credential(..) | Surface::Runtime(_) => change(all, claim, None, suggest),
     }

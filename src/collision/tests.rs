@@ -266,7 +266,8 @@ fn surface() -> impl Strategy<Value = Surface> {
         1 => word.clone().prop_map(|host| Surface::Browser(Endpoint { host, port: 9222 })),
         1 => (0_u8..2, standing).prop_map(move |(n, standing)| Surface::Credential(account(standing), secret(n))),
         1 => word.clone().prop_map(Surface::Profile),
-        1 => word.prop_map(Surface::Runtime),
+        1 => word.clone().prop_map(Surface::Runtime),
+        1 => word.prop_map(Surface::Container),
     ]
 }
 

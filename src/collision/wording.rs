@@ -77,5 +77,6 @@ pub(super) fn label(all: &Claims, claim: &Claim) -> String {
         Surface::Credential(account, _) => of(format!("{} account `{}`", account.channel, account.account)),
         Surface::Profile(profile) => of(format!("profile `{profile}`")),
         Surface::Runtime(runtime) => of(runtime.clone()),
+        Surface::Container(container) => of(format!("container `{container}`")),
     }
 }

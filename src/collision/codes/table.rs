@@ -59,6 +59,9 @@ codes! {
     SandboxRootShared "sandbox-root-shared" Error:
         "Sandboxed agents of two planes work below one root.";
         "With `scope: \"shared\"` every sandbox works in the root itself, so those of two planes meet. With another scope a folder's name holds a hash of the workspace's path, which tells whoever cleans up nothing of whose it is. Give each config an `agents.defaults.sandbox.workspaceRoot` of its own, or leave it out."
+    SandboxContainerShared "sandbox-container-shared" Error:
+        "The sandboxes of two planes are one container.";
+        "With `scope: \"shared\"` a container's name holds nothing of the plane: whoever comes second finds the other's container, with other mounts, and replaces it or refuses to work. Take the scope `agent`, or give each config an `agents.defaults.sandbox.docker.containerPrefix` of its own."
     WorktreeRootShared "worktree-root-shared" Error:
         "Two planes make their checkouts below one root.";
         "Each gateway counts and cleans up its own checkouts only, and names them by repository: two of them meet in one folder, and one takes away what the other works in. Give each config a `worktreeRoot` of its own, or leave it out."

@@ -32,7 +32,8 @@ impl Ports {
                 | Surface::Browser(_)
                 | Surface::Credential(..)
                 | Surface::Profile(_)
-                | Surface::Runtime(_) => {}
+                | Surface::Runtime(_)
+                | Surface::Container(_) => {}
             }
         }
         single.extend(around.live.iter().flat_map(|live| live.listeners.iter().map(|at| at.port)));

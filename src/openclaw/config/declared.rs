@@ -26,6 +26,8 @@ pub struct Declared {
     pub agents: Vec<Agent>,
     /// Folders and files besides the workspaces that this gateway writes to because its configuration says so.
     pub surfaces: Vec<Surface>,
+    /// Names of containers that all of its sandboxed sessions share.
+    pub containers: Vec<Said<String>>,
     /// The browsers it starts or attaches to.
     pub browser: Browser,
     /// Ports pinned by a key of their own, outside browser profiles, with what they listen on.

@@ -15,6 +15,7 @@ mod variables;
 mod blocked;
 mod folders;
 mod look;
+mod sandbox;
 mod secrets;
 mod endpoint;
 mod gateway;

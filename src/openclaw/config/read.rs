@@ -17,6 +17,7 @@ use super::listeners::listeners;
 use super::look::{Look, Section};
 use super::problem::{Problem, ProblemCode};
 use super::reading::Reading;
+use super::sandbox::containers;
 use super::surfaces::surfaces;
 use super::variables::{Trust, Variables};
 use crate::plane::spelled_out;
@@ -66,6 +67,7 @@ pub fn declared(subject: &Subject<'_>, files: &mut dyn FnMut(&Path, u64) -> Read
     let gateway = gateway(&mut look, &root);
     let agents = agents(&mut look, &root);
     let mut surfaces = surfaces(&mut look, &root, &agents);
+    let containers = containers(&mut look, &root);
     let (browser, user_data) = browser(&mut look, &root);
     let listeners = listeners(&mut look, &root);
     let (channels, logins) = channels(&mut look, &root);
@@ -83,7 +85,19 @@ pub fn declared(subject: &Subject<'_>, files: &mut dyn FnMut(&Path, u64) -> Read
         FileRole::Secret => 3,
     });
     let secrets = secrets(&variables, &gateway, &channels);
-    Declared { files: sources, problems, gateway, agents, surfaces, browser, listeners, channels, homely, secrets }
+    Declared {
+        files: sources,
+        problems,
+        gateway,
+        agents,
+        surfaces,
+        containers,
+        browser,
+        listeners,
+        channels,
+        homely,
+        secrets,
+    }
 }
 
 /// Every credential that is written where it was read.
