@@ -15,7 +15,7 @@ use crate::os::{memfd, process, reap};
 use crate::plane::{ANNOUNCE_FD, BRIEF_FD, Brief, PlaneName};
 use crate::rundir::{self, PlaneDir};
 use crate::socket::{CallError, Caller};
-use crate::wire::{self, Answer, Ask, PlaneStatus, Request};
+use crate::wire::{self, Answer, Ask, Request};
 
 /// A keeper answers from its loop at once; one that takes longer is stuck.
 pub const BUDGET: Duration = Duration::from_secs(5);
@@ -122,17 +122,6 @@ pub fn locked(state_dir: &Path) -> Vec<PlaneName> {
 pub async fn ask(run_dir: &Path, plane: &PlaneName, ask: Ask) -> Result<Answer, CallError> {
     let mut caller = Caller::connect(&rundir::keeper_socket(run_dir, plane), BUDGET).await?;
     caller.ask(&request(ask), BUDGET).await
-}
-
-/// The status of every keeper that answers.
-pub async fn living(run_dir: &Path) -> Vec<PlaneStatus> {
-    let mut living = Vec::new();
-    for name in named(run_dir) {
-        if let Ok(Answer::Plane(status)) = ask(run_dir, &name, Ask::Status).await {
-            living.push(*status);
-        }
-    }
-    living
 }
 
 /// A request in the daemon's name.

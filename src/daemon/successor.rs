@@ -156,9 +156,9 @@ fn end_group(child: &mut Child) {
 }
 
 fn signal_group(child: &Child) {
-    if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
-        // Empty is as good as ended.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    // Empty is as good as ended.
+    if let Err(error) = crate::os::signals::kill_group(child.id().cast_signed(), libc::SIGKILL) {
+        tracing::warn!(%error, "what a program that was tried has begun may live on");
     }
 }
 

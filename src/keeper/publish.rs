@@ -34,6 +34,8 @@ pub struct Known {
     pub unkept: Option<String>,
     /// The state dir takes nothing, in words.
     pub unwritable: Option<String>,
+    /// Its output is not written, in words.
+    pub unlogged: Option<String>,
     /// What its limits have done to it.
     pub felt: Vec<String>,
     /// OpenClaw's breaker keeps the channels off, in words.
@@ -91,6 +93,7 @@ pub fn status(plane: &Plane, life: &Life, known: &Known, age: Option<Duration>, 
             .chain(exchanged)
             .chain(&known.unkept)
             .chain(&known.unwritable)
+            .chain(&known.unlogged)
             .chain(&known.felt)
             .chain(&known.suppressed)
             .cloned()

@@ -61,6 +61,9 @@ impl Keeper {
         self.look_at_origin();
         self.hands.known.felt = self.hands.confinement.felt();
         self.hands.known.log_lines_lost = self.hands.logbook.lost().lines;
+        let trouble = self.hands.logbook.trouble();
+        self.hands.known.unlogged =
+            trouble.map(|trouble| format!("its output could not be written when it last said something: {trouble}"));
         self.told(now)
     }
 

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use super::frame::{FrameError, Frames, read_request, write_answer};
 use super::lost::Watched;
 use super::place::{Access, Address, about, make_folder};
-use crate::wire::{Answer, Refusal, RefusalKind, Request, Response};
+use crate::wire::{Answer, Refusal, RefusalKind, Request};
 
 /// How long one answer may wait for a peer that does not read.
 const WRITE_BOUND: Duration = Duration::from_secs(5);
@@ -266,11 +266,6 @@ impl Connection {
         timeout(WRITE_BOUND, self.stream.write_all(&frame))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
-    }
-
-    /// As [`Connection::answer`], for a whole response.
-    pub async fn respond(&mut self, response: &Response) -> io::Result<()> {
-        self.answer(&response.answer).await
     }
 
     /// Whether the peer has hung up for good, and can no longer be told anything. One that only sends no more has not.

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use gateward::wire::PlaneStatus;
 use rustix::process::Signal;
 
 use super::{SOON, quick, up};
@@ -98,6 +99,24 @@ impl Drop for Immutable {
     fn drop(&mut self) {
         let _ = Command::new("chattr").args(["-R", "-f", "-i", &self.0]).status();
     }
+}
+
+#[test]
+fn a_log_that_takes_nothing_is_told_for_as_long_as_it_does() {
+    let says = "while :; do echo something; sleep 0.1; done";
+    let mut world = Gateward::new("no-log", vec![TestPlane::plain("main", &["/bin/sh", "-c", says])]);
+    world.up();
+    let main = world.until("main", SOON, "up", up);
+    let log = world.scratch().join("state/planes/main/log/gateway.log");
+    std::fs::rename(&log, log.with_extension("away")).expect("renamed");
+    std::os::unix::fs::symlink("/dev/full", &log).expect("a link");
+    let told = |plane: &PlaneStatus| plane.notes.iter().any(|note| note.contains("could not be written"));
+    let troubled = world.until("main", SOON, "the trouble is told", told);
+    assert!(troubled.notes.iter().any(|note| note.contains("planes/main/log/gateway.log")), "{:?}", troubled.notes);
+    std::fs::remove_file(&log).expect("removed");
+    let mended = world.until("main", SOON, "its end as well", |plane| !told(plane));
+    assert!(mended.log_lines_lost > 0, "what was lost stays counted");
+    assert_eq!(mended.pid, main.pid, "a log is no reason to end anybody");
 }
 
 #[test]
