@@ -124,7 +124,25 @@ fn program(launch: &Launch) -> String {
         Launch::OnPath => "openclaw on PATH".to_owned(),
         Launch::Runtime { name, version } => format!("OpenClaw {version} (runtime {name})"),
         Launch::Practice => "the built-in stand-in".to_owned(),
-        Launch::Command(words) => words.iter().map(word).collect::<Vec<_>>().join(" "),
+        Launch::Command(words) => command(words),
+    }
+}
+
+/// The program, and the script where it is an interpreter's; among the other words there may be a token.
+fn command(words: &[String]) -> String {
+    let is_interpreter =
+        words.first().and_then(|program| Path::new(program).file_name()?.to_str()).is_some_and(|name| {
+            let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+            matches!(bare, "node" | "nodejs" | "bun" | "deno" | "python" | "sh" | "bash")
+        });
+    let is_script = |word: &String| word.starts_with('/') && !word.contains('=');
+    let shown = 1 + usize::from(is_interpreter && words.get(1).is_some_and(is_script));
+    let (shown, rest) = words.split_at(shown.min(words.len()));
+    let shown = shown.iter().map(word).collect::<Vec<_>>().join(" ");
+    match rest.len() {
+        0 => shown,
+        1 => format!("{shown} and 1 argument"),
+        more => format!("{shown} and {more} arguments"),
     }
 }
 

@@ -129,12 +129,17 @@ fn invalid(error: &LoadError, form: Form) -> Outcome {
 }
 
 fn explain(word: &str) -> Outcome {
-    if let Some(code) = codes::Code::of(word) {
+    // One word may name a mistake of the manifest and, where that is none, what is found of the same kind elsewhere.
+    let finding = codes::Code::of(word);
+    let mistake = Mistaken::ALL.iter().find(|code| code.as_str() == word);
+    if let Some(code) = finding {
         print(&explanation(code))?;
-        return Ok(Code::Done);
     }
-    if let Some(code) = Mistaken::ALL.iter().find(|code| code.as_str() == word) {
-        print(&format!("{word}: {}\n", code.explain()))?;
+    if let Some(code) = mistake {
+        let of = if finding.is_some() { "in a manifest, " } else { "" };
+        print(&format!("{of}{word}: {}\n", code.explain()))?;
+    }
+    if finding.is_some() || mistake.is_some() {
         return Ok(Code::Done);
     }
     let hint = match codes::Code::nearest(&word.to_lowercase()) {

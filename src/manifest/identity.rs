@@ -17,13 +17,16 @@ const VARIABLES: &[(&str, &str)] = &[
 /// Variables that say who supervises; no key sets them.
 const SUPERVISION: &[&str] = &["OPENCLAW_SUPERVISOR_MODE", "OPENCLAW_SERVICE_REPAIR_POLICY", "OPENCLAW_NO_AUTO_UPDATE"];
 
+/// Of `--container` and of its variable.
+const ELSEWHERE: &str = "it runs the command in another place than the plane";
+
 /// Options that gateward passes or must never pass, with the reason.
 const OPTIONS: &[(&str, Instead)] = &[
     ("--port", Instead::Key("port")),
     ("--profile", Instead::Key("profile")),
     ("--force", Instead::Never("it ends whatever listens on the port, whosever that is")),
     ("--dev", Instead::Never("it brings a config and a workspace of its own")),
-    ("--container", Instead::Never("it runs the command in another place than the plane")),
+    ("--container", Instead::Never(ELSEWHERE)),
 ];
 
 /// Why a name is taken.
@@ -68,6 +71,7 @@ pub fn variable(name: &str, contract: Contract, workspace: Workspace) -> Option<
     match contract {
         Contract::Plain => None,
         Contract::Openclaw if SUPERVISION.contains(&name) => Some(Instead::Ours),
+        Contract::Openclaw if name == "OPENCLAW_CONTAINER" => Some(Instead::Never(ELSEWHERE)),
         Contract::Openclaw => {
             let key = VARIABLES.iter().find(|(variable, _)| *variable == name)?.1;
             (key != "workspace" || workspace == Workspace::Written).then_some(Instead::Key(key))
@@ -98,6 +102,7 @@ mod tests {
             assert_eq!(taken(name), Some(Instead::Key(key)), "{name}");
         }
         assert_eq!(taken("OPENCLAW_SUPERVISOR_MODE"), Some(Instead::Ours));
+        assert_eq!(taken("OPENCLAW_CONTAINER"), Some(Instead::Never(super::ELSEWHERE)));
         assert_eq!(taken("GATEWARD_PLANE"), Some(Instead::Ours));
         assert_eq!(taken("OPENCLAW_WORKSPACE_DIR"), None);
         let written = variable("OPENCLAW_WORKSPACE_DIR", Contract::Openclaw, Workspace::Written);

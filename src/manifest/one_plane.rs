@@ -282,7 +282,7 @@ impl Scene<'_> {
         let missing = contract == Contract::Openclaw && !self.table.port.is_written() && !self.meant("port");
         if missing && self.written.grasp < Grasp::Partial {
             let message = format!("`{}` has no `port`", self.name.value);
-            let hint = match free_base(self.written) {
+            let hint = match free_base(self.written, &self.name.value) {
                 Some(port) => format!("write `port = {port}`: a base whose family B … B+110 no other plane here has"),
                 None => "write a `port` whose family B … B+110 no other plane has".to_owned(),
             };
@@ -301,8 +301,11 @@ struct Dirs {
     cwd: PathBuf,
 }
 
-/// A base port that is far enough from every one that is written, and below the usual ephemeral range.
-fn free_base(written: &Written) -> Option<u16> {
+/// A base port that is far enough from every one that is written, and below the usual ephemeral range: of several planes
+/// without one each is offered another.
+fn free_base(written: &Written, plane: &PlaneName) -> Option<u16> {
+    let without = written.planes.iter().filter(|(_, table)| !table.port.is_written());
+    let before = without.take_while(|(name, _)| name.value != *plane).count();
     let taken: Vec<u16> = written.planes.iter().filter_map(|(_, table)| table.port.get().map(|port| port.0)).collect();
-    (18_789..32_600).step_by(120).find(|base| taken.iter().all(|port| port.abs_diff(*base) >= 120))
+    (18_789..32_600).step_by(120).filter(|base| taken.iter().all(|port| port.abs_diff(*base) >= 120)).nth(before)
 }

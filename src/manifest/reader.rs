@@ -67,9 +67,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether what stands there goes over several lines.
+    pub fn goes_on(&self, span: Range<usize>) -> bool {
+        self.lines.text().get(span).is_some_and(|text| text.contains('\n'))
+    }
+
     /// Tells that a value has the wrong type.
     pub fn wrong_type(&mut self, kind: Kind, value: &Spanned<DeValue<'_>>) {
         let (wanted, found) = (kind.called(), type_called(value.get_ref()));
+        // `NAME=value` in a text is how a shell says it.
+        if matches!(kind, Kind::EnvNames) && value.get_ref().as_str().is_some() {
+            self.secrets.push(value.span());
+        }
         let message = format!("`{}` takes {wanted}, not {found}", self.key());
         let label = format!("this is {found}");
         let hint = kind.cure(&self.path.join("."), self.key(), value.get_ref());
@@ -243,8 +252,12 @@ impl Kind {
         };
         let word = value.as_str().filter(|word| word.chars().count() <= 40 && !word.chars().any(char::is_control));
         match (self, number, word) {
-            (Self::Duration { .. }, Some(n), _) => format!("write `{key} = \"{n}s\"` if seconds are meant"),
-            (Self::Size { .. }, Some(n), _) => format!("write `{key} = \"{n}MiB\"` if mebibytes are meant"),
+            (Self::Duration { .. }, Some(n), _) if is_whole(n) => {
+                format!("write `{key} = \"{n}s\"` if seconds are meant")
+            }
+            (Self::Size { .. }, Some(n), _) if is_whole(n) => {
+                format!("write `{key} = \"{n}MiB\"` if mebibytes are meant")
+            }
             (Self::Umask, Some(n), _) => umask_cure(key, n),
             (Self::Port | Self::Count { .. }, _, Some(w)) if w.parse::<i64>().is_ok() => {
                 format!("write `{key} = {w}`, without quotes")
@@ -260,9 +273,7 @@ impl Kind {
                 format!("write `{key} = [\"…\", \"…\"]`, one string a word: no shell takes it apart")
             }
             (Self::Arguments, _, Some(_)) => format!("write `{key} = [\"…\", \"…\"]`, one string a word"),
-            (Self::Lines | Self::PlaneNames | Self::EnvNames, _, Some(w)) => {
-                format!("write `{key} = [{w:?}]`")
-            }
+            (Self::Lines | Self::PlaneNames, _, Some(w)) => format!("write `{key} = [{w:?}]`"),
             (Self::Line, Some(n), _) if key == "user" => {
                 format!("write the account's name, or its number in quotes: `user = \"{n}\"`")
             }
@@ -308,6 +319,11 @@ impl Kind {
     }
 }
 /// Who wrote eights or nines counted in tens; whoever wrote neither meant octal.
+/// Whether a number can have a unit behind it.
+fn is_whole(number: &str) -> bool {
+    number.bytes().all(|digit| digit.is_ascii_digit())
+}
+
 fn umask_cure(key: &str, number: &str) -> String {
     let most = 0o777;
     match (u32::from_str_radix(number, 8), number.parse::<u32>()) {

@@ -8,7 +8,6 @@ use std::ops::Range;
 use crate::manifest::keys::{Kind, Table};
 use crate::manifest::lines::Lines;
 use crate::manifest::masking::{quoted, segments};
-use crate::manifest::suggest;
 use crate::manifest::syntax::is_header;
 use crate::manifest::tables::{PlaneTable, RuntimeTable, SupervisorTable};
 
@@ -92,7 +91,7 @@ fn held_by(key: &str, value: &str) -> Holds {
     }
 }
 
-/// The key that this is, or was meant to be.
+/// The key that this is. What was meant to be one is not known: at a slip of `cwd` a password may stand.
 fn known(name: &str) -> Option<&'static str> {
     let within = PlaneTable::KEYS.iter().filter_map(|key| match key.kind {
         Kind::Table(inner) => Some(inner),
@@ -100,7 +99,7 @@ fn known(name: &str) -> Option<&'static str> {
     });
     let keys = [PlaneTable::KEYS, SupervisorTable::KEYS, RuntimeTable::KEYS].into_iter().chain(within);
     let mut names = keys.flatten().map(|key| key.name);
-    names.clone().find(|known| *known == name).or_else(|| suggest::nearest(name, &mut names))
+    names.find(|known| *known == name)
 }
 
 /// Whether an inline table has known keys alone, and none that takes words.
@@ -132,12 +131,18 @@ fn words(text: &str, value: Range<usize>, mut holds: Holds, hidden: &mut Vec<Ran
         outside(text, bare..word.start, hidden);
         bare = word.end;
         let said = &text[word.clone()];
-        match said.find('=') {
-            Some(at) => hidden.push(word.start + at + 1..word.end),
-            None if said.starts_with('-') => holds = Holds::Arguments,
-            None if holds == Holds::Arguments => hidden.push(word),
-            // A whole command line in one string.
-            None => hidden.extend(said.find(' ').map(|at| word.start + at..word.end)),
+        let is_flag = said.starts_with('-');
+        if is_flag {
+            holds = Holds::Arguments;
+        }
+        // A flag may have its value behind `=`, or right behind its letter; a whole command line may stand in one string.
+        let letter =
+            if is_flag && !said.starts_with("--") { said.char_indices().nth(2).map(|(at, _)| at) } else { None };
+        let ends = [said.find('=').map(|at| at + 1), said.find(char::is_whitespace), letter];
+        match ends.into_iter().flatten().min() {
+            _ if holds == Holds::Arguments && !is_flag => hidden.push(word),
+            Some(at) => hidden.push(word.start + at..word.end),
+            None => {}
         }
     }
     outside(text, bare..value.end, hidden);

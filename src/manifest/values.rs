@@ -288,6 +288,10 @@ fn list<T>(
     let mut out = Vec::new();
     let mut whole = true;
     for item in items.iter() {
+        // Of words of several lines the lines alone do not tell which are whose.
+        if matches!(kind, Kind::Command | Kind::Arguments) && reader.goes_on(item.span()) {
+            reader.secrets.push(item.span());
+        }
         let got = match item.get_ref().as_str() {
             Some(text) => read(reader, item, text),
             None => {

@@ -102,7 +102,13 @@ pub fn env_name(reader: &mut Reader<'_>, text: &str, span: Range<usize>) -> Opti
                 reader.tell(Code::BadEnvName, span, "an environment variable has a name".to_owned(), hint, "empty");
                 return None;
             }
-            None => (shown_name(text), "write letters, digits and `_`, not beginning with a digit".to_owned()),
+            None => {
+                // What is not shown here must not stand in the quoted line either.
+                if !looks_like_a_name(text) {
+                    reader.secrets.push(span.clone());
+                }
+                (shown_name(text), "write letters, digits and `_`, not beginning with a digit".to_owned())
+            }
         };
         let message = format!("`{name}` is not the name of an environment variable");
         reader.tell(Code::BadEnvName, span, message, hint, "not a name");
@@ -112,12 +118,16 @@ pub fn env_name(reader: &mut Reader<'_>, text: &str, span: Range<usize>) -> Opti
 
 /// What is no name may be a token that was pasted in the wrong place: of one that does not look like a slip, the beginning alone.
 fn shown_name(text: &str) -> String {
-    let like_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if text.len() <= 16 && text.chars().all(like_a_name) {
+    if looks_like_a_name(text) {
         return shown_key(text);
     }
     let beginning: String = text.chars().take(3).collect();
     format!("{}…", shown_key(&beginning))
+}
+
+/// Whether it is short enough, and plain enough, for a slip.
+fn looks_like_a_name(text: &str) -> bool {
+    text.len() <= 16 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
 /// Letters, digits and `_`, not beginning with a digit.

@@ -15,6 +15,9 @@ use crate::openclaw::ports;
 
 use super::faults::Faults;
 
+/// Longer than any script of faults.
+const MOST_SCRIPT: u64 = 1 << 20;
+
 /// Everything given to one run.
 pub(super) struct World {
     pub(super) profile: String,
@@ -38,7 +41,10 @@ impl World {
         let folder = if profile == "default" { ".openclaw".to_owned() } else { format!(".openclaw-{profile}") };
         let state_dir = path("OPENCLAW_STATE_DIR").unwrap_or_else(|| home.join(folder));
         let config = path("OPENCLAW_CONFIG_PATH").unwrap_or_else(|| state_dir.join("openclaw.json"));
-        let script = std::fs::read_to_string(state_dir.join("practice.env")).unwrap_or_default();
+        let script = match read(&state_dir.join("practice.env"), MOST_SCRIPT) {
+            Read::Text { text, .. } => text,
+            Read::Lossy { .. } | Read::Missing | Read::Refused { .. } => String::new(),
+        };
         let faults = Faults::read(&environ, &script)?;
         Ok(Self { profile, config, state_dir, faults, cwd, environ })
     }

@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use crate::render::sources::tamed;
 use crate::render::status::{left, tone};
 use crate::render::text::{Look, Tone, cut, duration};
 use crate::wire::{PlaneStatus, State};
@@ -22,7 +23,8 @@ pub fn live(status: &PlaneStatus, margin: usize, now: Timestamp, look: Look) -> 
 /// One line for a pipe, without what changes from second to second.
 pub fn plain(status: &PlaneStatus) -> String {
     let state = status.state.as_str();
-    let mut line = match status.why.as_str() {
+    // A gateway's own words are among them.
+    let mut line = match &*tamed(&status.why) {
         "" => format!("{}: {state}", status.name),
         why if why.starts_with(state) => format!("{}: {why}", status.name),
         why => format!("{}: {state}: {why}", status.name),
@@ -36,7 +38,7 @@ pub fn plain(status: &PlaneStatus) -> String {
 }
 
 fn words(status: &PlaneStatus, now: Timestamp) -> String {
-    let mut words = status.why.clone();
+    let mut words = tamed(&status.why).into_owned();
     if let (State::Stopping | State::Backoff, Some(left)) = (status.state, left(status.until.as_deref(), now)) {
         if !words.is_empty() {
             words.push_str("; ");
@@ -59,6 +61,17 @@ mod tests {
         status.state = State::Stopping;
         status.until = Some("2026-03-01T12:05:12Z".into());
         status
+    }
+
+    #[test]
+    fn words_of_a_gateway_steer_no_terminal() {
+        let mut status = draining();
+        status.why = "not ready: \u{1b}]0;x\u{7}".into();
+        let look = Look { width: Some(60), colour: false };
+        let now = "2026-03-01T12:00:00Z".parse().expect("a time");
+        for line in [plain(&status), live(&status, 6, now, look)] {
+            assert!(!line.contains(char::is_control) && line.contains("not ready"), "{line:?}");
+        }
     }
 
     #[test]

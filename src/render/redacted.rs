@@ -23,9 +23,17 @@ pub fn config(text: &str, shown: &[&Place], stopped: Option<Stopped>) -> String 
 /// A `.env` file with values and comments hidden but for those at `shown`.
 pub fn environment(text: &str, shown: &[&Place]) -> String {
     let mut keep = vec![false; text.chars().count()];
-    let mut at = 0;
+    let (mut at, mut byte, mut quoted_to) = (0, 0, 0);
     for line in text.split_inclusive('\n') {
         let length = line.chars().count();
+        let begins = byte;
+        byte += line.len();
+        // A line of a value that goes over several says no name, whatever stands in it.
+        if begins < quoted_to {
+            at += length;
+            continue;
+        }
+        quoted_to = end_of_quotes(text, begins, line);
         let name = line.chars().take_while(|c| *c != '=').count();
         let is_name =
             name < length && line.chars().take(name).all(|c| c.is_ascii_alphanumeric() || " \t_.".contains(c));
@@ -38,6 +46,15 @@ pub fn environment(text: &str, shown: &[&Place]) -> String {
     }
     show(text, &mut keep, shown);
     hide(text, &keep)
+}
+
+/// Where the value of this line ends, if it stands in quotes that are closed on a later one; 0 otherwise.
+fn end_of_quotes(text: &str, begins: usize, line: &str) -> usize {
+    let Some((name, value)) = line.split_once('=') else { return 0 };
+    let lead = value.len() - value.trim_start_matches([' ', '\t']).len();
+    let Some(quote) = value[lead..].chars().next().filter(|c| matches!(c, '"' | '\'' | '`')) else { return 0 };
+    let after = begins + name.len() + 1 + lead + 1;
+    text[after..].find(quote).map_or(0, |length| after + length)
 }
 
 /// Keeps what is expressly shown.
@@ -217,6 +234,12 @@ mod tests {
         let text = "# hunter2 of main\nexport A_B=hunter2 x \n \nhunter2\nPORT=19001\n";
         let shown = starred(&environment(text, &[&place(5, 6, 5)]));
         assert_eq!(shown, "***\nexport A_B=***\n \n***\nPORT=19001\n");
+    }
+
+    #[test]
+    fn a_value_of_several_lines_says_no_name() {
+        let text = "A=\"first\nhunter2=\nlast\"\nB='x'\nC='never closed\nD=1\n";
+        assert_eq!(starred(&environment(text, &[])), "A=***\n***\n***\nB=***\nC=***\nD=***\n");
     }
 
     proptest! {

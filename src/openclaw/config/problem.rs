@@ -100,7 +100,8 @@ impl ProblemCode {
         }
     }
 
-    /// Whether the gateway would not start with it, or its claims cannot be known. The others are warnings.
+    /// Whether the gateway would not start with it, or its claims cannot be known. How severe a finding of it is, the table of
+    /// codes says: a config that is not there yet is to be written.
     pub fn is_error(self) -> bool {
         match self {
             Self::ConfigMissing

@@ -213,3 +213,16 @@ fn a_successor_that_does_not_start_is_told_of_and_costs_no_plane() {
     let now = [world.until_ready("main"), world.until_ready("rescue")].map(|plane| (plane.pid, plane.incarnation));
     assert_eq!(now, before, "the next supervisor greets them");
 }
+
+#[test]
+fn a_card_holds_no_word_of_a_command_that_could_be_a_secret() {
+    let sleeps = TestPlane::plain("main", &["/bin/sleep", "600", "--token", "hunter2"]);
+    let script = TestPlane::plain("rescue", &["/usr/bin/node", "/srv/tunnel.mjs", "hunter2"]);
+    let world = Gateward::new("card-words", vec![sleeps, script]);
+    for form in [vec!["card"], vec!["card", "--markdown"], vec!["card", "--json"]] {
+        let said = world.run(&form).code(0);
+        assert!(!said.out.contains("hunter2"), "{}", said.out);
+        assert!(said.out.contains("/bin/sleep and 3 arguments"), "{}", said.out);
+        assert!(said.out.contains("/usr/bin/node /srv/tunnel.mjs and 1 argument"), "{}", said.out);
+    }
+}
