@@ -2,6 +2,7 @@
 //!
 //! Compares no planes. Configs are left to their reader, which meets the circle itself.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::claim::{Claims, PathRole};
@@ -12,7 +13,7 @@ use super::wording::{finding, shown};
 
 /// One finding for each such path of each plane.
 pub(super) fn findings(claims: &Claims, around: &Surroundings) -> Vec<Finding> {
-    let mut told: Vec<(usize, &Path)> = Vec::new();
+    let mut told: HashSet<(usize, &Path)> = HashSet::new();
     let mut found = Vec::new();
     for claim in &claims.claims {
         let Some((role, path)) = claim.path() else { continue };
@@ -22,11 +23,11 @@ pub(super) fn findings(claims: &Claims, around: &Surroundings) -> Vec<Finding> {
         }
         let is_circle = around.identity(path).is_some_and(|identity| identity.way == Way::Circle);
         // Roles are in order, the state dir first: what lies in it goes the same way.
-        let is_told = told.iter().any(|(by, above)| *by == claim.by && path.starts_with(above));
+        let is_told = path.ancestors().any(|above| told.contains(&(claim.by, above)));
         if !is_circle || is_told {
             continue;
         }
-        told.push((claim.by, path));
+        told.insert((claim.by, path));
         let (name, surface) = (&claims.claimant(claim).name, shown(path));
         let message = format!("the {} of `{name}`, {surface}, cannot be used: its links lead in a circle", role.noun());
         let hint = format!("put a folder in place of the link, or name another path in `{}`", claim.key);

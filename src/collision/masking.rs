@@ -2,6 +2,8 @@
 //!
 //! The last line of defence. It judges nothing, and stands in for no care elsewhere.
 
+use std::ops::Range;
+
 use aho_corasick::AhoCorasick;
 
 use super::codes::Code;
@@ -80,18 +82,20 @@ impl Mask {
     pub fn mark(&self, text: &str) -> String {
         let Some(found) = &self.0 else { return text.to_owned() };
         let mut out = String::with_capacity(text.len());
-        let (mut at, mut covered) = (0, 0);
-        // In the order of their ends: one that ends later may begin before what was marked already.
-        let mut ranges: Vec<_> = found.find_overlapping_iter(text).map(|one| one.range()).collect();
-        ranges.sort_unstable_by_key(|range| range.start);
-        for range in ranges {
-            let start = range.start.max(covered);
-            if range.end <= covered {
-                continue;
+        // They come in the order of their ends, and one that ends later may begin before what was found already. Kept merged: of
+        // secrets that are parts of one another there may be as many finds as the square of the text.
+        let mut merged: Vec<Range<usize>> = Vec::new();
+        for mut range in found.find_overlapping_iter(text).map(|one| one.range()) {
+            while let Some(last) = merged.pop_if(|last| last.end >= range.start) {
+                range.start = range.start.min(last.start);
             }
-            out.push_str(&text[at..start]);
-            out.extend(text[start..range.end].chars().map(|_| MARK));
-            (at, covered) = (range.end, range.end);
+            merged.push(range);
+        }
+        let mut at = 0;
+        for range in merged {
+            out.push_str(&text[at..range.start]);
+            out.extend(text[range.clone()].chars().map(|_| MARK));
+            at = range.end;
         }
         out.push_str(&text[at..]);
         out

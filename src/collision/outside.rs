@@ -1,7 +1,7 @@
 //! Paths that need not be a plane's alone, but must not lie in what is another's: working folders, HOME, and what is found
 //! linked or mounted inside a state dir or a workspace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::claim::{Claim, Claims, PathRole, Relation};
@@ -101,6 +101,7 @@ impl<'a> Ground<'a> {
         let by_place = around.identity(path).and_then(Key::by_place);
         let keys = [Some(Key::by_name(path, around)), by_place];
         let mut found: Vec<&Claim> = Vec::new();
+        let mut seen: BTreeSet<&Claim> = BTreeSet::new();
         for (ground, key) in self.0.iter().zip(keys) {
             let Some(key) = key else { continue };
             let mut held = Vec::new();
@@ -113,7 +114,7 @@ impl<'a> Ground<'a> {
                 let start = ground.partition_point(|(other, _)| other < &outer);
                 held.extend(ground[start..].iter().take_while(|(other, _)| *other == outer).map(|(_, claim)| *claim));
             }
-            held.retain(|claim| !found.contains(claim));
+            held.retain(|claim| seen.insert(claim));
             found.extend(held);
         }
         found

@@ -3,7 +3,7 @@
 //! Sameness makes classes, nesting makes trees of classes, both by one sort and one sweep. All planes that meet in one
 //! class, or in one tree, stand in one finding.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::claim::{Claim, Claims, PathRole, Relation, Source};
@@ -291,7 +291,7 @@ impl<'a> Ground<'a> {
     fn leaving(&self, all: &Claims, members: &[usize], inner: &[&'a Claim]) -> Vec<&'a Claim> {
         let class = self.class[members[0]];
         let outermost = members.iter().filter(|index| self.class[**index] == class).map(|index| self.claims[*index]);
-        let (guests, at_home): (Vec<&Claim>, Vec<&Claim>) = inner.iter().partition(|claim| !is_at_home(all, claim));
+        let at_home: Vec<&Claim> = inner.iter().copied().filter(|claim| is_at_home(all, claim)).collect();
         let is_planted = |claim: &&Claim| at_home.iter().any(|one| one.by != claim.by) && !is_at_home(all, claim);
         let mut leaving: Vec<&Claim> = outermost.filter(is_planted).collect();
         let stay = if leaving.is_empty() { Vec::new() } else { distinct(at_home.iter().map(|claim| claim.by)) };
@@ -303,9 +303,9 @@ impl<'a> Ground<'a> {
             Source::Manifest | Source::Config | Source::Variable | Source::Living => false,
         };
         let told: Vec<&Claim> = members.iter().map(|index| self.claims[*index]).collect();
-        let moves = |claim: &&Claim| {
-            movers.contains(&claim.by) && (inner.contains(claim) || guests.contains(claim) || !follows(claim))
-        };
+        // The guests are among the inner ones.
+        let inner: BTreeSet<&Claim> = inner.iter().copied().collect();
+        let moves = |claim: &&Claim| movers.contains(&claim.by) && (inner.contains(claim) || !follows(claim));
         let held = &self.owners[class];
         leaving.extend(told.into_iter().filter(moves).filter(|claim| held.binary_search(&claim.by).is_err()));
         leaving.sort_by_key(|claim| (claim.by, claim.source));

@@ -9,6 +9,9 @@ use super::wording::{NAMED, shown};
 use crate::plane::shell::steers;
 use crate::plane::{Role, spelled_out};
 
+/// How many steps a hint has; whoever has more to mend sees how, and asks again.
+const MOST_STEPS: usize = 12;
+
 /// The claims of each owner but one. Who keeps the surface is the plane that it belongs to by its place, else one of role
 /// main, else the first by name.
 pub(super) fn movers<'a>(all: &Claims, of: &[&'a Claim]) -> Vec<&'a Claim> {
@@ -46,14 +49,22 @@ pub(super) fn steps(all: &Claims, movers: &[&Claim], suggest: &mut Suggest) -> S
     let owners = distinct(movers.iter().map(|claim| claim.by));
     let (told, more) = owners.split_at(owners.len().min(NAMED - 1));
     let mut steps: Vec<String> = Vec::new();
-    for claim in movers.iter().filter(|claim| told.contains(&claim.by)) {
+    let mut claims = movers.iter().filter(|claim| told.contains(&claim.by));
+    for claim in claims.by_ref() {
         let step = step(all, claim, suggest);
         if !steps.contains(&step) {
             steps.push(step);
         }
+        if steps.len() == MOST_STEPS {
+            break;
+        }
     }
+    let further = match claims.count() {
+        0 => String::new(),
+        further => format!(" (and so on for {further} more keys)"),
+    };
     let rest = if more.is_empty() { String::new() } else { format!(" (and so on for {} more)", more.len()) };
-    format!("{}{rest}", steps.join("; "))
+    format!("{}{further}{rest}", steps.join("; "))
 }
 
 /// How one claim gets out of the way, with a value where a free one is known.

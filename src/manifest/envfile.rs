@@ -2,6 +2,7 @@
 //!
 //! Never tells a value, nor quotes a line: they are secrets.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use crate::manifest::error::{Code, Mistake};
@@ -30,11 +31,12 @@ pub fn read(path: &Path, file: &EnvFile, owners: &[u32], named: &Place) -> Resul
     };
     let mut mistakes = open_to_others(path, file, owners, named);
     let mut variables: Vec<Variable> = Vec::new();
+    let mut known: HashSet<&str> = HashSet::new();
     for (line, number) in text.lines().zip(1..) {
         let place = Place { file: path.to_owned(), line: number, column: 1, width: 1 };
         match variable(line) {
             Line::Nothing => {}
-            Line::Variable(name, _) if variables.iter().any(|(known, _)| known.value == name) => {
+            Line::Variable(name, _) if !known.insert(name) => {
                 let message = format!("`{name}` is set twice in this `env_file`");
                 mistakes.push(
                     Mistake::new(Code::EnvFile, message, "keep the line that is meant")

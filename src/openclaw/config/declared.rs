@@ -48,7 +48,7 @@ impl Declared {
 }
 
 /// One file that takes part in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SourceFile {
     /// Where it was looked for, absolute; links not followed.
     pub path: PathBuf,

@@ -66,6 +66,9 @@ impl<'t> Section<'t> {
     }
 }
 
+/// What Linux takes for a path (PATH_MAX, limits.h); nothing can lie beyond.
+const MOST_PATH: usize = 4096;
+
 /// What a look needs besides the tree.
 pub(super) struct Look<'l, 'p, 'f> {
     pub(super) variables: &'l Variables<'p>,
@@ -120,15 +123,22 @@ impl Look<'_, '_, '_> {
     /// A path, absolute as OpenClaw makes it.
     pub(super) fn path(&mut self, within: &Section<'_>, name: &str) -> Option<Said<PathBuf>> {
         let text = self.text(within, name)?;
+        if text.value.len() > MOST_PATH {
+            let at = within.node(name).map_or(within.at, |node| node.at);
+            self.wrong_type(at, &text.key, "a path of at most 4096 bytes");
+            return None;
+        }
+        if !self.variables.may_grow(&text.value) {
+            return None;
+        }
         self.keep_homely(&text);
         Some(text.map(|text| self.folders.resolve(&text)))
     }
 
     /// Remembers a path that is written with `~`, where HOME decides what that is.
     pub(super) fn keep_homely(&mut self, path: &Said<String>) {
-        let is_known = self.reading.homely.iter().any(|known| known.key == path.key);
         if let Some(whole) = self.folders.whole(&path.value)
-            && !is_known
+            && self.reading.homely_keys.insert(path.key.clone())
         {
             self.reading.homely.push(path.clone().map(|_| whole));
         }

@@ -16,7 +16,7 @@ use super::json5::{At, Node, Value, is_blank};
 use super::listeners::listeners;
 use super::look::{Look, Section};
 use super::problem::{Problem, ProblemCode};
-use super::reading::Reading;
+use super::reading::{OURS, Reading};
 use super::sandbox::containers;
 use super::surfaces::surfaces;
 use super::variables::{Trust, Variables};
@@ -134,8 +134,9 @@ fn include_roots(folders: &Folders, variables: &Variables<'_>) -> Vec<PathBuf> {
 fn outgrown(config: &Path) -> Problem {
     Problem {
         code: ProblemCode::ConfigTooLarge,
-        message: "its variables make more than 16 MiB of text: not all of them were replaced".to_owned(),
-        hint: "name the long variable less often".to_owned(),
+        message: "its variables, paths and files of secrets make more than 16 MiB of text: not all of them were read"
+            .to_owned(),
+        hint: format!("name what is long less often: {OURS}"),
         at: top(config),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows how a file becomes a tree, not what a tree means.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::declared::{FileRole, SourceFile};
@@ -26,6 +27,9 @@ pub(super) struct Reading<'f> {
     pub(super) values_left: usize,
     /// Paths that were written with `~`, in whole.
     pub(super) homely: Vec<Said<String>>,
+    /// The keys of those.
+    pub(super) homely_keys: HashSet<String>,
+    seen: HashSet<SourceFile>,
 }
 
 impl<'f> Reading<'f> {
@@ -37,6 +41,8 @@ impl<'f> Reading<'f> {
             problems: Vec::new(),
             values_left: json5::MOST_VALUES,
             homely: Vec::new(),
+            homely_keys: HashSet::new(),
+            seen: HashSet::new(),
         }
     }
 
@@ -54,7 +60,7 @@ impl<'f> Reading<'f> {
 
     pub(super) fn saw(&mut self, path: &Path, role: FileRole, read: bool) {
         let file = SourceFile { path: path.to_path_buf(), role, read };
-        if !self.sources.contains(&file) {
+        if self.seen.insert(file.clone()) {
             self.sources.push(file);
         }
     }

@@ -83,7 +83,7 @@ fn written(look: &Look<'_, '_, '_>, text: &str) -> Option<(Credential, Vec<Varia
 }
 
 fn in_environment(look: &Look<'_, '_, '_>, name: &str) -> (Credential, Vec<Variable>) {
-    match look.variables.get(name) {
+    match look.variables.get(name).filter(|(value, _)| look.variables.may_grow(value)) {
         Some((value, variable)) => {
             (Credential::Known(Secret::new(value.trim_matches(is_blank).to_owned())), vec![variable])
         }
@@ -133,12 +133,15 @@ fn unread_file(provider: &str, path: &Path, id: &str) -> Credential {
 }
 
 fn content(look: &mut Look<'_, '_, '_>, path: &Path) -> Option<Secret> {
+    if look.variables.is_outgrown() {
+        return None;
+    }
     let answer = (look.reading.files)(path, MOST_SECRET_BYTES);
     look.reading.saw(path, FileRole::Secret, matches!(answer, Read::Text { .. } | Read::Lossy { .. }));
     match answer {
         Read::Text { text, .. } | Read::Lossy { text, .. } => {
             let secret = Secret::new(text.trim_matches(is_blank).to_owned());
-            (!secret.is_empty()).then_some(secret)
+            (!secret.is_empty() && look.variables.may_grow(&text)).then_some(secret)
         }
         Read::Missing | Read::Refused { .. } => None,
     }

@@ -81,7 +81,9 @@ fn session_stores(look: &mut Look<'_, '_, '_>, root: &Section<'_>, agents: &[Age
         return vec![store.map(|store| look.folders.resolve_untrimmed(&store))];
     }
     let of_agent = |agent: &Agent| {
-        store.clone().map(|store| look.folders.resolve_untrimmed(&store.replace("{agentId}", &agent.id)))
+        let is_kept = look.variables.may_grow(&store.value);
+        is_kept
+            .then(|| store.clone().map(|store| look.folders.resolve_untrimmed(&store.replace("{agentId}", &agent.id))))
     };
-    agents.iter().map(of_agent).collect()
+    agents.iter().map_while(of_agent).collect()
 }

@@ -26,7 +26,7 @@ pub(super) struct Variables<'p> {
     growth_left: Cell<usize>,
 }
 
-/// How much text all variables of one configuration may be replaced by.
+/// How much text one configuration may make of variables, files and defaults that its keys have in common.
 const MOST_GROWTH: usize = 16 << 20;
 
 /// How many variables of one value are kept with it; a person reads the first ones.
@@ -167,7 +167,9 @@ impl<'p> Variables<'p> {
         (out, through)
     }
 
-    fn may_grow(&self, value: &str) -> bool {
+    /// Whether another copy of `value` may be kept. One variable, one file and one default may be asked for by every one of some
+    /// hundred thousand keys; past the budget of the whole configuration nothing more is copied, and that is told.
+    pub(super) fn may_grow(&self, value: &str) -> bool {
         let left = self.growth_left.get().checked_sub(value.len());
         self.growth_left.set(left.unwrap_or_default());
         left.is_some() && !value.is_empty()

@@ -358,3 +358,31 @@ fn the_rich_sample_is_read_whole() {
     assert_eq!(declared.listeners.len(), 6);
     assert!(matches!(&declared.listeners[0].port.origin, Origin::Written { .. }));
 }
+
+#[test]
+fn what_many_keys_have_in_common_is_not_copied_without_end() {
+    let big = "b".repeat(100 << 10);
+    let accounts = |key: &str, value: &str| -> String {
+        let account = |n: usize| format!("a{n}: {{ {key}: '{value}' }}, ");
+        format!("channels: {{ telegram: {{ accounts: {{ {} }} }} }}", (0..2000).map(account).collect::<String>())
+    };
+    let agents: String = (0..10_000).map(|n| format!("a{n}: {{}}, ")).collect();
+    let folder = format!("/{}", "w/".repeat(2040));
+    let worlds = [
+        config(&accounts("botToken", "$BIG")).set("BIG", &big),
+        config(&accounts("botToken", "${BIG}")).set("BIG", &big),
+        config(&accounts("tokenFile", "/c/big")).with("/c/big", &big),
+        config(&format!("agents: {{ defaults: {{ workspace: '{folder}' }}, entries: {{ {agents} }} }}")),
+        config(&format!("session: {{ store: '{folder}{{agentId}}' }}, agents: {{ entries: {{ {agents} }} }}")),
+    ];
+    for world in worlds {
+        let declared = world.read();
+        assert!(codes(&declared).contains(&"config-too-large"), "{:?}", codes(&declared));
+        let known: usize = declared.secrets.iter().filter_map(|secret| secret.telling()).map(str::len).sum();
+        let paths: usize = declared.surfaces.iter().map(|surface| surface.path.value.as_os_str().len()).sum();
+        let workspaces: usize = declared.agents.iter().map(|agent| agent.workspace.value.as_os_str().len()).sum();
+        assert!(known + paths + workspaces < 20 << 20, "{known} {paths} {workspaces}");
+    }
+    let long = config(&format!("agents: {{ defaults: {{ workspace: '/{}' }} }}", "w".repeat(5000))).read();
+    assert_eq!(codes(&long), ["config-type"], "no path is longer than the kernel takes");
+}
