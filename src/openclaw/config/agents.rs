@@ -18,12 +18,16 @@ pub(super) fn agents(look: &mut Look<'_, '_, '_>, root: &Section<'_>) -> Vec<Age
     let entries = section.as_ref().map(|agents| roster(look, agents)).unwrap_or_default();
     let owner = section.as_ref().map_or(Some(IMPLICIT.to_owned()), |agents| owner(look, agents, &entries));
     if entries.is_empty() {
-        return vec![agent(look, IMPLICIT.to_owned(), None, defaults.as_ref(), true)];
+        return agent(look, IMPLICIT.to_owned(), None, defaults.as_ref(), true).into_iter().collect();
     }
     let is_owner = |id: &str| owner.as_deref() == Some(id);
     entries
         .into_iter()
-        .map(|(id, entry)| agent(look, id.clone(), Some(entry), defaults.as_ref(), is_owner(&id)))
+        .map_while(|(id, entry)| {
+            let is_owner = is_owner(&id);
+            (!look.variables.is_outgrown()).then(|| agent(look, id, Some(entry), defaults.as_ref(), is_owner))
+        })
+        .flatten()
         .collect()
 }
 
@@ -71,21 +75,27 @@ fn agent(
     entry: Option<Section<'_>>,
     defaults: Option<&Section<'_>>,
     is_default: bool,
-) -> Agent {
+) -> Option<Agent> {
     let own = |look: &mut Look<'_, '_, '_>, name| entry.as_ref().and_then(|entry| look.path(entry, name));
     let inherited = |look: &mut Look<'_, '_, '_>, name| defaults.and_then(|defaults| look.path(defaults, name));
-    let workspace = own(look, "workspace").unwrap_or_else(|| match inherited(look, "workspace") {
-        Some(workspace) if is_default => workspace,
-        Some(workspace) => workspace.map(|folder| folder.join(&id)),
-        None => undeclared_workspace(look, &id, is_default),
-    });
-    let agent_dir = own(look, "agentDir").unwrap_or_else(|| Said {
-        value: look.folders.state_dir.join("agents").join(&id).join("agent"),
-        key: format!("agents.entries.{id}.agentDir"),
-        origin: Origin::Default,
-    });
+    let workspace = match own(look, "workspace") {
+        Some(workspace) => workspace,
+        None => match inherited(look, "workspace") {
+            Some(workspace) if is_default => workspace,
+            Some(workspace) => look.bounded(workspace.map(|folder| folder.join(&id)))?,
+            None => look.bounded(undeclared_workspace(look, &id, is_default))?,
+        },
+    };
+    let agent_dir = match own(look, "agentDir") {
+        Some(agent_dir) => agent_dir,
+        None => look.bounded(Said {
+            value: look.folders.state_dir.join("agents").join(&id).join("agent"),
+            key: format!("agents.entries.{id}.agentDir"),
+            origin: Origin::Default,
+        })?,
+    };
     let cwd = own(look, "cwd").or_else(|| inherited(look, "cwd"));
-    Agent { id, is_default, workspace, agent_dir, cwd }
+    Some(Agent { id, is_default, workspace, agent_dir, cwd })
 }
 
 fn undeclared_workspace(look: &Look<'_, '_, '_>, id: &str, is_default: bool) -> Said<PathBuf> {

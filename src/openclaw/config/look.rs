@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::files::top;
 use super::folders::Folders;
 use super::json5::{At, Node, Value, is_blank};
 use super::origin::{Origin, Said};
@@ -13,6 +14,12 @@ use super::problem::{Problem, ProblemCode};
 use super::reading::Reading;
 use super::variables::Variables;
 use crate::plane::Place;
+
+/// PATH_MAX without the end of the text: no call of the system takes more.
+const MOST_PATH_BYTES: usize = 4095;
+
+/// How long a key may be without counting as text that was taken.
+const SHORT_KEY: usize = 256;
 
 /// An object of the config and the key that leads to it.
 #[derive(Clone)]
@@ -66,9 +73,6 @@ impl<'t> Section<'t> {
     }
 }
 
-/// What Linux takes for a path (PATH_MAX, limits.h); nothing can lie beyond.
-const MOST_PATH: usize = 4096;
-
 /// What a look needs besides the tree.
 pub(super) struct Look<'l, 'p, 'f> {
     pub(super) variables: &'l Variables<'p>,
@@ -77,13 +81,20 @@ pub(super) struct Look<'l, 'p, 'f> {
 }
 
 impl Look<'_, '_, '_> {
+    /// The key of `name`; nothing when too much was taken already. Short ones are as many as there are values; a long one may
+    /// stand before each of them.
+    pub(super) fn key(&self, within: &Section<'_>, name: &str) -> Option<String> {
+        let length = within.key.len() + name.len();
+        self.variables.may_take(length.saturating_sub(SHORT_KEY)).then(|| within.key_of(name))
+    }
+
     /// The object that `name` holds.
     pub(super) fn section<'t>(&mut self, within: &Section<'t>, name: &str) -> Option<Section<'t>> {
-        let key = within.key_of(name);
         let node = match &within.members {
             Cow::Borrowed(members) => members.get(name).filter(|node| node.value != Value::Null)?,
             Cow::Owned(_) => return None,
         };
+        let key = self.key(within, name)?;
         match &node.value {
             Value::Object(members) => Some(Section { key, at: node.at, members: Cow::Borrowed(members) }),
             _ => {
@@ -107,7 +118,7 @@ impl Look<'_, '_, '_> {
 
     pub(super) fn text_untrimmed(&mut self, within: &Section<'_>, name: &str) -> Option<Said<String>> {
         let node = within.node(name)?;
-        let key = within.key_of(name);
+        let key = self.key(within, name)?;
         match &node.value {
             Value::Text(text) => {
                 let (value, through) = self.variables.substitute(text);
@@ -123,31 +134,66 @@ impl Look<'_, '_, '_> {
     /// A path, absolute as OpenClaw makes it.
     pub(super) fn path(&mut self, within: &Section<'_>, name: &str) -> Option<Said<PathBuf>> {
         let text = self.text(within, name)?;
-        if text.value.len() > MOST_PATH {
-            let at = within.node(name).map_or(within.at, |node| node.at);
-            self.wrong_type(at, &text.key, "a path of at most 4096 bytes");
-            return None;
-        }
-        if !self.variables.may_grow(&text.value) {
-            return None;
-        }
         self.keep_homely(&text);
-        Some(text.map(|text| self.folders.resolve(&text)))
+        self.resolved(text, Folders::resolve)
+    }
+
+    /// The path that `resolve` makes of a text; a problem where the system takes none of that length.
+    pub(super) fn resolved(
+        &mut self,
+        text: Said<String>,
+        resolve: impl FnOnce(&Folders, &str) -> PathBuf,
+    ) -> Option<Said<PathBuf>> {
+        if self.variables.is_outgrown() {
+            return None;
+        }
+        let path = text.map(|text| resolve(self.folders, &text));
+        self.bounded(path)
+    }
+
+    /// The same for one that is put together already.
+    pub(super) fn bounded(&mut self, path: Said<PathBuf>) -> Option<Said<PathBuf>> {
+        let length = path.value.as_os_str().len();
+        if !self.variables.may_take(length) {
+            return None;
+        }
+        if length <= MOST_PATH_BYTES {
+            return Some(path);
+        }
+        let config = self.reading.sources.first().map(|file| top(&file.path));
+        if let Some(at) = path.place().cloned().or(config) {
+            self.reading.problem(Problem {
+                code: ProblemCode::ConfigType,
+                message: format!(
+                    "`{}` makes a path of {length} bytes, and the system takes at most {MOST_PATH_BYTES}",
+                    path.key
+                ),
+                hint: "name a shorter path: the gateway can keep nothing there".to_owned(),
+                at,
+            });
+        }
+        None
     }
 
     /// Remembers a path that is written with `~`, where HOME decides what that is.
     pub(super) fn keep_homely(&mut self, path: &Said<String>) {
+        if self.variables.is_outgrown() || self.reading.homely_keys.contains(&path.key) {
+            return;
+        }
         if let Some(whole) = self.folders.whole(&path.value)
-            && self.reading.homely_keys.insert(path.key.clone())
+            && self.variables.may_take(whole.len())
+            && whole.len() <= MOST_PATH_BYTES
         {
-            self.reading.homely.push(path.clone().map(|_| whole));
+            self.reading.homely_keys.insert(path.key.clone());
+            let Said { key, origin, .. } = path;
+            self.reading.homely.push(Said { value: whole, key: key.clone(), origin: origin.clone() });
         }
     }
 
     /// A port; 0, where it may be written, asks for any port and claims none.
     pub(super) fn port(&mut self, within: &Section<'_>, name: &str, zero: Zero) -> Option<Said<u16>> {
         let node = within.node(name)?;
-        let key = within.key_of(name);
+        let key = self.key(within, name)?;
         let number = match node.value {
             Value::Number(number) if number.fract() == 0.0 && (0.0..=65535.0).contains(&number) => Some(number as u16),
             _ => None,
@@ -170,7 +216,8 @@ impl Look<'_, '_, '_> {
         match node.value {
             Value::Bool(flag) => Some(flag),
             _ => {
-                self.wrong_type(node.at, &within.key_of(name), "true or false");
+                let key = self.key(within, name)?;
+                self.wrong_type(node.at, &key, "true or false");
                 None
             }
         }
@@ -178,7 +225,7 @@ impl Look<'_, '_, '_> {
 
     /// What a variable says, if it says more than blanks.
     pub(super) fn variable(&self, name: &str) -> Option<Said<String>> {
-        let (value, variable) = self.variables.get(name)?;
+        let (value, variable) = self.variables.get(name).filter(|(value, _)| self.variables.may_take(value.len()))?;
         let value = value.trim_matches(is_blank).to_owned();
         Some(Said { value, key: name.to_owned(), origin: Origin::Variable(variable) })
     }

@@ -19,7 +19,7 @@ use super::problem::{Problem, ProblemCode};
 use super::reading::{OURS, Reading};
 use super::sandbox::containers;
 use super::surfaces::surfaces;
-use super::variables::{Trust, Variables};
+use super::variables::{MOST_TAKEN, Trust, Variables};
 use crate::plane::spelled_out;
 
 /// OpenClaw takes any number of roots; nobody has so many, and every include is compared with each.
@@ -134,9 +134,11 @@ fn include_roots(folders: &Folders, variables: &Variables<'_>) -> Vec<PathBuf> {
 fn outgrown(config: &Path) -> Problem {
     Problem {
         code: ProblemCode::ConfigTooLarge,
-        message: "its variables, paths and files of secrets make more than 16 MiB of text: not all of them were read"
-            .to_owned(),
-        hint: format!("name what is long less often: {OURS}"),
+        message: format!(
+            "its texts, variables and files of secrets come to more than {} MiB where they are taken: not all of them were read",
+            MOST_TAKEN >> 20
+        ),
+        hint: format!("shorten them, or name them less often: {OURS}"),
         at: top(config),
     }
 }

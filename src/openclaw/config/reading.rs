@@ -23,13 +23,14 @@ pub(super) struct Reading<'f> {
     pub(super) files: &'f mut dyn FnMut(&Path, u64) -> Read,
     pub(super) names: Names,
     pub(super) sources: Vec<SourceFile>,
+    /// The same for a look: a config may name a file for each of its accounts.
+    seen: HashSet<SourceFile>,
     pub(super) problems: Vec<Problem>,
     pub(super) values_left: usize,
     /// Paths that were written with `~`, in whole.
     pub(super) homely: Vec<Said<String>>,
-    /// The keys of those.
+    /// Their keys.
     pub(super) homely_keys: HashSet<String>,
-    seen: HashSet<SourceFile>,
 }
 
 impl<'f> Reading<'f> {
@@ -38,11 +39,11 @@ impl<'f> Reading<'f> {
             files,
             names: Names::default(),
             sources: Vec::new(),
+            seen: HashSet::new(),
             problems: Vec::new(),
             values_left: json5::MOST_VALUES,
             homely: Vec::new(),
             homely_keys: HashSet::new(),
-            seen: HashSet::new(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::credential::{Credential, Secret};
 use super::declared::FileRole;
 use super::files::{MOST_SECRET_BYTES, Read};
+use super::folders::Folders;
 use super::json5::{Node, Value, is_blank};
 use super::look::{Look, Section};
 use super::origin::{Origin, Said, Variable};
@@ -19,7 +20,7 @@ pub(super) fn secret(
     name: &str,
 ) -> Option<Said<Credential>> {
     let node = within.node(name)?;
-    let key = within.key_of(name);
+    let key = look.key(within, name)?;
     let at = look.place(node.at);
     let (value, through) = match &node.value {
         Value::Text(text) => written(look, text)?,
@@ -61,7 +62,8 @@ pub(super) fn from_variable(look: &Look<'_, '_, '_>, name: &str) -> Option<Said<
 
 /// The secret in the file that one of OpenClaw's own variables names.
 pub(super) fn from_file_variable(look: &mut Look<'_, '_, '_>, name: &str) -> Option<Said<Credential>> {
-    let path = look.variable(name)?.map(|path| look.folders.resolve(&path));
+    let path = look.variable(name)?;
+    let path = look.resolved(path, Folders::resolve)?;
     let value = content(look, &path.value).map(Credential::Known);
     let value = value.unwrap_or_else(|| unread_file("file", &path.value, ""));
     Some(path.map(|_| value))
@@ -83,7 +85,7 @@ fn written(look: &Look<'_, '_, '_>, text: &str) -> Option<(Credential, Vec<Varia
 }
 
 fn in_environment(look: &Look<'_, '_, '_>, name: &str) -> (Credential, Vec<Variable>) {
-    match look.variables.get(name).filter(|(value, _)| look.variables.may_grow(value)) {
+    match look.variables.get(name).filter(|(value, _)| look.variables.may_take(value.len())) {
         Some((value, variable)) => {
             (Credential::Known(Secret::new(value.trim_matches(is_blank).to_owned())), vec![variable])
         }
@@ -119,7 +121,13 @@ fn referenced(
     }
     let mut question = format!("{source}\0{id}\0");
     match root.node("secrets").filter(|_| source == "exec") {
-        Some(_) => question.push_str(&definition.map(|section| section.canonical(look)).unwrap_or_default()),
+        // Names and numbers cost nothing elsewhere; here they are taken once for each reference.
+        Some(_) if look.variables.is_outgrown() => {}
+        Some(_) => {
+            let whole = definition.map(|section| section.canonical(look)).unwrap_or_default();
+            look.variables.may_take(whole.len());
+            question.push_str(&whole);
+        }
         // A store is the state dir's own.
         None => question.push_str(&look.folders.state_dir.to_string_lossy()),
     }
@@ -139,11 +147,11 @@ fn content(look: &mut Look<'_, '_, '_>, path: &Path) -> Option<Secret> {
     let answer = (look.reading.files)(path, MOST_SECRET_BYTES);
     look.reading.saw(path, FileRole::Secret, matches!(answer, Read::Text { .. } | Read::Lossy { .. }));
     match answer {
-        Read::Text { text, .. } | Read::Lossy { text, .. } => {
+        Read::Text { text, .. } | Read::Lossy { text, .. } if look.variables.may_take(text.len()) => {
             let secret = Secret::new(text.trim_matches(is_blank).to_owned());
-            (!secret.is_empty() && look.variables.may_grow(&text)).then_some(secret)
+            (!secret.is_empty()).then_some(secret)
         }
-        Read::Missing | Read::Refused { .. } => None,
+        Read::Text { .. } | Read::Lossy { .. } | Read::Missing | Read::Refused { .. } => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::declared::{Agent, Surface, SurfaceKind};
+use super::folders::Folders;
 use super::look::{Look, Section};
 use super::origin::Said;
 
@@ -25,7 +26,7 @@ pub(super) fn surfaces(look: &mut Look<'_, '_, '_>, root: &Section<'_>, agents: 
     let mut add = |kind, path: Option<Said<PathBuf>>| found.extend(path.map(|path| Surface { kind, path }));
     add(SurfaceKind::LogFile, log_file(look, root));
     for (kind, name) in VARIABLES {
-        add(kind, look.variable(name).map(|said| said.map(|path| look.folders.resolve(&path))));
+        add(kind, look.variable(name).and_then(|said| look.resolved(said, Folders::resolve)));
     }
     add(SurfaceKind::Worktrees, look.path(root, "worktreeRoot"));
     for path in session_stores(look, root, agents) {
@@ -55,8 +56,7 @@ fn log_file(look: &mut Look<'_, '_, '_>, root: &Section<'_>) -> Option<Said<Path
     let logging = look.section(root, "logging")?;
     let file = look.text_untrimmed(&logging, "file").filter(|file| !file.value.is_empty())?;
     look.keep_homely(&file);
-    Some(file.map(|file| {
-        let path = look.folders.resolve_untrimmed(&file);
+    Some(look.resolved(file, Folders::resolve_untrimmed)?.map(|path| {
         let dated = path.file_name().and_then(|name| name.to_str()).is_some_and(is_dated);
         if dated { path.with_file_name(format!("openclaw-{DATED}.log")) } else { path }
     }))
@@ -78,12 +78,14 @@ fn session_stores(look: &mut Look<'_, '_, '_>, root: &Section<'_>, agents: &[Age
     };
     look.keep_homely(&store);
     if !store.value.contains("{agentId}") {
-        return vec![store.map(|store| look.folders.resolve_untrimmed(&store))];
+        return look.resolved(store, Folders::resolve_untrimmed).into_iter().collect();
     }
     let of_agent = |agent: &Agent| {
-        let is_kept = look.variables.may_grow(&store.value);
-        is_kept
-            .then(|| store.clone().map(|store| look.folders.resolve_untrimmed(&store.replace("{agentId}", &agent.id))))
+        let is_outgrown = look.variables.is_outgrown();
+        (!is_outgrown).then(|| {
+            let store = store.clone().map(|store| store.replace("{agentId}", &agent.id));
+            look.resolved(store, Folders::resolve_untrimmed)
+        })
     };
-    agents.iter().map_while(of_agent).collect()
+    agents.iter().map_while(of_agent).flatten().collect()
 }

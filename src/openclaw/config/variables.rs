@@ -22,12 +22,12 @@ use crate::plane::Place;
 pub(super) struct Variables<'p> {
     process: &'p BTreeMap<String, String>,
     added: BTreeMap<String, (String, VariableSource)>,
-    /// A long variable named a million times would make more text than a machine holds.
-    growth_left: Cell<usize>,
+    /// A long text that is taken a million times would make more than a machine holds.
+    bytes_left: Cell<usize>,
 }
 
-/// How much text one configuration may make of variables, files and defaults that its keys have in common.
-const MOST_GROWTH: usize = 16 << 20;
+/// How much text may be made of one configuration: of its values each time that one is taken, of variables, of files of secrets.
+pub(super) const MOST_TAKEN: usize = 16 << 20;
 
 /// How many variables of one value are kept with it; a person reads the first ones.
 const MOST_THROUGH: usize = 16;
@@ -48,7 +48,7 @@ impl<'p> Variables<'p> {
         if !profile.eq_ignore_ascii_case("default") && !profile.is_empty() {
             added.insert("OPENCLAW_PROFILE".to_owned(), (profile.to_owned(), VariableSource::Process));
         }
-        Self { process, added, growth_left: Cell::new(MOST_GROWTH) }
+        Self { process, added, bytes_left: Cell::new(MOST_TAKEN) }
     }
 
     /// The value, if it is set at all.
@@ -142,14 +142,21 @@ impl<'p> Variables<'p> {
     }
 
     /// `text` with every `${NAME}` replaced, and the variables that took part. One that is unset or empty stays as it is.
+    /// Nothing when too much was taken already.
     pub(super) fn substitute(&self, text: &str) -> (String, Vec<Variable>) {
-        let mut out = String::with_capacity(text.len());
         let mut through = Vec::new();
+        if !self.may_take(text.len()) {
+            return (String::new(), through);
+        }
+        let mut out = String::with_capacity(text.len());
         let mut copied = 0;
         for reference in references_and_escapes(text) {
             out.push_str(&text[copied..reference.start]);
             copied = reference.end;
-            match self.text(reference.name).filter(|value| !reference.escaped && self.may_grow(value)) {
+            match self
+                .text(reference.name)
+                .filter(|value| !reference.escaped && !value.is_empty() && self.may_take(value.len()))
+            {
                 Some(value) => {
                     out.push_str(value);
                     if through.len() < MOST_THROUGH {
@@ -167,17 +174,17 @@ impl<'p> Variables<'p> {
         (out, through)
     }
 
-    /// Whether another copy of `value` may be kept. One variable, one file and one default may be asked for by every one of some
-    /// hundred thousand keys; past the budget of the whole configuration nothing more is copied, and that is told.
-    pub(super) fn may_grow(&self, value: &str) -> bool {
-        let left = self.growth_left.get().checked_sub(value.len());
-        self.growth_left.set(left.unwrap_or_default());
-        left.is_some() && !value.is_empty()
+    /// Whether that many bytes more may be taken. Every copy of what a config, a variable or a file says asks first: each can be
+    /// long, and taken once for every account or agent.
+    pub(super) fn may_take(&self, bytes: usize) -> bool {
+        let left = self.bytes_left.get().checked_sub(bytes);
+        self.bytes_left.set(left.unwrap_or_default());
+        left.is_some()
     }
 
-    /// Whether some variable was left as written because there was too much to replace.
+    /// Whether something was left out because too much was taken.
     pub(super) fn is_outgrown(&self) -> bool {
-        self.growth_left.get() == 0
+        self.bytes_left.get() == 0
     }
 
     /// A problem for every `${NAME}` below `node` that nothing sets.

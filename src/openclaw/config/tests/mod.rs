@@ -1,5 +1,6 @@
 //! What configurations declare, on files held in memory.
 
+mod bounds;
 mod files;
 mod values;
 
