@@ -82,17 +82,8 @@ impl Mask {
     pub fn mark(&self, text: &str) -> String {
         let Some(found) = &self.0 else { return text.to_owned() };
         let mut out = String::with_capacity(text.len());
-        // They come in the order of their ends, and one that ends later may begin before what was found already. Kept merged: of
-        // secrets that are parts of one another there may be as many finds as the square of the text.
-        let mut merged: Vec<Range<usize>> = Vec::new();
-        for mut range in found.find_overlapping_iter(text).map(|one| one.range()) {
-            while let Some(last) = merged.pop_if(|last| last.end >= range.start) {
-                range.start = range.start.min(last.start);
-            }
-            merged.push(range);
-        }
         let mut at = 0;
-        for range in merged {
+        for range in joined(found.find_overlapping_iter(text).map(|one| one.range())) {
             out.push_str(&text[at..range.start]);
             out.extend(text[range.clone()].chars().map(|_| MARK));
             at = range.end;
@@ -117,9 +108,23 @@ impl Mask {
     }
 }
 
+/// Ranges that come in the order of their ends, those that meet as one. Secrets that lie in one another match a text more often
+/// than a machine could note; joined they are never more than its characters.
+fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for mut range in ranges {
+        // One that ends later may begin before what was joined already.
+        while let Some(last) = joined.pop_if(|last| last.end >= range.start) {
+            range.start = range.start.min(last.start);
+        }
+        joined.push(range);
+    }
+    joined
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Mask, urls};
+    use super::{Mask, joined, urls};
     use crate::openclaw::config::credential::Secret;
     use crate::plane::hidden::starred;
 
@@ -145,5 +150,15 @@ mod tests {
         assert_eq!(mask(&["abcdef", "defghi", "cdefgh"]).hide("-abcdefghi-"), "-***-");
         assert_eq!(mask(&["schlüssel", "sechs6"]).hide("ein schlüssel, sechs6sechs6"), "ein ***, ***");
         assert_eq!(mask(&["short"]).hide("short"), "short");
+    }
+
+    #[test]
+    fn what_is_hidden_never_takes_more_than_the_text() {
+        // Secrets of `a` in every length over a text of `a`: each end has as many matches as there are secrets.
+        let (longest, length) = (1000, 4000);
+        let ends = (1..=length).flat_map(|end| (1..=longest.min(end)).rev().map(move |size| end - size..end));
+        let joined = joined(ends);
+        assert_eq!((joined.len(), joined.first()), (1, Some(&(0..length))));
+        assert!(joined.capacity() <= length, "{}", joined.capacity());
     }
 }

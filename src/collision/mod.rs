@@ -31,7 +31,7 @@ mod suggest;
 mod wording;
 mod within;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use claim::Claims;
 use finding::Finding;
@@ -55,7 +55,7 @@ pub fn prove(planes: &Planes, declared: &Declarations, claims: Claims, around: &
         let claimed = within::Claimed { claims: &claims, by: *by, suggest: &suggest };
         findings.extend(within::findings(plane, places, declared.get(&plane.name), planes, &claimed));
     }
-    sorted(findings)
+    capped(sorted(findings))
 }
 
 /// What OpenClaw's `answers` hold against the configs of `planes`.
@@ -67,12 +67,12 @@ pub fn judged(planes: &Planes, answers: BTreeMap<PlaneName, host::Validity>) -> 
 
 /// Which of `claims` collide, with one another and with what runs, sorted.
 pub fn check(claims: Claims, around: &Surroundings) -> Vec<Finding> {
-    sorted(collisions(&in_order(claims), around, &mut Suggest::new(around)))
+    capped(sorted(collisions(&in_order(claims), around, &mut Suggest::new(around))))
 }
 
 /// Which of `claims` collide with one another, sorted.
 fn across(claims: Claims, around: &Surroundings) -> Vec<Finding> {
-    sorted(between(&in_order(claims), around, &mut Suggest::new(around)))
+    capped(sorted(between(&in_order(claims), around, &mut Suggest::new(around))))
 }
 
 /// Whatever picks "the first" must not depend on the order in which things were written.
@@ -122,6 +122,33 @@ pub fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort();
     findings.dedup();
     findings
+}
+
+/// The most findings of one code about the same planes. A config can be wrong in as many places as it has lines.
+const MOST_ALIKE: usize = 50;
+
+/// The first findings of each kind, the last of them with the number of those that follow. None goes that blocks another plane, or
+/// for another reason, than one that stays.
+fn capped(findings: Vec<Finding>) -> Vec<Finding> {
+    if findings.len() <= MOST_ALIKE {
+        return findings;
+    }
+    let mut kept: Vec<Finding> = Vec::new();
+    // Of each kind how many there are, and where in `kept` the last one is.
+    let mut kinds: HashMap<_, (usize, usize)> = HashMap::new();
+    for finding in findings {
+        let kind = (finding.code.clone(), finding.planes.clone(), finding.living.clone());
+        let (count, last) = kinds.entry(kind).or_default();
+        *count += 1;
+        if *count <= MOST_ALIKE {
+            *last = kept.len();
+            kept.push(finding);
+        }
+    }
+    for (count, last) in kinds.into_values().filter(|(count, _)| *count > MOST_ALIKE) {
+        kept[last].message.push_str(&format!("; {} more findings like this one are not shown", count - MOST_ALIKE));
+    }
+    kept
 }
 
 #[cfg(test)]

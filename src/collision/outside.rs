@@ -87,12 +87,17 @@ struct Ground<'a>([Vec<(Key, &'a Claim)>; 2]);
 
 impl<'a> Ground<'a> {
     fn new(claims: &'a Claims, around: &Surroundings) -> Self {
-        let mut by_name: Vec<_> = apart(claims).map(|(claim, path)| (Key::by_name(path, around), claim)).collect();
+        let by_name: Vec<_> = apart(claims).map(|(claim, path)| (Key::by_name(path, around), claim)).collect();
         let place = |path| around.identity(path).and_then(Key::by_place);
-        let mut by_place: Vec<_> = apart(claims).filter_map(|(claim, path)| Some((place(path)?, claim))).collect();
-        by_name.sort();
-        by_place.sort();
-        Self([by_name, by_place])
+        let by_place: Vec<_> = apart(claims).filter_map(|(claim, path)| Some((place(path)?, claim))).collect();
+        let mut grounds = [by_name, by_place];
+        for ground in &mut grounds {
+            ground.sort();
+            // What many agents of a plane have in common would be gone through for each of their working folders.
+            let role = |claim: &Claim| claim.path().map(|(role, _)| role);
+            ground.dedup_by(|a, b| (&a.0, a.1.by, role(a.1)) == (&b.0, b.1.by, role(b.1)));
+        }
+        Self(grounds)
     }
 
     /// The claims in which `claim` lies, the innermost last; of a part of a state also those that lie in it.
@@ -101,7 +106,7 @@ impl<'a> Ground<'a> {
         let by_place = around.identity(path).and_then(Key::by_place);
         let keys = [Some(Key::by_name(path, around)), by_place];
         let mut found: Vec<&Claim> = Vec::new();
-        let mut seen: BTreeSet<&Claim> = BTreeSet::new();
+        let mut known: BTreeSet<&Claim> = BTreeSet::new();
         for (ground, key) in self.0.iter().zip(keys) {
             let Some(key) = key else { continue };
             let mut held = Vec::new();
@@ -114,7 +119,8 @@ impl<'a> Ground<'a> {
                 let start = ground.partition_point(|(other, _)| other < &outer);
                 held.extend(ground[start..].iter().take_while(|(other, _)| *other == outer).map(|(_, claim)| *claim));
             }
-            held.retain(|claim| seen.insert(claim));
+            held.retain(|claim| !known.contains(claim));
+            known.extend(&held);
             found.extend(held);
         }
         found

@@ -291,10 +291,11 @@ impl<'a> Ground<'a> {
     fn leaving(&self, all: &Claims, members: &[usize], inner: &[&'a Claim]) -> Vec<&'a Claim> {
         let class = self.class[members[0]];
         let outermost = members.iter().filter(|index| self.class[**index] == class).map(|index| self.claims[*index]);
-        let at_home: Vec<&Claim> = inner.iter().copied().filter(|claim| is_at_home(all, claim)).collect();
-        let is_planted = |claim: &&Claim| at_home.iter().any(|one| one.by != claim.by) && !is_at_home(all, claim);
+        let at_home = inner.iter().filter(|claim| is_at_home(all, claim));
+        let keepers = distinct(at_home.map(|claim| claim.by));
+        let is_planted = |claim: &&Claim| keepers.iter().any(|by| *by != claim.by) && !is_at_home(all, claim);
         let mut leaving: Vec<&Claim> = outermost.filter(is_planted).collect();
-        let stay = if leaving.is_empty() { Vec::new() } else { distinct(at_home.iter().map(|claim| claim.by)) };
+        let stay = if leaving.is_empty() { Vec::new() } else { keepers.clone() };
         let movers = distinct(inner.iter().map(|claim| claim.by).filter(|by| !stay.contains(by)));
         // A config does not follow its state dir, and what is written follows nothing.
         let follows = |claim: &Claim| match claim.source {
@@ -303,9 +304,9 @@ impl<'a> Ground<'a> {
             Source::Manifest | Source::Config | Source::Variable | Source::Living => false,
         };
         let told: Vec<&Claim> = members.iter().map(|index| self.claims[*index]).collect();
-        // The guests are among the inner ones.
-        let inner: BTreeSet<&Claim> = inner.iter().copied().collect();
-        let moves = |claim: &&Claim| movers.contains(&claim.by) && (inner.contains(claim) || !follows(claim));
+        // Guests are among them. A plane may have a hundred thousand agents there.
+        let inside: BTreeSet<&Claim> = inner.iter().copied().collect();
+        let moves = |claim: &&Claim| movers.contains(&claim.by) && (inside.contains(claim) || !follows(claim));
         let held = &self.owners[class];
         leaving.extend(told.into_iter().filter(moves).filter(|claim| held.binary_search(&claim.by).is_err()));
         leaving.sort_by_key(|claim| (claim.by, claim.source));

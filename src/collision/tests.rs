@@ -1,5 +1,7 @@
 //! The proof on small planes, and its laws on generated ones.
 
+mod bounds;
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;

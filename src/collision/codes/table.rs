@@ -154,7 +154,7 @@ codes! {
         "What the plane claims cannot be known, so nothing can be proved about it. Mend rights, owner or kind of the file."
     ConfigTooLarge "config-too-large" Error:
         "A config, or a file it includes, is larger than OpenClaw takes, or than gateward reads.";
-        "OpenClaw refuses an included file of more than 2 MiB. The other limits are gateward's own (8 MiB and 500,000 values of a config, 1,000 includes of 8 MiB together): what is beyond is not proved, and the message says whose limit it is. Split it, or take out what is not configuration."
+        "OpenClaw refuses an included file of more than 2 MiB. The other limits are gateward's own (8 MiB and 500,000 values of a config, 1,000 includes of 8 MiB together, 16 MiB of text as often as it is taken for accounts and agents): what is beyond is not proved, and the message says whose limit it is. Split it, or take out what is not configuration."
     ConfigEncoding "config-encoding" Error:
         "A config, or a file it includes, is not UTF-8.";
         "OpenClaw would read something else than was written. Save it as UTF-8."
