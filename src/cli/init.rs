@@ -21,6 +21,7 @@ use crate::plane::PlaneName;
 use crate::plane::shell::word;
 use crate::render::findings::has_error;
 use crate::render::manifest::{Draft, Found, Sketch};
+use crate::render::sources::tamed;
 
 /// The words of `init`.
 #[derive(Debug, clap::Args)]
@@ -61,7 +62,7 @@ pub fn run(args: &Args, scope: &Scope) -> Outcome {
         say(&format!("kept the manifest that was there as {}\n", kept.display()));
     }
     say(&format!("wrote {} with {}\n", output.display(), draft.names()));
-    tell(&output, &draft)
+    tell(&output, &draft, &text)
 }
 
 /// Planes by name, on ports that nothing has, far enough from one another.
@@ -202,8 +203,30 @@ fn keep(path: &Path) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
+/// What stands against a manifest, as comments at its end: its lines stay where a finding points.
+fn standing(found: &[Finding]) -> String {
+    let mut text =
+        "\n# It does not hold yet. `gateward check` shows more of what was found when it was written:\n".to_owned();
+    for finding in found {
+        let planes: Vec<&str> = finding.planes.iter().map(PlaneName::as_str).collect();
+        let said = format!("{} ({}): {}\n  {}", finding.code, planes.join(", "), finding.message, finding.hint);
+        said.lines().for_each(|line| text.push_str(&format!("# {}\n", tamed(line))));
+    }
+    text
+}
+
+/// Writes what was just written once more, with comments. Without them it says no less on stderr.
+fn add(path: &Path, text: &str) {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".new-{}", std::process::id()));
+    let beside = PathBuf::from(beside);
+    if write_beside(&beside, text).and_then(|()| fs::rename(&beside, path)).is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+}
+
 /// Proves what was written, and says what stands against it and what comes next.
-fn tell(path: &Path, draft: &Draft) -> Outcome {
+fn tell(path: &Path, draft: &Draft, text: &str) -> Outcome {
     let loaded = match load::read(path) {
         Ok(loaded) => loaded,
         Err(error) => return Err(trouble::manifest(&error)),
@@ -220,6 +243,7 @@ fn tell(path: &Path, draft: &Draft) -> Outcome {
     let warnings = warnings - found.len();
     if has_error(&found) {
         let secrets = survey::secrets(&loaded.planes);
+        add(path, &(text.to_owned() + &standing(&found)));
         say(&format!("\n{}\n", Quotes::of(&loaded, &secrets).shown(&found, stderr_look())));
         say(&format!("nothing on this host was changed; mend what stands against it, then `{gateward} check` again\n"));
         return Ok(Code::Done);

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::deaths::Deaths;
 use super::input::{Input, Met, Purpose, Told};
 use super::keepers::Keepers;
+use super::lanes::Lanes;
 use super::orders::{Change, Order};
 use super::proving;
 use super::seal;
@@ -90,6 +91,8 @@ pub struct Daemon {
     pub(super) refused: Vec<Finding>,
     /// The files of the configurations as they were at the last proof.
     pub(super) stamps: super::judged::Stamps,
+    /// Work beside the loop.
+    pub(super) lanes: Lanes,
     /// How often in a row the host alone kept a plane from starting.
     pub(super) looks: u32,
     /// The manifest file as it was when it was read last.

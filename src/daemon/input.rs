@@ -166,6 +166,8 @@ pub enum Purpose {
 pub struct Proved {
     /// Why it was.
     pub purpose: Purpose,
+    /// Which one it is, in the order they were asked for.
+    pub number: u64,
     /// The definitions that the loop had handed out when it was begun.
     pub handed_out: BTreeMap<PlaneName, String>,
     /// The planes and what stands against them, or why there are none.

@@ -47,11 +47,19 @@ impl Daemon {
         let is_edited = |(name, now): &(&PlaneName, &Vec<_>)| self.stamps.get(*name).is_some_and(|then| then != *now);
         let asked: BTreeSet<PlaneName> = stamps.iter().filter(is_edited).map(|(name, _)| name.clone()).collect();
         self.stamps = stamps;
-        if asked.is_empty() {
+        self.lanes.to_judge.extend(asked);
+        self.judge_next();
+    }
+
+    /// Asks about everything that was edited since the last answer, in one go: of many edits the last counts.
+    fn judge_next(&mut self) {
+        if self.lanes.is_judging || self.lanes.to_judge.is_empty() {
             return;
         }
+        self.lanes.is_judging = true;
+        let asked = std::mem::take(&mut self.lanes.to_judge);
         let (planes, inputs) = (self.planes.clone(), self.inputs.clone());
-        tokio::task::spawn_blocking(move || {
+        self.lanes.judges.take(move || {
             let found = survey::judged(&planes, &asked);
             let refused = |one: &Finding| Code::of(&one.code) == Some(Code::ConfigInvalid);
             let findings = found.into_iter().filter(refused).collect();
@@ -72,5 +80,7 @@ impl Daemon {
             self.tell_gone(finding);
         }
         self.refused.extend(judged.findings);
+        self.lanes.is_judging = false;
+        self.judge_next();
     }
 }

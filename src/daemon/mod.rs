@@ -5,6 +5,7 @@
 pub mod applied;
 pub mod identity;
 mod judged;
+mod lanes;
 pub mod keepers;
 pub mod load;
 mod passage;
@@ -171,7 +172,7 @@ pub fn run(manifest: &Path, manner: Manner) -> Result<End, RunError> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(1)
+        .max_blocking_threads(lanes::LANES)
         // Signals are this thread's alone: held back here, they wait for whoever takes our place.
         .on_thread_start(crate::os::signals::hold_back)
         // A proof is rare: its thread does not stay for the next one.
@@ -210,8 +211,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
     let (inputs, heard_inputs) = mpsc::unbounded_channel();
     let supervisor = planes.supervisor.clone();
     let access = Access::of(supervisor.socket_group.as_deref())?;
-    let listener = listener(&supervisor, access)?;
-    let (hear, heard) = mpsc::channel::<Heard>(16);
+    let (listener, (hear, heard)) = (listener(&supervisor, access)?, mpsc::channel::<Heard>(16));
     tokio::task::spawn_local(forward(heard, inputs.clone(), Input::Heard));
     let (place, nudge) = (rundir::sockets_lock(&supervisor.run_dir), listener.nudge());
     let touched = inputs.clone();
@@ -243,6 +243,7 @@ async fn supervise(planes: Planes, manner: Manner, lock: Lock, sockets: Lock) ->
         refused: Vec::new(),
         stamps: Default::default(),
         looks: 0,
+        lanes: lanes::Lanes::default(),
         read: None,
         trouble: String::new(),
         later: Vec::new(),

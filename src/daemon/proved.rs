@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::core::{Daemon, refused};
-use super::input::{Input, Proved, Purpose};
+use super::input::{Facts, Input, Proved, Purpose};
 use super::proving::{Stamp, Task};
 use super::reconcile::spoken;
 use super::report::codes;
@@ -54,15 +54,31 @@ impl Daemon {
             run_dir: self.planes.supervisor.run_dir.clone(),
             handed_out: handed_out.map(|(_, sealed)| Held::only(sealed.clone())).collect(),
             ordered: self.orders.keys().cloned().collect(),
+            number: self.lanes.proofs.get() + 1,
             purpose,
         };
+        self.lanes.proofs.set(task.number);
+        let lane = if matches!(task.purpose, Purpose::Reload(..)) { &self.lanes.asks } else { &self.lanes.looks };
         let inputs = self.inputs.clone();
-        tokio::task::spawn_blocking(move || inputs.send(task.done()));
+        // The loop is gone only when the daemon leaves.
+        lane.take(move || drop(inputs.send(task.done())));
+    }
+
+    /// Whether a later proof, which was quicker, saw other planes or other files: what this one saw is of the past.
+    fn is_overtaken(&self, proved: &Proved) -> bool {
+        let is_same = |facts: &Facts| {
+            let planes = |planes: &Planes| planes.planes.iter().map(|(plane, _)| plane.clone()).collect::<Vec<_>>();
+            facts.stamps == self.stamps && planes(&facts.planes) == planes(&self.planes)
+        };
+        proved.number < self.lanes.newest && !proved.outcome.as_ref().is_ok_and(is_same)
     }
 
     pub(super) fn proved(&mut self, proved: Proved) {
         if self.down.is_some() {
             return too_late(proved.purpose);
+        }
+        if self.is_overtaken(&proved) {
+            return self.prove(proved.purpose);
         }
         if let (Ok(facts), Purpose::Reload(reload, _)) = (&proved.outcome, &proved.purpose)
             && reload.dry_run
@@ -74,6 +90,7 @@ impl Daemon {
             self.exchanged(before);
             return;
         }
+        self.lanes.newest = self.lanes.newest.max(proved.number);
         self.read = Stamp::of(&self.planes.supervisor.manifest);
         match proved.outcome {
             Err(unread) => {

@@ -52,6 +52,8 @@ pub struct Task {
     pub ordered: BTreeSet<PlaneName>,
     /// Why.
     pub purpose: Purpose,
+    /// Which one it is, in the order they were asked for.
+    pub number: u64,
 }
 
 impl Task {
@@ -60,7 +62,7 @@ impl Task {
         let outcome = facts(&self);
         let handed_out =
             self.handed_out.into_iter().map(|out| (out.sealed.plane.name, out.sealed.definition)).collect();
-        Input::Proved(Box::new(Proved { purpose: self.purpose, handed_out, outcome }))
+        Input::Proved(Box::new(Proved { purpose: self.purpose, number: self.number, handed_out, outcome }))
     }
 }
 
@@ -74,6 +76,8 @@ fn facts(task: &Task) -> Result<Facts, Unread> {
         }
     };
     let planes = loaded.planes;
+    // Before they are read: what changes meanwhile must not pass for what was proved.
+    let stamps = judged::stamps(&planes);
     let held = with_what_was_handed_out(held, task);
     let changing = changing(&planes, &held);
     let depth = depth(&task.purpose, &changing, &held);
@@ -85,7 +89,6 @@ fn facts(task: &Task) -> Result<Facts, Unread> {
     let findings = crate::collision::sorted(findings);
     let (host, findings): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|one| Code::of(&one.code).is_some_and(Code::is_of_the_host));
-    let stamps = judged::stamps(&planes);
     Ok(Facts { stamps, planes, findings, host: looked_at_host.then_some(host), held })
 }
 

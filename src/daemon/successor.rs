@@ -44,7 +44,7 @@ impl Daemon {
         let program = self.program.clone();
         let inputs = self.inputs.clone();
         let manifest = self.planes.supervisor.manifest.clone();
-        tokio::task::spawn_blocking(move || {
+        self.lanes.tries.take(move || {
             let starts = || match load::read(&manifest) {
                 Err(error) if applied::left_living(&manifest).is_none() => Err(error.to_string()),
                 Ok(_) | Err(_) => Ok(()),

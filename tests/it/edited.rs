@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use gateward::wire::State;
@@ -117,4 +119,57 @@ fn a_refusal_shows_its_findings_as_check_does() {
     assert!(finding.contains(&format!("\"{log}\"")) && finding.matches(": log file ").count() == 2, "{finding}");
     let refused = world.run(&["restart", "main"]).code(7).err;
     assert!(refused.contains(finding.trim_end()), "{finding}\n---\n{refused}");
+}
+
+/// A command of contract "openclaw" whose `config validate` waits for as long as a file is there, and tells that it does.
+fn hesitant(scratch: &Scratch) -> (String, PathBuf, PathBuf) {
+    let (holds, asked) = (scratch.join("holds"), scratch.join("asked"));
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *'config validate'*) echo $$ >>{asked}; while [ -e {holds} ]; do sleep 0.1; done;; esac\n\
+         exec {ours} practice \"$@\"\n",
+        asked = asked.display(),
+        holds = holds.display(),
+        ours = env!("CARGO_BIN_EXE_gateward")
+    );
+    let program = scratch.write("openclaw", &script);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a mode");
+    (program.display().to_string(), holds, asked)
+}
+
+#[test]
+fn an_openclaw_that_hangs_when_it_is_asked_holds_up_no_other_plane() {
+    let scratch = Scratch::new("hesitant");
+    let (program, holds, asked) = hesitant(&scratch);
+    let rests = |name: &str| TestPlane::practice(name).key("autostart", "false");
+    let mut world = Gateward::new("hesitant", vec![TestPlane::command("main", &[&program]), rests("rescue")]);
+    world.up();
+    let main = world.until("main", SOON, "up", |plane| plane.state == State::Up && plane.ready);
+    let questions = || fs::read_to_string(&asked).unwrap_or_default().lines().count();
+    let before = questions();
+    fs::write(&holds, "").expect("written");
+
+    // An edit of main's config, and a reload that changes main: both have OpenClaw asked, and it says nothing.
+    let text = fs::read_to_string(world.scratch().join("main/openclaw.json")).expect("a config");
+    world.scratch().write("main/openclaw.json", &format!("{text}\n// edited\n"));
+    eventually(SOON, "the question about the edit", || questions() > before);
+    let manifest = fs::read_to_string(world.manifest()).expect("the manifest");
+    fs::write(world.manifest(), format!("{manifest}\n[planes.main.env]\nCHANGED = \"1\"\n")).expect("written");
+    let mut reload = world.command(&["reload"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("ours");
+    eventually(SOON, "the question of the reload", || questions() > before + 1);
+
+    // A plane that comes new, which has no keeper yet, and one that waits for its start.
+    let manifest = fs::read_to_string(world.manifest()).expect("the manifest");
+    let fresh = "\n[planes.staging]\nisolates = \"what comes new\"\ncontract = \"plain\"\ncommand = [\"/bin/sleep\", \"600\"]\n";
+    fs::write(world.manifest(), manifest + fresh).expect("written");
+    world.until("staging", SOON, "up", |plane| plane.state == State::Up);
+    world.run(&["start", "rescue"]).code(0);
+    let rescue = world.until("rescue", SOON, "up", |plane| plane.state == State::Up && plane.ready);
+    assert!(reload.try_wait().expect("our child").is_none(), "the reload still waits for OpenClaw");
+    assert_eq!(world.plane("main").pid, main.pid);
+
+    fs::remove_file(&holds).expect("removed");
+    let done = eventually(SOON, "the end of the reload", || reload.try_wait().expect("our child"));
+    assert!(done.success(), "{done:?}");
+    world.until("main", SOON, "replaced", |plane| plane.pid.is_some() && plane.pid != main.pid && plane.ready);
+    assert_eq!(world.plane("rescue").pid, rescue.pid);
 }

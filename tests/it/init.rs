@@ -141,6 +141,10 @@ fn what_stops_profiles_is_said() {
     folder.write(".openclaw-rescue/openclaw.json", &config(18809));
     let said = gateward(&folder, &["init", "--from-profiles"]).code(0);
     assert!(said.err.contains("error[port-family-overlap]"), "{}", said.err);
+    let written = fs::read_to_string(folder.join("supervisor.toml")).expect("a manifest");
+    let last = written.split("\n\n").last().expect("a part");
+    assert!(last.lines().all(|line| line.starts_with("# ")), "{last}");
+    assert!(last.contains("# port-family-overlap (main, rescue): ") && last.contains("say `port = "), "{last}");
     let said = gateward(&Scratch::new("init-none"), &["init", "--from-profiles"]).code(1);
     assert!(said.err.contains("no OpenClaw profile"), "{}", said.err);
 }
