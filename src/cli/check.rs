@@ -143,8 +143,10 @@ fn explain(word: &str) -> Outcome {
         return Ok(Code::Done);
     }
     let hint = match codes::Code::nearest(&word.to_lowercase()) {
-        Some(near) => format!("did you mean `{near}`? All codes are in docs/checks.md"),
-        None => "all codes are in docs/checks.md".to_owned(),
+        Some(near) => format!(
+            "did you mean `{near}`? Findings are listed in docs/checks.md, mistakes of a manifest in docs/manifest.md"
+        ),
+        None => "findings are listed in docs/checks.md, mistakes of a manifest in docs/manifest.md".to_owned(),
     };
     Err(Failure::Usage(Told::new(format!("there is no code `{}`", word.escape_debug()), hint)))
 }

@@ -101,6 +101,20 @@ pub fn definition(plane: &Plane) -> String {
     })
 }
 
+/// How to come by an OpenClaw: by one that is here, else by installing one.
+fn installed_or_to_be(own: &BTreeMap<String, String>) -> String {
+    match Runtimes::in_environ(own).installed().last() {
+        Some(there) => format!(
+            "OpenClaw {0} is installed here: write `[runtimes.stable]` with `version = \"{0}\"`, and `runtime = \"stable\"` for the plane",
+            there.record.version
+        ),
+        None => format!(
+            "install one with `gateward runtime install {}` and name it in [runtimes], or set `command`",
+            crate::runtime::PINNED
+        ),
+    }
+}
+
 /// The plane's program as a supervisor with this environment would find it.
 pub fn program_of(plane: &Plane, own: &BTreeMap<String, String>) -> Result<PathBuf, SealError> {
     program(plane, own).map(|(program, _)| program)
@@ -114,10 +128,7 @@ pub(super) fn program(plane: &Plane, own: &BTreeMap<String, String>) -> Result<(
             Some(program) => Ok((program, None)),
             None => Err(SealError {
                 message: format!("`openclaw` of plane {} is not on PATH ({path})", plane.name),
-                hint: format!(
-                    "install one with `gateward runtime install {}` and name it in [runtimes], or set `command`",
-                    crate::runtime::PINNED
-                ),
+                hint: installed_or_to_be(own),
             }),
         },
         Launch::Runtime { name, version } => match Runtimes::in_environ(own).bin(version) {
@@ -205,7 +216,9 @@ mod tests {
     #[test]
     fn a_missing_program_says_what_to_do() {
         let (plane, supervisor) = testing::plane("main", 21_000);
-        let own = BTreeMap::from([("PATH".to_owned(), "/nowhere".to_owned())]);
+        let none = tempfile::tempdir().expect("a folder").path().display().to_string();
+        let own =
+            BTreeMap::from([("PATH".to_owned(), "/nowhere".to_owned()), ("GATEWARD_RUNTIMES_DIR".to_owned(), none)]);
         let error = seal(&plane, &supervisor, "id", &own).expect_err("no openclaw there");
         assert!(error.message.contains("not on PATH (/nowhere)"), "{error}");
         assert!(error.hint.contains("gateward runtime install"), "{}", error.hint);

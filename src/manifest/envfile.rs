@@ -95,6 +95,13 @@ fn variable(line: &str) -> Line<'_> {
     if value.contains('\0') {
         return Line::Wrong(format!("the value of `{name}` in this `env_file` holds a NUL character"));
     }
+    let begins = value.chars().next().filter(|c| matches!(c, '"' | '\''));
+    if begins.is_some_and(|quote| value.len() == 1 || !value.ends_with(quote)) {
+        // A value of a systemd or dotenv file may have a comment behind it, or go on in the next line.
+        return Line::Wrong(format!(
+            "the value of `{name}` in this `env_file` begins with a quote and does not end with it"
+        ));
+    }
     let quoted = |quote: char| value.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
     let value = quoted('"').or_else(|| quoted('\'')).unwrap_or(value);
     let length = name.len() + 1 + value.len();
@@ -129,6 +136,16 @@ mod tests {
         let pairs: Vec<_> = read.iter().map(|(name, value)| (name.value.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("A", "1"), ("B", " x # y "), ("C", "it''s"), ("D", ""), ("E", "a=b")]);
         assert_eq!(read[1].0.place.line, 4);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_the_last_of_its_line_is_no_value() {
+        for value in ["\"x", "\"x\" # c", "'x\"", "\"", "'"] {
+            let text = format!("A=1\nB={value}\n");
+            let mistakes = read(Path::new("/e"), &file(&text, 0o100600), &[7], &named()).expect_err(value);
+            assert!(mistakes[0].message.contains("`B`") && mistakes.len() == 1, "{value}: {mistakes:?}");
+        }
+        assert!(read(Path::new("/e"), &file("A=x\"\nB=\"\"\nC=it's\n", 0o100600), &[7], &named()).is_ok());
     }
 
     #[test]

@@ -142,6 +142,17 @@ fn supervisor(written: &Written, given: &Given, mistakes: &mut Vec<Mistake>) -> 
             None => state_dir.join("run"),
         },
     });
+    if run_dir == state_dir {
+        let message = "`run_dir` and `state_dir` are one folder: each holds a lock of its own by the same name";
+        let hint = format!("leave `run_dir` out, or write `run_dir = \"{}\"`", state_dir.join("run").display());
+        let place = [table.run_dir.at().map(|at| &at.place), table.state_dir.at().map(|at| &at.place)];
+        let place = place.into_iter().flatten().next().or_else(|| written.places.get("supervisor"));
+        let mistake = Mistake::new(Code::Contradiction, message, hint).about("supervisor.run_dir");
+        mistakes.push(match place {
+            Some(place) => mistake.at(place.clone(), "the same as `state_dir`"),
+            None => mistake,
+        });
+    }
     if let Some(group) = table.socket_group.at().filter(|group| !given.groups.contains(&group.value.0)) {
         let message = format!("`socket_group` names `{}`, and this host has no such group", group.value.0);
         let mistake = Mistake::new(Code::UnknownAccount, message, "create it with `groupadd`, or take the key out");

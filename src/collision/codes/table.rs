@@ -212,6 +212,9 @@ codes! {
     StateDirOpen "state-dir-open" Warning:
         "Others than the plane's user can enter or read its state dir.";
         "It holds credentials and conversations. `chmod 700` it."
+    StateDirOfHost "state-dir-of-host" Error:
+        "A plane's state dir is a folder that every host has, or somebody's HOME.";
+        "OpenClaw writes its databases, credentials and agents there, beside what is not its own, and such a folder cannot be closed to others. Name a folder of the plane's own."
     EnvFileOpen "env-file-open" Warning:
         "Others than the plane's user can read the `.env` of its state dir.";
         "It holds secrets as a rule. `chmod 600` it."

@@ -10,8 +10,8 @@ use crate::collision::surroundings::{Entry, EntryKind, NoCwd};
 use crate::collision::wording::{listed, shown};
 use crate::openclaw::config::declared::{Declared, FileRole};
 use crate::openclaw::config::problem::ProblemCode;
-use crate::plane::Launch;
 use crate::plane::shell::word;
+use crate::plane::{Launch, spelled_out};
 
 /// Whether the configuration could be read well enough to hold what it does not say against it.
 pub(super) fn is_readable(declared: &Declared) -> bool {
@@ -71,7 +71,15 @@ pub(super) fn rights(subject: &Subject, declared: Option<&Declared>) -> Vec<Find
     let mut found = Vec::new();
     let name = &subject.plane.name;
     let state_dir = subject.plane.state_dir.as_path();
-    if let Some(entry) = mode(state_dir).filter(|entry| entry.kind == EntryKind::Folder && entry.mode & 0o077 != 0) {
+    if is_the_hosts(state_dir) {
+        let surface = shown(state_dir);
+        let message = format!("the state dir of `{name}`, {surface}, is a folder of the host's");
+        let one = subject.finding(Code::StateDirOfHost, surface).at(subject.places.of("state_dir"), "");
+        let hint = format!("name a folder of the plane's own in `state_dir`, say one called {name} below it");
+        found.push(one.saying(message).hinting(hint));
+    } else if let Some(entry) =
+        mode(state_dir).filter(|entry| entry.kind == EntryKind::Folder && entry.mode & 0o077 != 0)
+    {
         let (surface, at) = (shown(state_dir), word(state_dir));
         let message = format!("others than its user can enter the state dir of `{name}`: mode {:04o}", entry.mode);
         let one = subject.finding(Code::StateDirOpen, &surface).at(subject.places.of("state_dir"), "");
@@ -94,6 +102,25 @@ pub(super) fn rights(subject: &Subject, declared: Option<&Declared>) -> Vec<Find
         found.push(one.saying(message).hinting(format!("chmod 600 {}", word(&file.path))));
     }
     found
+}
+
+/// Whether a path is one that every host has, or somebody's HOME: what lies there is no plane's, nor are its rights.
+fn is_the_hosts(path: &Path) -> bool {
+    let path = spelled_out(path);
+    let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).filter(|part| *part != "/").collect();
+    match parts.as_slice() {
+        [] | ["proc" | "sys" | "boot", ..] => true,
+        [one] => {
+            let all = "bin dev etc home lib lib32 lib64 media mnt opt root run sbin srv tmp usr var";
+            all.split(' ').any(|known| known == *one)
+        }
+        ["usr", "bin" | "sbin" | "lib" | "lib64" | "libexec" | "share" | "include", ..] => true,
+        ["usr", "local"] | ["home", _] => true,
+        ["var" | "run", second] => {
+            matches!(*second, "lib" | "log" | "cache" | "tmp" | "run" | "spool" | "lock" | "opt" | "user" | "mail")
+        }
+        _ => false,
+    }
 }
 
 /// The plane's user, where the folder belongs to somebody else.

@@ -103,10 +103,13 @@ pub(super) fn exposure(subject: &Subject, gateway: &Gateway) -> Option<Finding> 
     match reach {
         Reach::Loopback => None,
         Reach::Unsaid => {
-            let message = match &gateway.bind {
-                Some(_) => format!("`gateway.bind` of `{name}` is `auto`: 0.0.0.0 where OpenClaw detects a container"),
-                None => format!("`{name}` does not say `gateway.bind`: 0.0.0.0 where OpenClaw detects a container"),
+            let said = match &gateway.bind {
+                Some(_) => format!("`gateway.bind` of `{name}` is `auto`"),
+                None => format!("`{name}` does not say `gateway.bind`"),
             };
+            let is_open = !(has(&gateway.token) || has(&gateway.password));
+            let then = if is_open { ", and without a token or a password it refuses to start there" } else { "" };
+            let message = format!("{said}: 0.0.0.0 where OpenClaw detects a container{then}");
             let place = gateway.bind.as_ref().and_then(|said| said.place()).or(subject.places.of("config"));
             let hint = format!("in {} say gateway.bind: \"loopback\"", shown(&subject.plane.config));
             let one = subject.finding(Code::BindImplicit, "gateway.bind").at(place, "");
@@ -175,20 +178,22 @@ fn is_funnel(said: &Said<String>) -> bool {
     said.key.ends_with("tailscale.mode") && said.value == "funnel"
 }
 
+/// Whether a token or password is there.
+fn has(said: &Option<Said<Credential>>) -> bool {
+    said.as_ref().is_some_and(|said| !matches!(said.value, Credential::Missing { .. }))
+}
+
 /// Whether a token, a password or a trusted proxy stands in the way; of a funnel OpenClaw wants a password.
 fn asks_for_entrance(gateway: &Gateway, reach: &Said<String>) -> bool {
-    let is_there = |said: &Option<Said<Credential>>| {
-        said.as_ref().is_some_and(|said| !matches!(said.value, Credential::Missing { .. }))
-    };
     match gateway.auth_mode.as_ref().map(|said| said.value.as_str()) {
         mode if is_funnel(reach) => {
-            is_there(&gateway.password) && (mode == Some("password") || mode.is_none() && !is_there(&gateway.token))
+            has(&gateway.password) && (mode == Some("password") || mode.is_none() && !has(&gateway.token))
         }
         Some("none") => false,
         Some("trusted-proxy") => true,
-        Some("password") => is_there(&gateway.password),
-        Some("token") => is_there(&gateway.token),
-        Some(_) | None => is_there(&gateway.token) || is_there(&gateway.password),
+        Some("password") => has(&gateway.password),
+        Some("token") => has(&gateway.token),
+        Some(_) | None => has(&gateway.token) || has(&gateway.password),
     }
 }
 
