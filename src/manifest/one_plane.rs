@@ -207,18 +207,7 @@ impl Scene<'_> {
             let version = table.version.get().map(|version| version.0.clone()).unwrap_or_default();
             return Launch::Runtime { name: name.to_owned(), version };
         }
-        if self.written.grasp < Grasp::Partial {
-            let known = self.written.runtimes.iter().map(|(known, _)| known.value.as_str()).chain(["path", "practice"]);
-            let hint = match suggest::nearest(name, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => {
-                    format!("add `[runtimes.{name}]` with its `version`, or write `path` for the `openclaw` on PATH")
-                }
-            };
-            let message =
-                format!("`runtime` names `{}`, and there is no `[runtimes]` entry of that name", name.escape_debug());
-            let mistake =
-                Mistake::new(Code::UnknownRuntime, message, hint).at(runtime.place.clone(), "no such runtime");
+        if let Some(mistake) = unknown_runtime(self.written, runtime) {
             self.tell("runtime", mistake);
         }
         Launch::OnPath
@@ -290,6 +279,21 @@ impl Scene<'_> {
             self.tell("port", mistake.at(self.name.place.clone(), "contract `openclaw` needs a base port"));
         }
     }
+}
+
+/// That a runtime is none, where the manifest is known well enough to say so.
+pub(super) fn unknown_runtime(written: &Written, runtime: &At<RuntimeName>) -> Option<Mistake> {
+    let name = runtime.value.0.as_str();
+    let known = || written.runtimes.iter().map(|(known, _)| known.value.as_str()).chain(["path", "practice"]);
+    if written.grasp >= Grasp::Partial || known().any(|known| known == name) {
+        return None;
+    }
+    let hint = match suggest::nearest(name, known()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("add `[runtimes.{name}]` with its `version`, or write `path` for the `openclaw` on PATH"),
+    };
+    let message = format!("`runtime` names `{}`, and there is no `[runtimes]` entry of that name", name.escape_debug());
+    Some(Mistake::new(Code::UnknownRuntime, message, hint).at(runtime.place.clone(), "no such runtime"))
 }
 
 /// The folders of one plane.

@@ -64,6 +64,12 @@ pub fn resolve(written: &Written, given: &Given) -> Result<Planes, Vec<Mistake>>
             planes.push((resolved, one.places()));
         }
     }
+    // Where every plane says its own, nobody has asked for that of all yet.
+    if !mistakes.iter().any(|mistake| mistake.code == Code::UnknownRuntime)
+        && let Some(mistake) = written.defaults.runtime.at().and_then(|at| one_plane::unknown_runtime(written, at))
+    {
+        mistakes.push(mistake.about("defaults.runtime"));
+    }
     across(written, &mut mistakes);
     match supervisor {
         Some(supervisor) if mistakes.is_empty() => {

@@ -34,6 +34,7 @@ mod strays;
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -166,7 +167,30 @@ pub struct Looked {
     pub depth: Depth,
 }
 
-/// The same within `budget`: of a host that takes longer to look at, files alone are proved.
+/// Looks at the host that are under way in this process. One that waits in the kernel, for a disk say, cannot be called off.
+static LOOKING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many of them there may be: those of two proofs at once, and two that are stuck.
+const MOST_LOOKING: usize = 4;
+
+/// One look, counted until it is dropped.
+struct Looking(&'static AtomicUsize);
+
+impl Looking {
+    /// Nothing while too many are under way.
+    fn begin(count: &'static AtomicUsize) -> Option<Self> {
+        let one_more = |looking| (looking < MOST_LOOKING).then_some(looking + 1);
+        count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok().then_some(Self(count))
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The same within `budget`: of a host that takes longer to look at, or on which earlier looks are stuck, files alone are proved.
 pub fn prove_within(
     budget: Duration,
     planes: &Planes,
@@ -174,12 +198,17 @@ pub fn prove_within(
     depth: Depth,
     asked: &BTreeSet<PlaneName>,
 ) -> Looked {
-    if depth != Depth::Files {
+    let look = if depth == Depth::Files { None } else { Looking::begin(&LOOKING) };
+    if depth != Depth::Files && look.is_none() {
+        tracing::warn!("earlier looks at the host are stuck: files alone are proved");
+    }
+    if let Some(look) = look {
         let (tell, told) = mpsc::channel();
         let (planes, held, asked) = (planes.clone(), held.to_vec(), asked.clone());
         let looking = move || {
             // Whoever waited may have given up.
             let _ = tell.send(prove_change(&planes, &held, depth, &asked));
+            drop(look);
         };
         match std::thread::Builder::new().name("survey".to_owned()).spawn(looking).map(|_| told.recv_timeout(budget)) {
             Ok(Ok(proof)) => return Looked { proof, depth },
@@ -208,4 +237,20 @@ fn random_key() -> [u8; 32] {
         chunk.copy_from_slice(&RandomState::new().hash_one(chunk.as_ptr()).to_ne_bytes());
     }
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::{Looking, MOST_LOOKING};
+
+    #[test]
+    fn looks_that_are_stuck_do_not_pile_up() {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let mut stuck: Vec<Looking> = (0..MOST_LOOKING).map(|_| Looking::begin(&COUNT).expect("room")).collect();
+        assert!(Looking::begin(&COUNT).is_none());
+        stuck.pop();
+        assert!(Looking::begin(&COUNT).is_some(), "one has come back");
+    }
 }
